@@ -1,0 +1,408 @@
+import type { ClientError } from "@cidcast/client";
+import type { CidPlayerDetail, CidPlayerEventMap } from "./events.ts";
+import { createFileFallback } from "./playback/file-fallback.ts";
+import { FilePlayback } from "./playback/file-playback.ts";
+import type { PlayerSource } from "./playback/player-source.ts";
+import { Playback } from "./playback/playback.ts";
+import type { PlayerState } from "./playback/player-state.ts";
+import type { PlayerStats } from "./playback/stats.ts";
+import { type KeyCommand, keyCommand } from "./ui/keyboard.ts";
+import { createSound, type Sound } from "./ui/sound.ts";
+import { createPlayerStyles } from "./ui/styles.ts";
+import { createView, type View } from "./ui/view.ts";
+import { watchKeys } from "./ui/watch-keys.ts";
+import { createPlaces } from "./viewing/places.ts";
+
+/** How often position and controls are brought up to date while playing, ms. */
+const TICK_MS = 250;
+/** How often the statistics are, ms. */
+const STATS_MS = 1_000;
+
+/**
+ * `<cid-player src-cid="bafy…">`: plays a CID of a cidcast node.
+ *
+ * Attributes: `src-cid` the CID, or a CID and a path; `node` the node's address (default: where the page comes from);
+ * `autoplay`; `muted`; `loop`; `start` seconds; `resume` goes on where this browser left; `keys="page"` takes keys pressed anywhere in the page.
+ * Events: see {@link CidPlayerEventMap}. CSS: `--cid-player-accent`, `--cid-player-aspect`, and parts.
+ */
+export class CidPlayer extends HTMLElement {
+  static readonly observedAttributes = ["src-cid", "node", "loop", "muted"];
+
+  readonly #view: View;
+  readonly #sound: Sound;
+  readonly #places = createPlaces(() => localStorage);
+  #playback: PlayerSource | undefined;
+  /** Ends with the CID that is played. */
+  #loaded = new AbortController();
+  #scope: AbortController | undefined;
+  #askedMs = 0;
+  #token: string | undefined;
+  #soundOnly = false;
+  #words = "";
+  #statsPending = false;
+
+  constructor() {
+    super();
+    const root = this.attachShadow({ mode: "open", delegatesFocus: true });
+    root.adoptedStyleSheets = [createPlayerStyles()];
+    this.#view = createView({
+      togglePlay: () => (this.paused ? this.play() : this.pause()),
+      seek: seconds => this.seek(seconds),
+      toggleMute: () => this.#sound.setMuted(!this.#sound.muted),
+      setVolume: volume => this.#sound.setVolume(volume),
+      unmute: () => this.#sound.setMuted(false),
+      toggleLoop: () => this.toggleAttribute("loop"),
+      toggleStats: () => this.#toggleStats(),
+      toggleHelp: () => this.#toggleHelp(),
+      toggleFullscreen: () => void this.toggleFullscreen(),
+      retry: () => this.play(),
+    });
+    root.append(this.#view.frame);
+    this.#sound = createSound(this.#view.video, () => this.#update());
+  }
+
+  /** What the player is doing. */
+  get state(): PlayerState {
+    return this.#playback?.state ?? "idle";
+  }
+  /** The error that is shown, when `state` is `error`. */
+  get error(): ClientError | undefined {
+    return this.#playback?.error;
+  }
+  /** True when the viewer wants it to stand still, or it has ended or failed. */
+  get paused(): boolean {
+    const stands = this.state === "idle" || this.state === "ended" || this.state === "error";
+    return stands || (this.#playback?.paused ?? true);
+  }
+  /** Position in seconds; setting it seeks. */
+  get currentTime(): number {
+    return this.#playback?.positionSeconds ?? 0;
+  }
+  set currentTime(seconds: number) {
+    this.seek(seconds);
+  }
+  /** Duration in seconds; NaN while it is not known. */
+  get duration(): number {
+    return this.#playback?.durationSeconds ?? Number.NaN;
+  }
+  /** The CID that is played, as in `src-cid`. */
+  get srcCid(): string {
+    return this.getAttribute("src-cid") ?? "";
+  }
+  set srcCid(cid: string) {
+    this.setAttribute("src-cid", cid);
+  }
+  /** Token, where the node wants one. Never reflected in the page. */
+  get token(): string | undefined {
+    return this.#token;
+  }
+  set token(token: string | undefined) {
+    if (token === this.#token) return;
+    this.#token = token;
+    if (this.#scope !== undefined) this.#load();
+  }
+  get volume(): number {
+    return this.#sound.volume;
+  }
+  set volume(volume: number) {
+    this.#sound.setVolume(volume);
+  }
+  get muted(): boolean {
+    return this.#sound.muted;
+  }
+  set muted(muted: boolean) {
+    this.#sound.setMuted(muted);
+  }
+  get loop(): boolean {
+    return this.hasAttribute("loop");
+  }
+  set loop(loop: boolean) {
+    this.toggleAttribute("loop", loop);
+  }
+
+  /** Starts, goes on after a pause, tries again after an error, or plays again after the end. */
+  play(): void {
+    if (this.state === "idle" || this.state === "error") this.#askedMs = performance.now();
+    this.#playback?.play();
+    this.#sound.setPaused(false);
+    if (this.#view.video.paused && this.#view.video.srcObject instanceof MediaStream) {
+      void this.#sound.start(this.#view.video.srcObject);
+    }
+    this.#update();
+  }
+
+  /** Stands still where it is. */
+  pause(): void {
+    this.#playback?.pause();
+    this.#sound.setPaused(true);
+    this.#update();
+  }
+
+  /** Goes to that place, seconds; places outside the media are moved to its ends. */
+  seek(seconds: number): void {
+    if (!Number.isFinite(seconds)) throw new TypeError("A place to seek to is a finite number of seconds");
+    this.#playback?.seek(seconds);
+    this.#update();
+  }
+
+  /** How playing goes. Rates are over the time since the last call. */
+  async stats(): Promise<PlayerStats | undefined> {
+    return this.#playback?.stats();
+  }
+
+  async toggleFullscreen(): Promise<void> {
+    if (document.fullscreenElement === this) await document.exitFullscreen();
+    else await this.requestFullscreen();
+  }
+
+  connectedCallback(): void {
+    const scope = new AbortController();
+    this.#scope = scope;
+    const { signal } = scope;
+    if (this.hasAttribute("muted")) this.#sound.setMuted(true);
+    watchKeys({ host: this, frame: this.#view.frame, onKey: press => this.#onKey(press), signal });
+    addEventListener("online", () => this.#playback?.retryNow(), { signal });
+    document.addEventListener("fullscreenchange", () => this.#update(), { signal });
+    const tick = setInterval(() => this.#tick(), TICK_MS);
+    const sample = setInterval(() => {
+      void this.#sample();
+      if (this.state === "playing") this.#keepPlace();
+    }, STATS_MS);
+    addEventListener("pagehide", () => this.#keepPlace(), { signal });
+    signal.addEventListener("abort", () => {
+      clearInterval(tick);
+      clearInterval(sample);
+    });
+    this.#load();
+  }
+
+  disconnectedCallback(): void {
+    this.#scope?.abort();
+    this.#scope = undefined;
+    this.#unload();
+    this.#view.close();
+  }
+
+  attributeChangedCallback(name: string, before: string | null, after: string | null): void {
+    if (this.#scope === undefined || before === after) return;
+    if (name === "loop") this.#playback?.setLoop(after !== null);
+    else if (name === "muted") this.#sound.setMuted(after !== null);
+    else this.#load();
+    this.#update();
+  }
+
+  #load(): void {
+    this.#unload();
+    if (this.srcCid === "") return this.#update();
+    const start = this.#startSeconds();
+    const source = {
+      node: this.getAttribute("node") ?? location.origin,
+      token: this.#token,
+      cid: this.srcCid,
+    };
+    const fallback = createFileFallback({
+      ...source,
+      signal: this.#loaded.signal,
+      onFile: url => this.#playFile(url, playback),
+    });
+    const playback = new Playback({
+      ...source,
+      startSeconds: start,
+      loop: this.loop,
+      rescue: error => fallback.rescue(error),
+    });
+    playback.on("state", state => {
+      if (state === "connecting") fallback.begin();
+    });
+    this.#use(playback);
+    if (this.hasAttribute("autoplay")) this.play();
+    this.#update();
+  }
+
+  /** Goes on with the file itself where WebRTC was to come up. False when it has, or failed for good. */
+  #playFile(url: string, before: Playback): boolean {
+    const { positionSeconds, paused } = before;
+    if (this.#playback !== before || before.connected || before.state === "error") return false;
+    const file = new FilePlayback({
+      video: this.#view.video,
+      url,
+      startSeconds: positionSeconds,
+      loop: this.loop,
+      start: () => this.#sound.start(),
+    });
+    const { signal } = this.#loaded;
+    const first = (): void => this.#emit("cid-first-frame", { elapsedMs: performance.now() - this.#askedMs });
+    this.#view.video.addEventListener("playing", first, { once: true, signal });
+    this.#use(file);
+    before.close();
+    if (!paused) this.play();
+    this.#update();
+    return true;
+  }
+
+  #use(playback: PlayerSource): void {
+    this.#playback = playback;
+    playback.on("state", state => {
+      // One whose place another has taken says nothing more.
+      if (this.#playback === playback) this.#onState(state);
+    });
+    playback.on("error", error => {
+      this.#view.error.show(error);
+      this.#emit("cid-error", { code: error.code, message: error.message });
+    });
+    playback.on("position", () => this.#update());
+    playback.on("stream", stream => void this.#onStream(stream, playback));
+    playback.on("tracks", tracks => this.#emit("cid-tracks", { tracks }));
+    playback.on("retry", retry => {
+      this.#words =
+        retry.attempt > 1 ? "Connection lost. Still trying to reconnect…" : "Connection lost. Reconnecting…";
+      this.#askedMs = performance.now() + retry.waitMs;
+      this.#emit("cid-retry", retry);
+      this.#update();
+    });
+  }
+
+  /** Where playing begins: where the page says, or else where the viewer left. */
+  #startSeconds(): number {
+    const given = Number.parseFloat(this.getAttribute("start") ?? "");
+    if (given >= 0) return given;
+    return this.hasAttribute("resume") ? (this.#places.get(this.srcCid) ?? 0) : 0;
+  }
+
+  #keepPlace(): void {
+    if (!this.hasAttribute("resume")) return;
+    if (this.state === "ended") this.#places.forget(this.srcCid);
+    else if (this.state === "playing" || this.state === "paused") {
+      this.#places.keep(this.srcCid, this.currentTime, this.duration);
+    }
+  }
+
+  #unload(): void {
+    this.#loaded.abort();
+    this.#loaded = new AbortController();
+    this.#playback?.close();
+    this.#playback = undefined;
+    this.#view.video.srcObject = null;
+    this.#view.error.hide();
+    this.#soundOnly = false;
+  }
+
+  #onState(state: PlayerState): void {
+    if (state !== "reconnecting") this.#words = state === "buffering" ? "Waiting for content…" : "";
+    if (state !== "error") this.#view.error.hide();
+    this.#sound.setPaused(state === "paused");
+    if (state === "paused" || state === "ended") this.#keepPlace();
+    this.#emit("cid-state", { state });
+    this.#update();
+  }
+
+  async #onStream(stream: MediaStream, playback: PlayerSource): Promise<void> {
+    const { video } = this.#view;
+    this.#soundOnly = stream.getVideoTracks().length === 0;
+    const seen = (): void => {
+      if (this.#playback !== playback || video.srcObject !== stream) return;
+      // A stream that ends before its first frame is shown as one black frame.
+      if (stream.getTracks().every(track => track.readyState === "ended")) return;
+      playback.seen();
+      this.#emit("cid-first-frame", { elapsedMs: performance.now() - this.#askedMs });
+    };
+    const started = this.#sound.start(stream);
+    if (!this.#soundOnly) video.requestVideoFrameCallback(seen);
+    else stream.getAudioTracks()[0]?.addEventListener("unmute", seen, { once: true });
+    if (!(await started) && this.#playback === playback) this.pause();
+  }
+
+  #onKey(press: KeyboardEvent): boolean {
+    const command = keyCommand(press);
+    if (command === undefined || this.#playback === undefined) return false;
+    const panelOpen = this.#view.help.open || this.#view.stats.open;
+    // Escape without a panel is the browser's: it leaves full screen.
+    if (command.type === "close-panels" && !panelOpen) return false;
+    this.#view.wakeControls();
+    this.#obey(command);
+    return true;
+  }
+
+  #obey(command: KeyCommand): void {
+    switch (command.type) {
+      case "toggle-play":
+        return this.paused ? this.play() : this.pause();
+      case "toggle-mute":
+        return this.#sound.setMuted(!this.#sound.muted);
+      case "toggle-fullscreen":
+        return void this.toggleFullscreen();
+      case "toggle-loop":
+        return void this.toggleAttribute("loop");
+      case "toggle-stats":
+        return this.#toggleStats();
+      case "toggle-help":
+        return this.#toggleHelp();
+      case "close-panels":
+        return this.#closePanels();
+      case "seek-by":
+        return this.seek(this.currentTime + command.seconds);
+      case "seek-to-share":
+        return Number.isFinite(this.duration) ? this.seek(this.duration * command.share) : undefined;
+      case "volume-by":
+        return this.#sound.setVolume(this.#sound.volume + command.step);
+    }
+  }
+
+  #toggleStats(): void {
+    this.#view.stats.toggle();
+    void this.#sample();
+    this.#update();
+  }
+
+  #toggleHelp(): void {
+    this.#view.help.toggle();
+    this.#update();
+  }
+
+  #closePanels(): void {
+    this.#view.help.toggle(false);
+    this.#view.stats.toggle(false);
+    this.#update();
+  }
+
+  #tick(): void {
+    if (this.state !== "playing") return;
+    this.#emit("cid-time", { currentTime: this.currentTime, duration: this.duration });
+    this.#update();
+  }
+
+  async #sample(): Promise<void> {
+    const playback = this.#playback;
+    if (!this.#view.stats.open || !playback || this.#statsPending) return;
+    this.#statsPending = true;
+    try {
+      const stats = await playback.stats();
+      // A track that could play but was not chosen has nothing to tell.
+      const told = playback.tracks.filter(({ sent, verdict }) => sent || verdict.mode === "unplayable");
+      const notes = told.map(({ kind, codec, verdict }) => ({ kind, codec, ...verdict }));
+      this.#view.stats.update(stats, notes);
+    } finally {
+      this.#statsPending = false;
+    }
+  }
+
+  #update(): void {
+    this.#view.update({
+      state: this.state,
+      positionSeconds: this.currentTime,
+      durationSeconds: this.#playback?.durationSeconds,
+      bufferedSeconds: this.currentTime,
+      volume: this.#sound.volume,
+      muted: this.#sound.muted,
+      loop: this.loop,
+      fullscreen: document.fullscreenElement === this,
+      words: this.#words,
+      soundBlocked: this.#sound.blocked,
+      soundOnly: this.#soundOnly,
+    });
+  }
+
+  #emit<Name extends keyof CidPlayerEventMap>(name: Name, detail: CidPlayerDetail<Name>): void {
+    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
+  }
+}

@@ -1,0 +1,29 @@
+import type { ErrorCode, TrackReport } from "@cidcast/client";
+import type { CidPlayer } from "./cid-player.ts";
+import type { PlayerState } from "./playback/player-state.ts";
+
+/** Events of `<cid-player>`. All bubble and cross shadow roots. */
+export interface CidPlayerEventMap {
+  /** The state has changed. */
+  "cid-state": CustomEvent<{ readonly state: PlayerState }>;
+  /** It will not go on by itself; the player shows the same in words. */
+  "cid-error": CustomEvent<{ readonly code: ErrorCode; readonly message: string }>;
+  /** Position or duration, seconds: about four times a second while playing. */
+  "cid-time": CustomEvent<{ readonly currentTime: number; readonly duration: number }>;
+  /** The tracks and what happens to each on its way. */
+  "cid-tracks": CustomEvent<{ readonly tracks: readonly TrackReport[] }>;
+  /** The first picture (or sound, where there is no picture) of a connection, ms after it was asked for. */
+  "cid-first-frame": CustomEvent<{ readonly elapsedMs: number }>;
+  /** The connection is gone; it is made again in `waitMs`. */
+  "cid-retry": CustomEvent<{ readonly attempt: number; readonly waitMs: number }>;
+}
+
+/** What an event of that name carries. */
+export type CidPlayerDetail<Name extends keyof CidPlayerEventMap> = CidPlayerEventMap[Name]["detail"];
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "cid-player": CidPlayer;
+  }
+  interface HTMLElementEventMap extends CidPlayerEventMap {}
+}

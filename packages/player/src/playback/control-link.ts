@@ -1,0 +1,74 @@
+import {
+  CONTROL_LABEL,
+  type ControlCommand,
+  type ControlEvent,
+  parseControlEvent,
+  readControlEvent,
+  type SignallingClient,
+} from "@cidcast/client";
+import { CONTROL_FALLBACK_MS, MAX_WAITING_COMMANDS } from "./limits.ts";
+
+export interface ControlLinkInit {
+  readonly pc: RTCPeerConnection;
+  readonly signalling: SignallingClient;
+  readonly onEvent: (event: ControlEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Media control of one session: over the data channel that the node opens, over the signalling socket where none comes. */
+export class ControlLink {
+  readonly #init: ControlLinkInit;
+  readonly #waiting: ControlCommand[] = [];
+  #channel: RTCDataChannel | undefined;
+  /** The session, once control goes over the signalling socket. */
+  #viaSocket: string | undefined;
+
+  constructor(init: ControlLinkInit) {
+    this.#init = init;
+    init.pc.addEventListener("datachannel", ({ channel }) => {
+      if (channel.label === CONTROL_LABEL) this.#use(channel);
+    });
+  }
+
+  /** To be called when the session's media connection stands: from then on the data channel is due. */
+  expectChannel(pcId: string): void {
+    if (this.#channel !== undefined || this.#viaSocket !== undefined) return;
+    const timer = setTimeout(() => this.#useSocket(pcId), CONTROL_FALLBACK_MS);
+    this.#init.signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  }
+
+  send(command: ControlCommand): void {
+    if (this.#channel?.readyState === "open") this.#channel.send(JSON.stringify(command));
+    else if (this.#viaSocket !== undefined) {
+      this.#init.signalling.send({ type: "control", pc_id: this.#viaSocket, command });
+    } else if (this.#waiting.length < MAX_WAITING_COMMANDS) this.#waiting.push(command);
+  }
+
+  #use(channel: RTCDataChannel): void {
+    this.#channel = channel;
+    channel.addEventListener("message", event => {
+      const parsed = parseControlEvent(event.data);
+      if (parsed) this.#init.onEvent(parsed);
+    });
+    if (channel.readyState === "open") this.#flush();
+    else channel.addEventListener("open", () => this.#flush(), { once: true });
+  }
+
+  #useSocket(pcId: string): void {
+    if (this.#channel !== undefined) return;
+    this.#viaSocket = pcId;
+    const stop = this.#init.signalling.on("message", message => {
+      if (message.type !== "control" || message.pc_id !== pcId) return;
+      const event = readControlEvent(message.event);
+      if (event) this.#init.onEvent(event);
+    });
+    this.#init.signal.addEventListener("abort", stop, { once: true });
+    // The first command over the socket makes the node tell its events there.
+    this.send({ type: "get_state" });
+    this.#flush();
+  }
+
+  #flush(): void {
+    for (const command of this.#waiting.splice(0)) this.send(command);
+  }
+}

@@ -1,0 +1,165 @@
+import {
+  ClientError,
+  type ControlCommand,
+  type ControlEvent,
+  createEmitter,
+  errorFromWire,
+  type SignallingClient,
+} from "@cidcast/client";
+import { ControlLink } from "./control-link.ts";
+import { CONNECTED_TIMEOUT_MS, INTERRUPTION_MS } from "./limits.ts";
+import { withOpusStereo } from "./opus-stereo.ts";
+
+export interface PeerSessionInit {
+  readonly signalling: SignallingClient;
+  readonly cid: string;
+  readonly startSeconds: number;
+  readonly signal: AbortSignal;
+}
+
+interface PeerSessionEvents {
+  /** What the node says about playing. */
+  control: ControlEvent;
+  /** The session is gone without our doing. Comes at most once. */
+  lost: ClientError;
+}
+
+/** One WebRTC session with a node. */
+export interface PeerSession {
+  readonly pcId: string;
+  /** All tracks of the session. */
+  readonly stream: MediaStream;
+  readonly connection: RTCPeerConnection;
+  control(command: ControlCommand): void;
+  on<Name extends keyof PeerSessionEvents>(
+    name: Name,
+    listener: (event: PeerSessionEvents[Name]) => void,
+  ): () => void;
+  close(): void;
+}
+
+/** Asks for an offer and answers it. Resolves when the answer is on its way; media follows. */
+export async function openPeerSession(init: PeerSessionInit): Promise<PeerSession> {
+  const { signalling, signal } = init;
+  // Made before the offer is here: its certificate is then ready when it is needed.
+  const pc = new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
+  const scope = new AbortController();
+  const events = createEmitter<PeerSessionEvents>();
+  const stream = new MediaStream();
+  pc.addEventListener("track", event => {
+    // As little delay as the network allows: nothing here waits for a buffer to fill.
+    event.receiver.jitterBufferTarget = 0;
+    stream.addTrack(event.track);
+  });
+  const link = new ControlLink({
+    pc,
+    signalling,
+    signal: scope.signal,
+    onEvent: event => events.emit("control", event),
+  });
+
+  let pcId = "";
+  const close = (): void => {
+    if (scope.signal.aborted) return;
+    scope.abort();
+    events.clear();
+    pc.close();
+    if (pcId !== "") signalling.closeSession(pcId);
+  };
+  const lose = (error: ClientError): void => {
+    if (!scope.signal.aborted) events.emit("lost", error);
+  };
+  try {
+    const offer = await signalling.requestOffer({ cid: init.cid, startSeconds: init.startSeconds, signal });
+    pcId = offer.pcId;
+    watchSignalling(signalling, pc, pcId, { lose, signal: scope.signal });
+    sendCandidates(pc, signalling, pcId);
+    await pc.setRemoteDescription({ type: "offer", sdp: offer.sdp });
+    const answer = await pc.createAnswer();
+    const sdp = withOpusStereo(answer.sdp ?? "");
+    await pc.setLocalDescription({ type: "answer", sdp });
+    signalling.answer(pcId, sdp);
+    pc.addEventListener("connectionstatechange", () => {
+      if (pc.connectionState === "connected") link.expectChannel(pcId);
+    });
+    watchConnection(pc, lose, scope.signal);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  if (signal.aborted) {
+    close();
+    throw new ClientError("ABORTED", "Opening the session was ended");
+  }
+  return {
+    pcId,
+    stream,
+    connection: pc,
+    control: command => link.send(command),
+    on: (name, listener) => events.on(name, listener),
+    close,
+  };
+}
+
+function watchSignalling(
+  signalling: SignallingClient,
+  pc: RTCPeerConnection,
+  pcId: string,
+  { lose, signal }: { lose: (error: ClientError) => void; signal: AbortSignal },
+): void {
+  const stops = [
+    signalling.on("message", message => {
+      if (message.type === "candidate" && (message.pc_id === undefined || message.pc_id === pcId)) {
+        const { candidate, sdpMid = null, sdpMLineIndex = null } = message;
+        // A candidate that cannot be used leaves the others: the connection's own state tells whether one was enough.
+        pc.addIceCandidate({ candidate, sdpMid, sdpMLineIndex }).catch(() => undefined);
+      }
+      if (message.type === "closed" && message.pc_id === pcId) {
+        lose(new ClientError("SESSION_NOT_FOUND", message.reason ?? "The node has closed the session"));
+      }
+      if (message.type === "error" && message.pc_id === pcId)
+        lose(errorFromWire(message.code, message.message));
+    }),
+    signalling.on("close", lose),
+  ];
+  signal.addEventListener("abort", () => stops.forEach(stop => stop()), { once: true });
+}
+
+function sendCandidates(pc: RTCPeerConnection, signalling: SignallingClient, pcId: string): void {
+  pc.addEventListener("icecandidate", ({ candidate }) => {
+    if (!candidate) return;
+    const { sdpMid, sdpMLineIndex } = candidate;
+    signalling.candidate(pcId, { candidate: candidate.candidate, sdpMid, sdpMLineIndex });
+  });
+}
+
+function watchConnection(
+  pc: RTCPeerConnection,
+  lose: (error: ClientError) => void,
+  signal: AbortSignal,
+): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const expect = (ms: number, message: string): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => lose(new ClientError("TIMEOUT", message)), ms);
+  };
+  const check = (): void => {
+    if (pc.connectionState === "connected") clearTimeout(timer);
+    else if (pc.connectionState === "failed") {
+      lose(new ClientError("PEER_UNREACHABLE", "The media connection to the node failed"));
+    } else if (pc.connectionState === "disconnected") {
+      expect(INTERRUPTION_MS, "The media connection to the node was interrupted");
+    }
+  };
+  expect(CONNECTED_TIMEOUT_MS, "The media connection to the node did not come to be");
+  check();
+  pc.addEventListener("connectionstatechange", check);
+  signal.addEventListener(
+    "abort",
+    () => {
+      clearTimeout(timer);
+      pc.removeEventListener("connectionstatechange", check);
+    },
+    { once: true },
+  );
+}

@@ -1,0 +1,280 @@
+import {
+  ClientError,
+  type ControlEvent,
+  createBackoff,
+  createEmitter,
+  type ErrorCode,
+  openSignalling,
+  type PlaybackReport,
+  type SignallingClient,
+  type TrackReport,
+} from "@cidcast/client";
+import { keepConnected } from "./keep-connected.ts";
+import { RECONNECT } from "./limits.ts";
+import { openPeerSession, type PeerSession } from "./peer-session.ts";
+import { nextState, type PlayerSignal, type PlayerState } from "./player-state.ts";
+import type { PlayerSource, PlayerSourceEvents } from "./player-source.ts";
+import { createPositionClock } from "./position-clock.ts";
+import { type PlayerStats, type StatsBaseline, summariseStats } from "./stats.ts";
+
+/** How long reports that contradict a seek just asked for are passed over, ms: they were on their way already. */
+const SEEK_SETTLE_MS = 800;
+/** How far a report may be from a seek's target to count as its effect, seconds. */
+const SEEK_TOLERANCE_SECONDS = 1.5;
+
+/** Errors that answer a command and say nothing about playing. */
+const COMMAND_ERRORS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "INVALID_REQUEST",
+  "PAYLOAD_TOO_LARGE",
+  "LIMIT_REACHED",
+  "CONFLICT",
+]);
+
+export interface PlaybackInit {
+  /** Address of the node. */
+  readonly node: string;
+  readonly token?: string | undefined;
+  readonly cid: string;
+  readonly startSeconds: number;
+  readonly loop: boolean;
+  /** Asked before an error is final: true when the content is played by other means. */
+  readonly rescue?: (error: ClientError) => Promise<boolean>;
+}
+
+/** Plays one CID from one node, through as many connections as it takes. Position, pause and loop outlive each of them. */
+export class Playback implements PlayerSource {
+  readonly #init: PlaybackInit;
+  readonly #events = createEmitter<PlayerSourceEvents>();
+  readonly #clock = createPositionClock();
+  readonly #backoff = createBackoff(RECONNECT);
+  #state: PlayerState = "idle";
+  #error: ClientError | undefined;
+  #tracks: readonly TrackReport[] = [];
+  #loop: boolean;
+  #paused = false;
+  #connected = false;
+  #scope: AbortController | undefined;
+  #session: PeerSession | undefined;
+  #baseline: StatsBaseline | undefined;
+  /** What the node has last said of this session. */
+  #reported: PlaybackReport["state"] | undefined;
+  /** True when the viewer has seen or heard something of this session. */
+  #seen = false;
+  #pendingSeek: { readonly target: number; readonly untilMs: number } | undefined;
+  #wake: () => void = () => undefined;
+
+  constructor(init: PlaybackInit) {
+    this.#init = init;
+    this.#loop = init.loop;
+    this.#clock.set(init.startSeconds, false, 0);
+  }
+
+  get state(): PlayerState {
+    return this.#state;
+  }
+  get error(): ClientError | undefined {
+    return this.#error;
+  }
+  get positionSeconds(): number {
+    return this.#clock.at(performance.now());
+  }
+  get durationSeconds(): number | undefined {
+    return this.#clock.durationSeconds;
+  }
+  get loop(): boolean {
+    return this.#loop;
+  }
+  /** What the viewer wants, whatever the state is. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+  /** True when a media connection has come up, now or before. */
+  get connected(): boolean {
+    return this.#connected || this.#session?.connection.connectionState === "connected";
+  }
+  get tracks(): readonly TrackReport[] {
+    return this.#tracks;
+  }
+
+  on<Name extends keyof PlayerSourceEvents>(
+    name: Name,
+    listener: (event: PlayerSourceEvents[Name]) => void,
+  ): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /** Starts, or starts anew after an error, where it was. */
+  open(): void {
+    this.#scope?.abort();
+    const scope = new AbortController();
+    this.#scope = scope;
+    this.#error = undefined;
+    this.#backoff.reset();
+    this.#apply("open");
+    void this.#run(scope.signal);
+  }
+
+  play(): void {
+    this.#paused = false;
+    if (this.#state === "idle" || this.#state === "error") return this.open();
+    if (this.#state === "ended") this.seek(0);
+    this.#session?.control({ type: "resume" });
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#session?.control({ type: "pause" });
+  }
+
+  seek(seconds: number): void {
+    const target = Math.min(Math.max(0, seconds), this.durationSeconds ?? Number.POSITIVE_INFINITY);
+    this.#pendingSeek = { target, untilMs: performance.now() + SEEK_SETTLE_MS };
+    this.#clock.set(target, this.#state === "playing", performance.now());
+    this.#session?.control({ type: "seek", positionSeconds: target });
+    this.#events.emit("position", undefined);
+  }
+
+  setLoop(loop: boolean): void {
+    this.#loop = loop;
+    this.#session?.control({ type: "set_loop", loop });
+    this.#events.emit("position", undefined);
+  }
+
+  /** To be called when the viewer sees or hears something of the newest stream. */
+  seen(): void {
+    if (this.#seen || this.#session === undefined) return;
+    this.#seen = true;
+    this.#connected = true;
+    this.#backoff.reset();
+    this.#settle();
+  }
+
+  /** Cuts the wait for the next attempt short. */
+  retryNow(): void {
+    this.#wake();
+  }
+
+  async stats(): Promise<PlayerStats> {
+    const reports = this.#session ? [...(await this.#session.connection.getStats()).values()] : [];
+    const { stats, baseline } = summariseStats(reports, performance.now(), this.#baseline);
+    this.#baseline = baseline;
+    return stats;
+  }
+
+  close(): void {
+    this.#scope?.abort();
+    this.#apply("close");
+    this.#events.clear();
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const failed = await keepConnected({
+      connect: scope => this.#connectOnce(scope),
+      backoff: this.#backoff,
+      signal,
+      onRetry: ({ attempt, waitMs, wake }) => {
+        this.#wake = wake;
+        this.#apply("lose");
+        this.#events.emit("retry", { attempt, waitMs });
+      },
+    });
+    if (failed === undefined || (await this.#init.rescue?.(failed))) return;
+    if (!signal.aborted) this.#fail(failed);
+  }
+
+  /** One connection, from the socket to its loss. Resolves to what it was lost to. */
+  async #connectOnce(signal: AbortSignal): Promise<ClientError> {
+    const { promise: lost, resolve: lose } = Promise.withResolvers<ClientError>();
+    let signalling: SignallingClient | undefined;
+    let session: PeerSession | undefined;
+    try {
+      signalling = await openSignalling({ node: this.#init.node, token: this.#init.token, signal });
+      const startSeconds = this.positionSeconds;
+      session = await openPeerSession({ signalling, cid: this.#init.cid, startSeconds, signal });
+      session.on("lost", lose);
+      signal.addEventListener("abort", () => lose(new ClientError("ABORTED", "Playing was ended")), {
+        once: true,
+      });
+      this.#begin(session, startSeconds);
+      return await lost;
+    } finally {
+      if (this.#session === session) this.#session = undefined;
+      session?.close();
+      signalling?.close();
+    }
+  }
+
+  #begin(session: PeerSession, startSeconds: number): void {
+    this.#session = session;
+    this.#seen = false;
+    this.#reported = undefined;
+    this.#baseline = undefined;
+    session.on("control", event => this.#onControl(event));
+    // What the viewer has asked for meanwhile.
+    if (this.positionSeconds !== startSeconds) this.seek(this.positionSeconds);
+    if (this.#paused) session.control({ type: "pause" });
+    if (this.#loop) session.control({ type: "set_loop", loop: true });
+    this.#events.emit("stream", session.stream);
+  }
+
+  #onControl(event: ControlEvent): void {
+    switch (event.type) {
+      case "state":
+        this.#reported = event.state;
+        this.#loop = event.loop;
+        this.#clock.durationSeconds = event.durationSeconds > 0 ? event.durationSeconds : undefined;
+        this.#report(event.positionSeconds);
+        return this.#settle();
+      case "position":
+        return this.#report(event.positionSeconds);
+      case "ended":
+        this.#reported = "ended";
+        this.#clock.set(event.positionSeconds, false, performance.now());
+        this.#pendingSeek = undefined;
+        return this.#settle();
+      case "tracks":
+        this.#tracks = event.tracks;
+        return this.#events.emit("tracks", event.tracks);
+      case "error":
+        // A command that was refused changes nothing: playing goes on.
+        return COMMAND_ERRORS.has(event.error.code) ? undefined : this.#fail(event.error);
+    }
+  }
+
+  #report(positionSeconds: number): void {
+    const nowMs = performance.now();
+    const seek = this.#pendingSeek;
+    const stale = seek !== undefined && nowMs < seek.untilMs;
+    if (stale && Math.abs(positionSeconds - seek.target) > SEEK_TOLERANCE_SECONDS) return;
+    this.#pendingSeek = undefined;
+    this.#clock.set(positionSeconds, this.#state === "playing", nowMs);
+    this.#events.emit("position", undefined);
+  }
+
+  /** Brings the state in line with what the node says and the viewer has seen. */
+  #settle(): void {
+    if (this.#reported === "ended") {
+      const { durationSeconds } = this.#clock;
+      if (durationSeconds !== undefined) this.#clock.set(durationSeconds, false, performance.now());
+      this.#apply("end");
+      this.#events.emit("position", undefined);
+    } else if (this.#reported === "paused") this.#apply("pause");
+    else if (this.#reported === "buffering") this.#apply("buffer");
+    else if (this.#seen) this.#apply("play");
+  }
+
+  #apply(signal: PlayerSignal): void {
+    const next = nextState(this.#state, signal);
+    if (next === this.#state) return;
+    this.#state = next;
+    this.#clock.run(next === "playing", performance.now());
+    this.#events.emit("state", next);
+  }
+
+  #fail(error: ClientError): void {
+    this.#error = error;
+    this.#scope?.abort();
+    this.#apply("fail");
+    this.#events.emit("error", error);
+  }
+}

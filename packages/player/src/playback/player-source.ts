@@ -1,0 +1,40 @@
+import type { ClientError, TrackReport } from "@cidcast/client";
+import type { PlayerState } from "./player-state.ts";
+import type { PlayerStats } from "./stats.ts";
+
+export interface PlayerSourceEvents {
+  state: PlayerState;
+  /** Position, duration or loop may have changed. */
+  position: undefined;
+  /** A new stream: the one before, if any, is dead. */
+  stream: MediaStream;
+  tracks: readonly TrackReport[];
+  error: ClientError;
+  /** The connection is gone; the next attempt comes in `waitMs`. */
+  retry: { readonly attempt: number; readonly waitMs: number };
+}
+
+/** Something that plays one CID, by whatever way it comes. */
+export interface PlayerSource {
+  readonly state: PlayerState;
+  readonly error: ClientError | undefined;
+  readonly positionSeconds: number;
+  readonly durationSeconds: number | undefined;
+  /** What the viewer wants, whatever the state is. */
+  readonly paused: boolean;
+  readonly tracks: readonly TrackReport[];
+  on<Name extends keyof PlayerSourceEvents>(
+    name: Name,
+    listener: (event: PlayerSourceEvents[Name]) => void,
+  ): () => void;
+  play(): void;
+  pause(): void;
+  seek(seconds: number): void;
+  setLoop(loop: boolean): void;
+  /** To be called when the viewer sees or hears something of the newest stream. */
+  seen(): void;
+  /** Cuts the wait for the next attempt short. */
+  retryNow(): void;
+  stats(): Promise<PlayerStats>;
+  close(): void;
+}

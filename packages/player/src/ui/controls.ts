@@ -1,0 +1,103 @@
+import type { PlayerState } from "../playback/player-state.ts";
+import { formatTime } from "../text/format.ts";
+import { el, setText } from "./dom.ts";
+import { createIconButton } from "./icon-button.ts";
+import { createSeekBar } from "./seek-bar.ts";
+
+/** What the viewer can ask for with the control bar. */
+export interface ControlActions {
+  togglePlay(): void;
+  seek(seconds: number): void;
+  toggleMute(): void;
+  setVolume(volume: number): void;
+  toggleLoop(): void;
+  toggleStats(): void;
+  toggleHelp(): void;
+  toggleFullscreen(): void;
+}
+
+/** What the control bar shows. */
+export interface ControlState {
+  readonly state: PlayerState;
+  readonly positionSeconds: number;
+  readonly durationSeconds: number | undefined;
+  readonly bufferedSeconds: number;
+  readonly volume: number;
+  readonly muted: boolean;
+  readonly loop: boolean;
+  readonly fullscreen: boolean;
+  readonly statsOpen: boolean;
+  readonly helpOpen: boolean;
+}
+
+export interface Controls {
+  readonly element: HTMLElement;
+  /** True while the viewer drags the seek bar. */
+  readonly dragging: boolean;
+  update(state: ControlState): void;
+}
+
+/** Steps of the volume slider. */
+const VOLUME_STEPS = 100;
+
+export function createControls(actions: ControlActions): Controls {
+  const seek = createSeekBar(seconds => actions.seek(seconds));
+  const play = createIconButton("play", () => actions.togglePlay());
+  const mute = createIconButton("mute", () => actions.toggleMute());
+  const loop = createIconButton("loop", () => actions.toggleLoop());
+  const stats = createIconButton("stats", () => actions.toggleStats());
+  const help = createIconButton("help", () => actions.toggleHelp());
+  const full = createIconButton("fullscreen", () => actions.toggleFullscreen());
+  const volume = el("input", {
+    class: "slider volume-slider",
+    attributes: { type: "range", min: "0", max: String(VOLUME_STEPS), step: "1", "aria-label": "Volume" },
+    on: { input: () => actions.setVolume(Number(volume.value) / VOLUME_STEPS) },
+  });
+  const time = el("span", { class: "time", attributes: { part: "time" } });
+  const row = el("div", { class: "row" }, [
+    play.element,
+    el("div", { class: "volume" }, [mute.element, volume]),
+    time,
+    el("span", { class: "spacer" }),
+    loop.element,
+    stats.element,
+    help.element,
+    full.element,
+  ]);
+  const element = el(
+    "div",
+    { class: "controls", attributes: { role: "group", "aria-label": "Player controls" } },
+    [seek.element, row],
+  );
+
+  return {
+    element,
+    get dragging() {
+      return seek.dragging;
+    },
+    update(state) {
+      seek.update(state);
+      showPlay(play, state.state);
+      const silent = state.muted || state.volume === 0;
+      mute.show(silent ? "muted" : "volume", silent ? "Turn sound on (M)" : "Turn sound off (M)");
+      volume.value = String(Math.round((state.muted ? 0 : state.volume) * VOLUME_STEPS));
+      volume.style.setProperty("--played", String(state.muted ? 0 : state.volume));
+      volume.setAttribute("aria-valuetext", `${volume.value} percent`);
+      loop.show("loop", "Repeat (R)", state.loop);
+      stats.show("stats", "Statistics (S)", state.statsOpen);
+      help.show("help", "Keyboard help (?)", state.helpOpen);
+      full.show(
+        state.fullscreen ? "shrink" : "expand",
+        state.fullscreen ? "Leave full screen (F)" : "Full screen (F)",
+      );
+      const hours = (state.durationSeconds ?? 0) >= 3600;
+      setText(time, `${formatTime(state.positionSeconds, hours)} / ${formatTime(state.durationSeconds)}`);
+    },
+  };
+}
+
+function showPlay(button: ReturnType<typeof createIconButton>, state: PlayerState): void {
+  if (state === "ended") button.show("replay", "Play again (K)");
+  else if (state === "paused" || state === "idle" || state === "error") button.show("play", "Play (K)");
+  else button.show("pause", "Pause (K)");
+}

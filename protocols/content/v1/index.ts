@@ -1,0 +1,32 @@
+export { blockFrameBytes, decodeFrame, encodeFrame, itemBytes } from "./codec.ts";
+export { FrameParser, type FrameParserInit } from "./frame-parser.ts";
+export {
+  type BlockFrame,
+  type BlockItem,
+  type CancelFrame,
+  type ChildrenItem,
+  CONTENT_PROTOCOL,
+  type EndFrame,
+  type ErrorFrame,
+  FRAME,
+  type Frame,
+  type GrantFrame,
+  HEADER_BYTES,
+  ITEM,
+  MAX_BITMAP_BYTES,
+  MAX_BLOCK_BYTES,
+  MAX_CID_BYTES,
+  MAX_ERROR_TEXT_BYTES,
+  MAX_ITEMS,
+  MAX_OPEN_REQUESTS,
+  MAX_REQUEST_BYTES,
+  MAX_RESPONSE_BYTES,
+  type MissingFrame,
+  type RequesterFrame,
+  type RequestFrame,
+  type RequestItem,
+  type ResponderFrame,
+  type SubtreeItem,
+  TO_END,
+} from "./frames.ts";
+export { FrameError } from "./wire.ts";

@@ -1,0 +1,93 @@
+import { z } from "zod";
+import { ERRORS, type ErrorCode } from "../../errors.ts";
+
+/** Control of a viewer's playing, over a data channel or the signalling socket. See spec.md beside this file. */
+
+/** Label of the data channel. */
+export const CONTROL_LABEL = "control";
+/** Largest message, bytes: commands have some dozen, `tracks` some hundred per track. */
+export const MAX_CONTROL_MESSAGE_BYTES = 16 * 1024;
+/** Commands per second and session: a hand on a seek bar makes some 60. */
+export const MAX_COMMANDS_PER_SECOND = 100;
+/** `position` events per second, at most. */
+export const POSITIONS_PER_SECOND = 4;
+/** Longest `id` of a command, characters. */
+export const MAX_COMMAND_ID_LENGTH = 64;
+
+const id = z.string().max(MAX_COMMAND_ID_LENGTH).optional().describe("Comes back in the answer.");
+const seconds = z.number().min(0);
+
+/** What a viewer asks for. */
+export const controlCommand = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("pause"), id }),
+  z.object({ type: z.literal("resume"), id }),
+  z.object({ type: z.literal("seek"), positionSeconds: seconds.max(Number.MAX_SAFE_INTEGER), id }),
+  z.object({ type: z.literal("set_loop"), loop: z.boolean(), id }),
+  z.object({ type: z.literal("get_state"), id }),
+]);
+
+const state = z.object({
+  type: z.literal("state"),
+  state: z.enum(["connecting", "playing", "paused", "buffering", "ended", "closed"]),
+  positionSeconds: seconds,
+  durationSeconds: seconds,
+  loop: z.boolean(),
+  id,
+});
+const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
+
+/** What the node tells. */
+export const controlEvent = z.discriminatedUnion("type", [
+  state,
+  z.object({ type: z.literal("position"), positionSeconds: seconds }),
+  z.object({ type: z.literal("ended"), positionSeconds: seconds }),
+  z.object({
+    type: z.literal("tracks"),
+    durationSeconds: seconds,
+    tracks: z.array(
+      z.object({
+        id: z.string(),
+        kind: z.enum(["video", "audio"]),
+        codec: z.string(),
+        /** False for a track that this session does not carry. */
+        sent: z.boolean(),
+        verdict: z.object({ mode: z.enum(["passthrough", "transcode", "unplayable"]), reason: z.string() }),
+      }),
+    ),
+  }),
+  z.object({ type: z.literal("error"), code: z.enum(codes), message: z.string(), id }),
+]);
+
+export type ControlCommandMessage = z.output<typeof controlCommand>;
+export type ControlEventMessage = z.output<typeof controlEvent>;
+/** An error event. */
+export type ControlErrorMessage = Extract<ControlEventMessage, { type: "error" }>;
+
+/** A command from its JSON text, or the error event that answers it. */
+export function parseControlCommand(text: string): ControlCommandMessage | ControlErrorMessage {
+  if (new TextEncoder().encode(text).length > MAX_CONTROL_MESSAGE_BYTES) {
+    return failure("PAYLOAD_TOO_LARGE", `a control message has at most ${MAX_CONTROL_MESSAGE_BYTES} bytes`);
+  }
+  try {
+    return readControlCommand(JSON.parse(text));
+  } catch {
+    return failure("INVALID_REQUEST", "a control message is a JSON object");
+  }
+}
+
+/** A command from parsed JSON, or the error event that answers it. */
+export function readControlCommand(json: unknown): ControlCommandMessage | ControlErrorMessage {
+  const parsed = controlCommand.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const given = z.object({ type: z.string() }).safeParse(json);
+  if (!given.success) return failure("INVALID_REQUEST", "a control message has a text field `type`");
+  const type = given.data.type.slice(0, MAX_COMMAND_ID_LENGTH);
+  const known = controlCommand.options.some(option => option.shape.type.value === type);
+  if (!known) return failure("INVALID_REQUEST", `unknown control message: ${type}`);
+  const [issue] = parsed.error.issues;
+  return failure("INVALID_REQUEST", `${type}: ${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}`);
+}
+
+function failure(code: ErrorCode, message: string): ControlErrorMessage {
+  return { type: "error", code, message };
+}

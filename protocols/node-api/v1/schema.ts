@@ -1,0 +1,265 @@
+import { z } from "zod";
+
+/**
+ * The node's HTTP API, `/api/v0/*`: what is sent and what is answered. See spec.md beside this file.
+ * Answers are objects that may gain fields: readers pass over those they do not know.
+ */
+
+/** Longest name of a file or pin, characters. Common file systems end at 255 bytes; paths inside directories are longer. */
+export const MAX_NAME_LENGTH = 255;
+/** Longest path below a CID, or inside an uploaded directory, characters. */
+export const MAX_PATH_LENGTH = 1024;
+/** Longest text of a CID: identity CIDs hold their content, so there is no natural end. */
+export const MAX_CID_LENGTH = 512;
+/** Longest search text, characters. */
+export const MAX_SEARCH_LENGTH = 200;
+/** Most records or directory entries in one answer. */
+export const MAX_PAGE_SIZE = 1000;
+/** Records or directory entries in one answer when the caller does not say. */
+export const DEFAULT_PAGE_SIZE = 100;
+/** Longest list of notification types in one address, characters. */
+export const MAX_TYPES_LENGTH = 2048;
+/** Longest filter of events in one address, characters. */
+export const MAX_EVENT_FILTER_LENGTH = 2048;
+/** Longest multiaddr, characters. */
+export const MAX_MULTIADDR_LENGTH = 1024;
+
+const hasControlCharacter = /\p{Cc}/u;
+
+/** Text of a CID; whether it is one is for the node to say (`INVALID_CID`). */
+export const cidText = z.string().min(1).max(MAX_CID_LENGTH).describe("A CID.");
+/** Name of a file, directory or pin. */
+export const nameText = z
+  .string()
+  .max(MAX_NAME_LENGTH)
+  .refine(text => !hasControlCharacter.test(text), "must not hold control characters");
+
+/** Path of a file inside a directory: `/` between names, none of them empty, `.` or `..`. */
+export const entryPath = z
+  .string()
+  .min(1)
+  .max(MAX_PATH_LENGTH)
+  .refine(text => !hasControlCharacter.test(text), "must not hold control characters")
+  .refine(
+    text => text.split("/").every(part => part !== "" && part !== "." && part !== ".."),
+    "must be relative, without empty names, `.` or `..`",
+  );
+
+const flag = z
+  .enum(["0", "1", "false", "true"])
+  .transform(text => text === "1" || text === "true")
+  .describe("`1` or `0`.");
+const count = z.coerce.number().int().min(0);
+const page = {
+  limit: count.max(MAX_PAGE_SIZE).default(DEFAULT_PAGE_SIZE),
+  offset: count.default(0),
+};
+
+/** Query of `POST /api/v0/add`. */
+export const addQuery = z.strictObject({
+  name: nameText.min(1).optional().describe("Name of the file, or of the directory."),
+  pin: flag.optional().describe("`0`: not pinned, so a garbage collection may take it."),
+  "pin-name": nameText.optional().describe("Name of the pin."),
+  directory: flag
+    .optional()
+    .describe("`1`: the parts of a multipart upload become one directory, also without `/` in their names."),
+});
+
+/** Query of `GET /api/v0/events`. */
+export const eventsQuery = z.strictObject({
+  types: z
+    .string()
+    .max(MAX_TYPES_LENGTH)
+    .transform(text =>
+      text
+        .split(",")
+        .map(part => part.trim())
+        .filter(part => part !== ""),
+    )
+    .optional()
+    .describe("Notification types with commas between them; all without it."),
+  filter: z.string().max(MAX_EVENT_FILTER_LENGTH).optional().describe("A filter expression."),
+  "last-event-id": z
+    .string()
+    .max(MAX_NAME_LENGTH)
+    .optional()
+    .describe("For clients that cannot set the header `Last-Event-ID`."),
+});
+
+const controlQuality = z.enum(["auto", "very_low", "low", "medium", "high", "very_high"]);
+
+/** Body of `POST /api/v0/mcp/webrtc/stream`. What its clients send beside is passed over: it has no meaning here. */
+export const controlStreamBody = z.object({ cid: cidText, quality: controlQuality.default("auto") });
+
+/** Body of `POST /api/v0/mcp/webrtc/connections/quality`. */
+export const controlQualityBody = z.object({
+  connection_id: z.string().min(1).max(MAX_NAME_LENGTH),
+  quality: controlQuality,
+});
+
+/** One thing that was added. */
+export const addedContent = z.object({
+  cid: cidText,
+  name: z.string().optional(),
+  size: z.number().int().min(0).describe("Bytes of file content."),
+  contentType: z.string(),
+});
+export type AddedContent = z.output<typeof addedContent>;
+
+/** Answer of `POST /api/v0/add`. */
+export const addResult = addedContent.extend({
+  files: z
+    .array(addedContent)
+    .optional()
+    .describe("Every file, where several were sent that do not form a directory."),
+});
+export type AddResult = z.output<typeof addResult>;
+
+/** Something the node's owner has added or fetched. */
+export const contentRecord = addedContent.extend({
+  addedAtMs: z.number().describe("Milliseconds since 1970."),
+  media: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe("What a probe found out; absent when not probed."),
+});
+export type ContentRecordBody = z.output<typeof contentRecord>;
+
+/** Query of `GET /api/v0/content`. */
+export const listQuery = z.strictObject({
+  search: z.string().max(MAX_SEARCH_LENGTH).optional().describe("Part of the name, or start of the CID."),
+  ...page,
+});
+/** Answer of `GET /api/v0/content`. */
+export const listResult = z.object({ records: z.array(contentRecord), total: z.number().int() });
+export type ListResult = z.output<typeof listResult>;
+
+/** Query of `GET /api/v0/ls/<ref>`. */
+export const lsQuery = z.strictObject(page);
+export const directoryEntry = z.object({
+  name: z.string(),
+  cid: cidText,
+  type: z.enum(["file", "directory"]),
+  size: z.number().int().optional(),
+});
+export type DirectoryEntryBody = z.output<typeof directoryEntry>;
+/** Answer of `GET /api/v0/ls/<ref>`. */
+export const lsResult = z.object({
+  cid: cidText,
+  entries: z.array(directoryEntry),
+  truncated: z.boolean().describe("True when there are more entries: ask again with a larger `offset`."),
+});
+export type LsResult = z.output<typeof lsResult>;
+
+/** Answer of `GET /api/v0/stat/<ref>`. */
+export const statResult = z.object({
+  cid: cidText,
+  type: z.enum(["file", "directory"]),
+  size: z.number().int(),
+  localBlocks: z.number().int(),
+  complete: z.boolean(),
+});
+export type StatResult = z.output<typeof statResult>;
+
+/** Query of `POST` and `DELETE /api/v0/pin/<cid>`. */
+export const pinQuery = z.strictObject({ name: nameText.optional() });
+/** A recursive pin. */
+export const pinBody = z.object({ cid: cidText, name: z.string(), pinnedAtMs: z.number() });
+export type PinBody = z.output<typeof pinBody>;
+/** Answer of `GET /api/v0/pins`. */
+export const pinsResult = z.object({ pins: z.array(pinBody) });
+export type PinsResult = z.output<typeof pinsResult>;
+
+/** Answer of `POST /api/v0/gc`. */
+export const gcResult = z.object({ removedBlocks: z.number().int(), freedBytes: z.number() });
+export type GcResultBody = z.output<typeof gcResult>;
+
+/** Answer of everything that only did something. */
+export const doneResult = z.object({ ok: z.literal(true) });
+export type DoneResult = z.output<typeof doneResult>;
+
+/** Answer of `GET /api/v0/probe/<ref>`. Tracks have more fields, by kind. */
+export const probeResult = z.looseObject({
+  container: z.string(),
+  durationSeconds: z.number(),
+  playable: z.boolean(),
+  notes: z.array(z.string()),
+  tracks: z.array(
+    z.looseObject({
+      id: z.string(),
+      kind: z.enum(["video", "audio"]),
+      codec: z.string(),
+      verdict: z.object({ mode: z.enum(["passthrough", "transcode", "unplayable"]), reason: z.string() }),
+    }),
+  ),
+});
+export type ProbeResult = z.output<typeof probeResult>;
+
+/** Answer of `GET /api/v0/id`. */
+export const idResult = z.object({
+  peerId: z.string().optional().describe("Absent when libp2p is switched off."),
+  addresses: z.array(z.string()).describe("Multiaddrs the node listens on."),
+  agent: z.string().describe("`cidcast/<version>`."),
+});
+export type IdResult = z.output<typeof idResult>;
+
+/** Answer of `GET /api/v0/version`. */
+export const versionResult = z.object({ name: z.literal("cidcast"), version: z.string(), node: z.string() });
+export type VersionResult = z.output<typeof versionResult>;
+
+/** One part of the node and whether it works. */
+export const nodePart = z.object({
+  name: z.string().describe("`content`, `media`, `webrtc`, `p2p`, `http` …"),
+  state: z.enum(["starting", "ready", "disabled", "failed"]),
+  reason: z.string().optional().describe("Why it is not ready, in words for people."),
+  required: z.boolean().describe("False when the node goes on without it."),
+});
+export type NodePart = z.output<typeof nodePart>;
+
+/** Answer of `GET /api/v0/status`, and of `GET /` to `Accept: application/json`. */
+export const nodeStatus = z.object({
+  name: z.literal("cidcast"),
+  version: z.string(),
+  peerId: z.string().optional(),
+  startedAtMs: z.number(),
+  parts: z.array(nodePart),
+  contentCount: z.number().int(),
+  peers: z.number().int(),
+  sessions: z.number().int().describe("Viewers being served."),
+  maxSessions: z.number().int(),
+  encoder: z.string().optional().describe("What transcodes here; absent when nothing does."),
+});
+export type NodeStatus = z.output<typeof nodeStatus>;
+
+/** Answer of `GET /readyz`. */
+export const readyResult = z.object({ ready: z.boolean(), parts: z.array(nodePart) });
+export type ReadyResult = z.output<typeof readyResult>;
+
+/** A connected peer. */
+export const peerBody = z.object({
+  peerId: z.string(),
+  addresses: z.array(z.string()),
+  direction: z.enum(["inbound", "outbound"]),
+  connectedAtMs: z.number(),
+});
+export type PeerBody = z.output<typeof peerBody>;
+/** Answer of `GET /api/v0/peers`. */
+export const peersResult = z.object({ peers: z.array(peerBody) });
+export type PeersResult = z.output<typeof peersResult>;
+/** Body of `POST /api/v0/peers/connect`. */
+export const connectBody = z.strictObject({
+  address: z.string().min(1).max(MAX_MULTIADDR_LENGTH).describe("A multiaddr that ends in the peer's id."),
+});
+/** Answer of `POST /api/v0/peers/connect`. */
+export const connectResult = z.object({ peerId: z.string() });
+export type ConnectResult = z.output<typeof connectResult>;
+
+/** The body of every answer with an error status. */
+export const errorBody = z.object({
+  error: z.object({
+    code: z.string(),
+    message: z.string(),
+    details: z.record(z.string(), z.unknown()).optional(),
+    retryAfterSeconds: z.number().optional(),
+  }),
+});

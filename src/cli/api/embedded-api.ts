@@ -1,0 +1,77 @@
+import { type AddResult, MAX_PAGE_SIZE, probeResult } from "@cidcast/protocols/node-api";
+import type { AddOptions, ContentRecord } from "../../content/index.ts";
+import { CidcastError } from "../../core/index.ts";
+import type { CidcastNode } from "../../node.ts";
+import type { ApiAddOptions, NodeApi } from "./node-api.ts";
+
+/** The same commands on a data directory that no node serves. Closing it closes the node. */
+export function createEmbeddedApi(node: CidcastNode): NodeApi {
+  const { content, media, version } = node;
+  return {
+    url: node.url,
+    add: async (source, options = {}) => addResultOf(await content.add(source, addOptionsOf(options))),
+    addDirectory: async (entries, options = {}) =>
+      addResultOf(await content.addDirectory(entries, addOptionsOf(options))),
+    async *list(search, options = {}) {
+      for (let offset = 0; ; ) {
+        options.signal?.throwIfAborted();
+        const query = { offset, limit: MAX_PAGE_SIZE, ...(search !== undefined && { search }) };
+        const { records, total } = await content.list(query);
+        for (const { name, media, ...record } of records) {
+          yield {
+            ...record,
+            ...(name !== undefined && { name }),
+            ...(media !== undefined && { media: { ...media } }),
+          };
+        }
+        offset += records.length;
+        if (records.length === 0 || offset >= total) return;
+      }
+    },
+    async *ls(ref, options = {}) {
+      for await (const { name, cid, type, size } of content.ls(ref, options)) {
+        yield { name, cid, type, ...(size !== undefined && { size }) };
+      }
+    },
+    stat: async (ref, options) => content.stat(ref, options),
+    cat: (ref, options) => content.cat(ref, options),
+    remove: async (cid, options) => content.remove(cid, options),
+    pin: async (cid, name, options) => content.pin(cid, { ...options, ...(name !== undefined && { name }) }),
+    unpin: async (cid, name, options) =>
+      content.unpin(cid, { ...options, ...(name !== undefined && { name }) }),
+    pins: async () => content.pins(),
+    gc: async options => content.gc(options),
+    probe: async (ref, options) => probeResult.parse(await media.probe(ref, options)),
+    id: async () => ({
+      ...(node.peer !== undefined && { peerId: node.peer.id }),
+      addresses: [],
+      agent: `cidcast/${version}`,
+    }),
+    version: async () => ({ name: "cidcast", version, node: process.version }),
+    status: async () => node.status(),
+    peers: async () => notServing("has peers"),
+    connect: async () => notServing("dials peers"),
+    shutdown: async () => notServing("can be stopped"),
+    [Symbol.asyncDispose]: async () => node.stop(),
+  };
+}
+
+function addOptionsOf({ name, pin, totalBytes, signal }: ApiAddOptions): AddOptions {
+  return {
+    signal,
+    ...(name !== undefined && { name }),
+    ...(pin !== undefined && { pin }),
+    ...(totalBytes !== undefined && { totalBytes }),
+  };
+}
+
+function addResultOf({ cid, name, size, contentType }: ContentRecord): AddResult {
+  return { cid, ...(name !== undefined && { name }), size, contentType };
+}
+
+function notServing(what: string): never {
+  throw new CidcastError(
+    "NODE_UNREACHABLE",
+    `No node runs on this data directory, and only a running one ${what}`,
+  );
+}

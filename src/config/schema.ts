@@ -1,0 +1,165 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+
+const port = z.number().int().min(0).max(65535);
+const bytes = z.number().int().positive();
+const milliseconds = z.number().int().positive();
+
+/** Where a node keeps its things when it is not told otherwise. */
+export function defaultDataDir(): string {
+  return join(homedir(), ".cidcast");
+}
+
+const content = z.strictObject({
+  durability: z
+    .enum(["process", "full"])
+    .default("process")
+    .describe(
+      "`process`: an acknowledged add survives a kill; `full`: also a power cut, at an fsync per batch.",
+    ),
+  findTimeoutMs: milliseconds
+    .default(10_000)
+    .describe("Longest wait for a block that no connected peer has answered for, milliseconds."),
+  gcIntervalMs: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Time between two automatic garbage collections, milliseconds; 0: only when asked for."),
+});
+
+const media = z.strictObject({
+  gopStoreMaxBytes: bytes
+    .default(256 * 1024 * 1024)
+    .describe("Memory for encoded pictures and sound shared by all viewers, bytes."),
+  transcode: z.boolean().default(true).describe("Encode what browsers cannot take as it is."),
+  ffmpegPath: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("An ffmpeg program to transcode with, instead of the optional node-av package."),
+  maxTranscodes: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Video transcodes at a time; 0: one less than the machine has cores, at least one."),
+});
+
+const webrtc = z.strictObject({
+  enabled: z.boolean().default(true).describe("Serve media over WebRTC."),
+  udpPort: port.default(8010).describe("UDP port of all viewers; 0: any free one."),
+  udpPortFallback: z.boolean().default(false).describe("Take any free UDP port when that one is in use."),
+  announcedAddresses: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Addresses offered to viewers instead of those the node is bound to."),
+  iceServers: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("STUN and TURN servers as URLs. None by default: nothing is asked of the outside."),
+  maxSessions: z
+    .number()
+    .int()
+    .positive()
+    .default(500)
+    .describe("Viewers at a time; one more is told `BUSY`."),
+  workers: z
+    .number()
+    .int()
+    .min(0)
+    .max(64)
+    .default(1)
+    .describe("Threads that send media; 0: the main thread does."),
+  egress: z
+    .enum(["auto", "js"])
+    .default("auto")
+    .describe("How packets leave: `auto` chooses the best there is; plain JavaScript at present."),
+});
+
+const p2p = z.strictObject({
+  enabled: z.boolean().default(true).describe("Run a libp2p peer."),
+  listen: z
+    .array(z.string().min(1))
+    .default(["/ip4/127.0.0.1/tcp/0"])
+    .describe("Multiaddrs the peer listens on."),
+  connect: z.array(z.string().min(1)).default([]).describe("Multiaddrs of peers to stay connected to."),
+});
+
+const events = z.strictObject({
+  log: z
+    .enum(["memory", "disk"])
+    .default("disk")
+    .describe("`disk`: subscribers that come back after a restart miss nothing."),
+});
+
+const rooms = z.strictObject({
+  maxMembers: z.number().int().min(2).max(1000).default(20).describe("Members of one room."),
+});
+
+const mcp = z.strictObject({
+  enabled: z.boolean().default(true).describe("Serve MCP (Model Context Protocol)."),
+  encryptionKey: z
+    .string()
+    .min(16, "a key has at least 16 characters")
+    .optional()
+    .describe(
+      "Key that tenants' credentials are encrypted with; without it one is made in the data directory.",
+    ),
+  previousEncryptionKeys: z
+    .array(z.string().min(16, "a key has at least 16 characters"))
+    .default([])
+    .describe("Keys used before: credentials are read with them and written with the present one."),
+});
+
+/** Every setting, with its default. Nothing else may be set. */
+export const configSchema = z.strictObject({
+  host: z.string().min(1).default("127.0.0.1").describe("Address HTTP and WebSockets listen on."),
+  port: port.default(8000).describe("Port of HTTP and WebSockets; 0: any free one."),
+  dataDir: z.string().min(1).default(defaultDataDir).describe("Where content, database and keys are kept."),
+  token: z
+    .string()
+    .min(16, "a token has at least 16 characters")
+    .optional()
+    .describe("Secret that callers must show. Needed to listen on anything but loopback."),
+  adminOpen: z
+    .enum(["never", "loopback"])
+    .default("never")
+    .describe("`loopback`: every program on this machine may use the admin API without the admin key."),
+  allowedHosts: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Host names this node answers to, beside loopback's and the address it is bound to."),
+  corsOrigins: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Origins of other web sites that may use the API, for instance `https://app.example`."),
+  maxUploadBytes: bytes.default(64 * 1024 ** 3).describe("Largest upload over HTTP, bytes."),
+  sample: z.boolean().default(true).describe("Add the shipped sample clip on the first start."),
+  logLevel: z.enum(["trace", "debug", "info", "warn", "error"]).default("info").describe("What is logged."),
+  logFormat: z
+    .enum(["auto", "pretty", "json"])
+    .default("auto")
+    .describe("`auto`: pretty on a terminal, else JSON."),
+  debug: z.boolean().default(false).describe("Log at `debug`, and stack traces in answers on loopback."),
+  content: content.prefault({}),
+  media: media.prefault({}),
+  webrtc: webrtc.prefault({}),
+  p2p: p2p.prefault({}),
+  events: events.prefault({}),
+  rooms: rooms.prefault({}),
+  mcp: mcp.prefault({}),
+});
+
+/** A whole, valid configuration. */
+export type Config = z.output<typeof configSchema>;
+/** What may be given: every setting is optional. */
+export type ConfigInput = z.input<typeof configSchema>;
+
+/** Settings whose values are never shown. */
+export const SECRET_PATHS: ReadonlySet<string> = new Set([
+  "token",
+  "mcp.encryptionKey",
+  "mcp.previousEncryptionKeys",
+]);

@@ -1,0 +1,1 @@
+export { PackBlockstore, type PackBlockstoreInit } from "./pack-blockstore.ts";

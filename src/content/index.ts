@@ -1,0 +1,33 @@
+export { CID_PROFILE } from "./add/profile.ts";
+export type { BlockDurability, BlockGuard } from "./blockstore/blockstore.ts";
+export {
+  type BlockstoreInit,
+  type ContentComponents,
+  type ContentInit,
+  type ContentService,
+  createContent,
+} from "./content.ts";
+export type { Blocks } from "./dag/blocks.ts";
+export { linksOf } from "./dag/links.ts";
+export { type WalkOptions, type WalkStep, walkDag } from "./dag/walk.ts";
+export { type ContentLimits, DEFAULT_CONTENT_LIMITS } from "./limits.ts";
+export { type ContentTables, contentMigrations } from "./records/migrations.ts";
+export type {
+  AddOptions,
+  AddProgress,
+  BlockNetwork,
+  BlockOrigin,
+  Content,
+  ContentEvents,
+  ContentFile,
+  ContentHold,
+  ContentRecord,
+  ContentStat,
+  DirectoryEntry,
+  DirectoryEntrySource,
+  GcResult,
+  ListQuery,
+  MediaSummary,
+  Pin,
+  RangeOptions,
+} from "./types.ts";

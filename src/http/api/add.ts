@@ -1,0 +1,106 @@
+import multipart from "@fastify/multipart";
+import { type AddResult, addQuery, addResult } from "@cidcast/protocols/node-api";
+import type { FastifyInstance } from "fastify";
+import type { z } from "zod";
+import type { AddOptions } from "../../content/index.ts";
+import { CidcastError } from "../../core/index.ts";
+import { MAX_UPLOAD_FIELDS } from "../limits.ts";
+import { bodyChunks, tooLarge, watchBody } from "../routing/body.ts";
+import { type RouteContext, route } from "../routing/route.ts";
+import { addedBody, addParts } from "./add-parts.ts";
+import type { ApiComponents } from "./types.ts";
+
+/** Types that say nothing about the content: what clients send when they do not know. */
+const NO_TYPE: ReadonlySet<string> = new Set([
+  "application/octet-stream",
+  "application/x-www-form-urlencoded",
+]);
+
+type AddContext = RouteContext<undefined, z.output<typeof addQuery>, undefined>;
+
+/** `POST /api/v0/add`, in a scope of its own: here a body is content, whatever its type. */
+export async function addRoute(app: FastifyInstance, components: ApiComponents): Promise<void> {
+  app.removeAllContentTypeParsers();
+  await app.register(multipart, {
+    preservePath: true,
+    throwFileSizeLimit: true,
+    limits: {
+      fileSize: components.init.maxUploadBytes,
+      files: components.limits.maxUploadFiles,
+      fields: MAX_UPLOAD_FIELDS,
+      parts: components.limits.maxUploadFiles + MAX_UPLOAD_FIELDS,
+    },
+  });
+  app.addContentTypeParser("*", (_request, _payload, done) => done(null));
+  let uploads = 0;
+  const admitted = async (context: AddContext): Promise<AddResult> => {
+    if (uploads >= components.limits.maxConcurrentUploads) {
+      components.http.refused.add(1, { reason: "uploads" });
+      throw new CidcastError("BUSY", `${uploads} uploads are running`, { retryAfterSeconds: 5 });
+    }
+    uploads += 1;
+    try {
+      return await add(components, context);
+    } finally {
+      uploads -= 1;
+    }
+  };
+  route(app, {
+    method: "POST",
+    url: "/api/v0/add",
+    action: "content:add",
+    query: addQuery,
+    answer: addResult,
+    summary: "Adds the body: raw bytes, or the files of a form",
+    handler: admitted,
+  });
+  route(app, {
+    method: "POST",
+    url: "/api/v0/mcp/ipfs/add",
+    action: "content:add",
+    query: addQuery,
+    summary: "Control: adds the file of a form",
+    handler: async context => {
+      const result = await admitted(context);
+      return { success: true, ...result, Hash: result.cid };
+    },
+  });
+}
+
+async function add(components: ApiComponents, context: AddContext): Promise<AddResult> {
+  const { content, init, limits, http } = components;
+  const { query, request } = context;
+  const maxBytes = init.maxUploadBytes;
+  const declared = request.headers["content-length"];
+  const totalBytes = declared === undefined ? undefined : Number(declared);
+  if (totalBytes !== undefined && totalBytes > maxBytes) throw tooLarge(maxBytes);
+  const pace = watchBody(request.raw, {
+    minBytesPerSecond: limits.minBodyBytesPerSecond,
+    graceMs: limits.bodyGraceMs,
+  });
+  const signal = AbortSignal.any([context.signal, pace]);
+  const options = {
+    signal,
+    ...(query.name !== undefined && { name: query.name }),
+    pin: query.pin === false ? false : (query["pin-name"] ?? ""),
+  } satisfies AddOptions;
+  if (request.isMultipart()) {
+    const result = await addParts({
+      content,
+      options,
+      parts: request.parts(),
+      directory: query.directory ?? false,
+      maxBytes,
+    });
+    http.contentReceived.add(result.size);
+    return result;
+  }
+  const contentType = request.headers["content-type"]?.split(";", 1)[0]?.trim();
+  const record = await content.add(bodyChunks(request.raw, { signal, maxBytes }), {
+    ...options,
+    ...(totalBytes !== undefined && { totalBytes }),
+    ...(contentType !== undefined && contentType !== "" && !NO_TYPE.has(contentType) && { contentType }),
+  });
+  http.contentReceived.add(record.size);
+  return addedBody(record);
+}

@@ -1,0 +1,5 @@
+export { DEFAULT_HTTP_LIMITS, type HttpLimits } from "./limits.ts";
+export { createHttpServer } from "./server.ts";
+export type { TenantDoor } from "./door/tenants.ts";
+export type { MountedApiRoute, MountedRawRoute, MountedRoute } from "./routing/mounted.ts";
+export type { HttpComponents, HttpInit, HttpServer, PeerControl, RegisteredRoute } from "./types.ts";

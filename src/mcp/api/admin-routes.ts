@@ -1,0 +1,382 @@
+import {
+  createTenantBody,
+  createTokenBody,
+  quotasSchema,
+  storeCredentialBody,
+  tenantQuery,
+} from "@cidcast/protocols/tenancy";
+import { CidcastError, type Logger } from "../../core/index.ts";
+import {
+  ALL_SCOPES,
+  type AuditRecord,
+  isLoopback,
+  sameKey,
+  type Tenancy,
+  type Tenant,
+  type TokenInfo,
+} from "../../tenancy/index.ts";
+import type { ServerDefinition } from "../types.ts";
+import {
+  bearerOf,
+  created,
+  defineRoute,
+  isoTime,
+  type McpRoute,
+  ok,
+  parseBody,
+  type RouteInit,
+  type RouteRequest,
+} from "./route.ts";
+
+/** Calls shown on a tenant's dashboard. */
+const RECENT_CALLS = 20;
+
+export interface AdminRoutesInit {
+  readonly adminKey: string;
+  /** Callers from loopback need no key. */
+  readonly openOnLoopback: boolean;
+}
+
+/** The admin API of tenants, tokens and credentials. */
+export function adminRoutes(
+  init: AdminRoutesInit,
+  components: { readonly tenancy: Tenancy; readonly definition: ServerDefinition; readonly log: Logger },
+): McpRoute[] {
+  const { tenancy, log } = components;
+  const route = (init2: Omit<RouteInit, "access">): McpRoute =>
+    defineRoute(log, {
+      ...init2,
+      access: "admin-key",
+      handle: async request => {
+        requireAdmin(init, tenancy, request);
+        return init2.handle(request);
+      },
+    });
+  return [
+    ...tenantRoutes(route, tenancy),
+    ...tokenRoutes(route, tenancy),
+    ...credentialRoutes(route, tenancy),
+    ...overviewRoutes(route, components),
+    ...auditRoutes(route, tenancy),
+  ];
+}
+
+type MakeRoute = (init: Omit<RouteInit, "access">) => McpRoute;
+
+function requireAdmin(init: AdminRoutesInit, tenancy: Tenancy, request: RouteRequest): void {
+  tenancy.guesses.check(request.remoteAddress);
+  const shown = request.header("x-admin-key") ?? bearerOf(request);
+  if (shown !== undefined && sameKey(shown, init.adminKey)) return;
+  // A key that is shown has to be right, even where none is needed: a wrong one is a mistake or a guess.
+  if (shown === undefined && init.openOnLoopback && isLoopback(request.remoteAddress)) return;
+  if (shown !== undefined) tenancy.guesses.failed(request.remoteAddress);
+  throw new CidcastError("UNAUTHENTICATED", shown === undefined ? "Admin key required" : "Invalid admin key");
+}
+
+function tenantRoutes(route: MakeRoute, tenancy: Tenancy): McpRoute[] {
+  return [
+    route({
+      method: "POST",
+      path: "/api/admin/tenants",
+      summary: "Create a tenant",
+      bodySchema: createTenantBody,
+      handle: async request => {
+        const body = parseBody(request, createTenantBody, { name: "Tenant name is required" });
+        const tenant = await tenancy.tenants.create(body);
+        return created({ message: "Tenant created successfully", tenant: tenantBody(tenant) });
+      },
+    }),
+    route({
+      method: "GET",
+      path: "/api/admin/tenants",
+      summary: "List tenants",
+      handle: async () => {
+        const tenants = (await tenancy.tenants.list()).map(tenant => ({
+          ...tenantBody(tenant),
+          token_count: tenant.activeTokens,
+          session_count: tenant.activeSessions,
+        }));
+        return ok({ tenants, total_count: tenants.length });
+      },
+    }),
+    route({
+      method: "DELETE",
+      path: "/api/admin/tenants/:id",
+      summary: "Switch a tenant and all its tokens off",
+      handle: async ({ params }) => {
+        await tenancy.deactivateTenant(params["id"] ?? "");
+        return ok({ message: "Tenant deactivated successfully" });
+      },
+    }),
+    route({
+      method: "PUT",
+      path: "/api/admin/tenants/:id/quotas",
+      summary: "Set a tenant's quotas",
+      bodySchema: quotasSchema,
+      handle: async request => {
+        const { id, quotas } = await tenancy.tenants.setQuotas(
+          request.params["id"] ?? "",
+          parseBody(request, quotasSchema),
+        );
+        return ok({ tenant_id: id, quotas });
+      },
+    }),
+  ];
+}
+
+function tokenRoutes(route: MakeRoute, tenancy: Tenancy): McpRoute[] {
+  return [
+    route({
+      method: "POST",
+      path: "/api/admin/tokens",
+      summary: "Create a token; its text is in this answer only",
+      bodySchema: createTokenBody,
+      handle: async request => {
+        const body = parseBody(request, createTokenBody, { tenant_id: "Tenant ID is required" });
+        const token = await tenancy.tokens.create({
+          tenantId: body.tenant_id,
+          scopes: body.scopes,
+          expiresInDays: body.expires_in_days,
+        });
+        return created({
+          message: "Token created successfully",
+          token_info: {
+            id: token.id,
+            token: token.token,
+            tenant_id: token.tenantId,
+            tenant_name: token.tenantName,
+            scopes: token.scopes,
+            expires_at: isoTime(token.expiresAtMs),
+            created_at: isoTime(token.createdAtMs),
+          },
+        });
+      },
+    }),
+    route({
+      method: "GET",
+      path: "/api/admin/tokens",
+      summary: "List tokens",
+      handle: async ({ query }) => {
+        const tokens = (await tenancy.tokens.list(query.get("tenant_id") ?? undefined)).map(tokenBody);
+        return ok({ tokens, total_count: tokens.length });
+      },
+    }),
+    route({
+      method: "DELETE",
+      path: "/api/admin/tokens/:id",
+      summary: "Switch a token off, at every open connection too",
+      handle: async ({ params }) => {
+        await tenancy.revokeToken(params["id"] ?? "");
+        return ok({ message: "Token deactivated successfully" });
+      },
+    }),
+  ];
+}
+
+function credentialRoutes(route: MakeRoute, tenancy: Tenancy): McpRoute[] {
+  return [
+    route({
+      method: "POST",
+      path: "/api/admin/credentials",
+      summary: "Store a credential",
+      bodySchema: storeCredentialBody,
+      handle: async request => {
+        const required = "tenant_id, tool_name, credential_key and credential_value are required";
+        const body = parseBody(request, storeCredentialBody, {
+          tenant_id: required,
+          credential_value: required,
+        });
+        const place = {
+          tenantId: body.tenant_id,
+          toolName: body.tool_name,
+          credentialKey: body.credential_key,
+        };
+        await tenancy.credentials.store(place, body.credential_value);
+        return created({
+          message: "Credential stored successfully",
+          tenant_id: body.tenant_id,
+          tool_name: body.tool_name,
+          credential_key: body.credential_key,
+        });
+      },
+    }),
+    route({
+      method: "GET",
+      path: "/api/admin/credentials",
+      summary: "List a tenant's credentials, without their values",
+      handle: async ({ query }) => {
+        const tenant = await tenancy.tenants.get(tenantIdOf(query));
+        const credentials = (await tenancy.credentials.list(tenant.id)).map(credential => ({
+          id: credential.id,
+          tool_name: credential.toolName,
+          credential_key: credential.credentialKey,
+          has_value: true,
+          created_at: isoTime(credential.createdAtMs),
+          updated_at: isoTime(credential.updatedAtMs),
+        }));
+        return ok({
+          tenant_id: tenant.id,
+          tenant_name: tenant.name,
+          credentials,
+          total_count: credentials.length,
+        });
+      },
+    }),
+    route({
+      method: "DELETE",
+      path: "/api/admin/credentials/:id",
+      summary: "Remove a credential",
+      handle: async ({ params }) => {
+        await tenancy.credentials.remove(params["id"] ?? "");
+        return ok({ message: "Credential deactivated successfully" });
+      },
+    }),
+    route({
+      method: "POST",
+      path: "/api/admin/credentials/rotate",
+      summary: "Seal every credential anew, with a new key where a key file is used",
+      handle: async () => {
+        const { resealed, keyId } = await tenancy.credentials.rotate();
+        return ok({ message: "Credentials sealed anew", resealed, key_id: keyId });
+      },
+    }),
+  ];
+}
+
+function overviewRoutes(
+  route: MakeRoute,
+  { tenancy, definition }: { readonly tenancy: Tenancy; readonly definition: ServerDefinition },
+): McpRoute[] {
+  return [
+    route({
+      method: "GET",
+      path: "/api/admin/scopes",
+      summary: "Scopes, and the tools that need them",
+      handle: async () => {
+        const tools = [...definition.tools.values()];
+        const scopes = [
+          {
+            name: "none",
+            description: "No scope required: every authenticated caller",
+            tools: tools.filter(tool => tool.scopes.length === 0).map(tool => tool.name),
+          },
+          ...ALL_SCOPES.map(scope => ({
+            name: scope.name,
+            description: scope.description,
+            tools: tools.filter(tool => tool.scopes.includes(scope.name)).map(tool => tool.name),
+          })),
+        ];
+        return ok({ scopes, total_count: scopes.length });
+      },
+    }),
+    route({
+      method: "GET",
+      path: "/api/admin/dashboard/:id",
+      summary: "What a tenant does",
+      handle: async ({ params }) => {
+        const tenant = await tenancy.tenants.get(params["id"] ?? "");
+        const [tokens, sessions, calls, credentials, recent] = await Promise.all([
+          tenancy.tokens.list(tenant.id),
+          tenancy.sessions.counts(tenant.id),
+          tenancy.audit.counts(tenant.id),
+          tenancy.credentials.list(tenant.id),
+          tenancy.audit.recent(tenant.id, RECENT_CALLS),
+        ]);
+        return ok({
+          tenant: tenantBody(tenant),
+          statistics: {
+            active_tokens: tokens.filter(token => token.active).length,
+            active_sessions: sessions.active,
+            total_tool_calls: calls.total,
+            credentials_count: credentials.length,
+          },
+          recent_calls: recent.map(call => ({
+            tool_name: call.tool,
+            created_at: isoTime(call.atMs),
+            success: call.error === undefined,
+            session_id: call.sessionId,
+          })),
+        });
+      },
+    }),
+  ];
+}
+
+function auditRoutes(route: MakeRoute, tenancy: Tenancy): McpRoute[] {
+  return [
+    route({
+      method: "GET",
+      path: "/api/admin/audit",
+      summary: "Every tool call of a tenant, as lines of JSON, oldest first",
+      handle: async ({ query }) => ({
+        status: 200,
+        headers: { "content-type": "application/x-ndjson" },
+        body: linesOf(tenancy.audit.export(query.get("tenant_id") ?? "")),
+      }),
+    }),
+    route({
+      method: "GET",
+      path: "/api/admin/audit/verify",
+      summary: "Whether a tenant's audit chain is whole",
+      handle: async ({ query }) => {
+        const tenantId = query.get("tenant_id") ?? "";
+        const found = await tenancy.audit.verify(tenantId);
+        return ok({
+          tenant_id: tenantId,
+          intact: found === undefined,
+          ...(found !== undefined && { broken_at: found.seq, reason: found.reason }),
+        });
+      },
+    }),
+  ];
+}
+
+async function* linesOf(records: AsyncIterable<AuditRecord>): AsyncGenerator<string> {
+  for await (const record of records) {
+    const line = {
+      seq: record.seq,
+      tenant_id: record.tenantId,
+      session_id: record.sessionId,
+      caller: record.caller,
+      tool: record.tool,
+      arguments: record.arguments,
+      result: record.result ?? null,
+      error: record.error ?? null,
+      duration_ms: record.durationMs,
+      at_ms: record.atMs,
+      previous_hash: record.previousHash,
+      hash: record.hash,
+    };
+    yield `${JSON.stringify(line)}\n`;
+  }
+}
+
+function tenantIdOf(query: URLSearchParams): string {
+  const parsed = tenantQuery.safeParse({ tenant_id: query.get("tenant_id") });
+  if (!parsed.success) throw new CidcastError("INVALID_REQUEST", "tenant_id parameter is required");
+  return parsed.data.tenant_id;
+}
+
+function tenantBody(tenant: Tenant) {
+  return {
+    tenant_id: tenant.id,
+    name: tenant.name,
+    description: tenant.description,
+    is_active: tenant.active,
+    created_at: isoTime(tenant.createdAtMs),
+  };
+}
+
+function tokenBody(token: TokenInfo) {
+  return {
+    id: token.id,
+    token: `${token.prefix}...`,
+    tenant_id: token.tenantId,
+    tenant_name: token.tenantName,
+    scopes: token.scopes,
+    is_active: token.active,
+    expires_at: isoTime(token.expiresAtMs),
+    created_at: isoTime(token.createdAtMs),
+    last_used: isoTime(token.lastUsedAtMs),
+  };
+}

@@ -1,0 +1,265 @@
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Content } from "../content/index.ts";
+import {
+  CidcastError,
+  type Clock,
+  type Logger,
+  type Metrics,
+  type Principal,
+  type Service,
+  toCidcastError,
+} from "../core/index.ts";
+import type { Media } from "../media/index.ts";
+import type { Tenancy } from "../tenancy/index.ts";
+import { adminRoutes } from "./api/admin-routes.ts";
+import { clientRoutes } from "./api/client-routes.ts";
+import { bearerOf, type McpRoute } from "./api/route.ts";
+import { sendWebResponse, webRequest } from "./doors/node-http.ts";
+import { type McpSocket, type McpSocketInit, openSocket, type SocketComponents } from "./doors/socket.ts";
+import { serveStdioDoor, type StdioInit } from "./doors/stdio.ts";
+import { createStreamableHttp, StatelessSessions } from "./doors/streamable-http.ts";
+import { HTTP_SESSION_IDLE_MS, IDLE_SWEEP_MS, MAX_TOOLS } from "./limits.ts";
+import { mcpMetrics } from "./metrics.ts";
+import { completeContent, contentPrompts, contentResources } from "./resources.ts";
+import type { SessionServer } from "./server/build-server.ts";
+import { type CustomTool, customTool } from "./server/custom-tool.ts";
+import { contentTools } from "./tools/node/content-tools.ts";
+import { mediaTools } from "./tools/node/media-tools.ts";
+import { calculatorTool, currentTimeTool, echoTool, systemInfoTool } from "./tools/seed/basic-tools.ts";
+import { fileOperationsTool } from "./tools/seed/file-operations.ts";
+import { createGuardedFetch, type GuardedFetch } from "./tools/web/guarded-fetch.ts";
+import { secureApiTool, webRequestTool } from "./tools/web/web-tools.ts";
+import type { PromptDefinition, ResourceProvider, ServerDefinition, Tool } from "./types.ts";
+
+export interface McpInit {
+  /** Version of the node. */
+  readonly version: string;
+  /** Below it each tenant has its files. */
+  readonly filesDirectory: string;
+  readonly adminKey: string;
+  /** `CIDCAST_ADMIN_OPEN=loopback`: the admin API asks callers from loopback for no key. */
+  readonly adminOpen?: "loopback" | undefined;
+  /** Where people reach the node: `http://127.0.0.1:8000`. */
+  readonly baseUrl: () => string;
+  /** Tools beside the node's own. */
+  readonly tools?: readonly CustomTool[];
+  /** Resources and prompts beside the node's own. */
+  readonly extensions?: McpExtensions | undefined;
+}
+
+/** More than tools, for who embeds the node. */
+export interface McpExtensions {
+  readonly tools?: readonly Tool[];
+  readonly resources?: readonly ResourceProvider[];
+  readonly prompts?: readonly PromptDefinition[];
+  readonly complete?: ServerDefinition["complete"];
+}
+
+export interface McpComponents {
+  readonly tenancy: Tenancy;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Without it there are no tools over content and media. */
+  readonly content?: Content | undefined;
+  readonly media?: Media | undefined;
+  /** How `web_request` and `secure_api` reach the outside; default: public addresses only. */
+  readonly fetch?: GuardedFetch | undefined;
+}
+
+/** One MCP server behind every door. */
+export interface Mcp extends Service {
+  readonly definition: ServerDefinition;
+  /** Adds a tool; open sessions are told. `INVALID_CONFIG`, `CONFLICT` when there is one of that name. */
+  registerTool(tool: CustomTool): void;
+  /** `/mcp`, Streamable HTTP. Host and Origin are checked before. */
+  fetch(
+    request: Request,
+    caller: { readonly principal: Principal; readonly remoteAddress?: string | undefined },
+  ): Promise<Response>;
+  /** {@link Mcp.fetch} for Node's own server. The body must not have been read. */
+  serveHttp(incoming: IncomingMessage, outgoing: ServerResponse, principal: Principal): Promise<void>;
+  /** A WebSocket, a libp2p stream, a data channel. */
+  connect(init: McpSocketInit): McpSocket;
+  /** A pipe; resolves when it ends. */
+  serveStdio(init: StdioInit): Promise<void>;
+  /** Routes of the HTTP server, beside `/mcp`. */
+  readonly routes: readonly McpRoute[];
+  /** Tells open sessions that the list of prompts has changed. */
+  promptsChanged(): void;
+  /** Tells sessions that subscribed to it that a resource has changed. */
+  resourceUpdated(uri: string): void;
+}
+
+const INSTRUCTIONS =
+  "cidcast stores media by content (CID) and plays it in browsers over WebRTC. Find content with content_search, look into " +
+  "it with media_probe, get a page that plays it with play. Content is also readable as ipfs://<cid>.";
+
+export function createMcp(init: McpInit, components: McpComponents): Mcp {
+  const { tenancy, clock, log } = components;
+  const tools = new Map<string, Tool>();
+  const definition = defineServer(init, components, tools);
+  const open = new Set<SessionServer>();
+  const inner: SocketComponents = {
+    definition,
+    tenancy,
+    clock,
+    log,
+    metrics: mcpMetrics(components.metrics),
+    open,
+    stateKey: randomBytes(32),
+  };
+  const http = createStreamableHttp(inner);
+  const rpcSessions = new StatelessSessions(inner, "rpc");
+  let stopSweeping = (): void => {};
+
+  const register = (tool: Tool): void => {
+    if (tools.has(tool.name)) throw new CidcastError("CONFLICT", `There is a tool ${tool.name} already`);
+    if (tools.size >= MAX_TOOLS)
+      throw new CidcastError("LIMIT_REACHED", `A node has at most ${MAX_TOOLS} tools`);
+    tools.set(tool.name, tool);
+  };
+  for (const tool of nodeTools(init, components)) register(tool);
+  for (const tool of init.extensions?.tools ?? []) register(tool);
+  for (const tool of init.tools ?? []) register(customTool(tool));
+
+  const tell = (work: (session: SessionServer) => Promise<void>): void => {
+    for (const session of open) {
+      work(session).catch((error: unknown) =>
+        log.debug({ err: error }, "an mcp session was not told of a change"),
+      );
+    }
+  };
+
+  const fetchMcp: Mcp["fetch"] = async (request, { principal, remoteAddress }) => {
+    try {
+      return await http.fetch(request, {
+        principal: await httpPrincipal(tenancy, request, principal, remoteAddress),
+      });
+    } catch (error) {
+      return refusal(error, log);
+    }
+  };
+
+  return {
+    name: "mcp",
+    definition,
+    routes: [
+      ...clientRoutes(inner, rpcSessions),
+      ...adminRoutes({ adminKey: init.adminKey, openOnLoopback: init.adminOpen === "loopback" }, inner),
+    ],
+    registerTool(tool) {
+      register(customTool(tool));
+      http.bus.publish({ kind: "tools_list_changed" });
+      tell(({ server }) => server.sendToolListChanged());
+    },
+    async serveHttp(incoming, outgoing, principal) {
+      const { remoteAddress } = incoming.socket;
+      await sendWebResponse(
+        await fetchMcp(webRequest(incoming, outgoing), { principal, remoteAddress }),
+        outgoing,
+      );
+    },
+    fetch: fetchMcp,
+    connect: socket => openSocket(inner, socket),
+    serveStdio: stdio => serveStdioDoor(inner, stdio),
+    promptsChanged() {
+      http.bus.publish({ kind: "prompts_list_changed" });
+      tell(({ server }) => server.sendPromptListChanged());
+    },
+    resourceUpdated(uri) {
+      http.bus.publish({ kind: "resource_updated", uri });
+      tell(async ({ server, subscriptions }) => {
+        if (subscriptions.has(uri)) await server.sendResourceUpdated({ uri });
+      });
+    },
+    async start() {
+      if (init.adminOpen === "loopback") {
+        log.warn({}, "the admin API is open to every program on this machine: CIDCAST_ADMIN_OPEN=loopback");
+      }
+      stopSweeping = clock.every(IDLE_SWEEP_MS, () =>
+        rpcSessions.sweep(clock.monotonicMs() - HTTP_SESSION_IDLE_MS),
+      );
+    },
+    async stop() {
+      stopSweeping();
+      rpcSessions.close();
+      await http.close();
+      for (const { server } of open) await server.close();
+    },
+  };
+}
+
+function nodeTools(init: McpInit, components: McpComponents): Tool[] {
+  const { tenancy, clock, content, media, fetch = createGuardedFetch() } = components;
+  const web = { fetch, credentials: tenancy.credentials };
+  return [
+    echoTool,
+    currentTimeTool(clock),
+    calculatorTool,
+    systemInfoTool(init.version),
+    fileOperationsTool(init.filesDirectory, tenancy),
+    webRequestTool(web),
+    secureApiTool(web),
+    ...(content === undefined ? [] : contentTools(content, tenancy)),
+    ...(content === undefined || media === undefined
+      ? []
+      : mediaTools({ content, media, tenancy, baseUrl: init.baseUrl })),
+  ];
+}
+
+function defineServer(
+  init: McpInit,
+  components: McpComponents,
+  tools: ReadonlyMap<string, Tool>,
+): ServerDefinition {
+  const { content, tenancy } = components;
+  const { extensions = {} } = init;
+  return {
+    name: "cidcast",
+    version: init.version,
+    title: "cidcast",
+    instructions: INSTRUCTIONS,
+    tools,
+    resources: [
+      ...(extensions.resources ?? []),
+      ...(content === undefined ? [] : [contentResources(content, tenancy)]),
+    ],
+    prompts: [...(extensions.prompts ?? []), ...(content === undefined ? [] : contentPrompts)],
+    async complete(query, context) {
+      const own = await extensions.complete?.(query, context);
+      if (own !== undefined && own.values.length > 0) return own;
+      if (content === undefined) return own ?? { values: [], total: 0, hasMore: false };
+      return completeContent(content, tenancy, query, context);
+    },
+  };
+}
+
+/** A token of a tenant says who it is; without one, the server that took the request does. */
+async function httpPrincipal(
+  tenancy: Tenancy,
+  request: Request,
+  principal: Principal,
+  remoteAddress: string | undefined,
+): Promise<Principal> {
+  const token = bearerOf({ header: name => request.headers.get(name) ?? undefined });
+  // A caller whom the server knows by this very header, the node's own token for instance, is known already.
+  if (token !== undefined && (principal.kind === "anonymous" || token.startsWith("cct_"))) {
+    const tenantId = request.headers.get("x-tenant-id") ?? undefined;
+    return tenancy.resolveToken(token, { door: "http", remoteAddress, tenantId });
+  }
+  if (principal.kind === "anonymous") throw new CidcastError("UNAUTHENTICATED", "Bearer token required");
+  return principal;
+}
+
+function refusal(error: unknown, log: Logger): Response {
+  const known = toCidcastError(error);
+  if (known.code === "INTERNAL") log.error({ err: error }, "an mcp request failed");
+  const headers = new Headers();
+  if (known.code === "UNAUTHENTICATED") headers.set("www-authenticate", "Bearer");
+  if (known.retryAfterSeconds !== undefined) headers.set("retry-after", String(known.retryAfterSeconds));
+  const message = known.code === "INTERNAL" ? "Internal error" : known.message;
+  const body = { jsonrpc: "2.0", error: { code: -32000, message, data: { code: known.code } }, id: null };
+  return Response.json(body, { status: known.status, headers });
+}

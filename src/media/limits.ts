@@ -1,0 +1,73 @@
+/** Longest run of frames in one segment, seconds. A seek or a lost viewer costs at most that much wasted work. */
+export const SEGMENT_MAX_SECONDS = 1;
+
+/** Most frames in one segment: a file that claims a thousand frames a second gets shorter segments, not larger ones. */
+export const SEGMENT_MAX_FRAMES = 300;
+
+/** Largest encoded frame taken from a file, bytes: above it the file is damaged. An intra frame of 8K video stays below. */
+export const FRAME_MAX_BYTES = 16 * 1024 * 1024;
+
+/** Encoded media kept for all viewers together, bytes. About ten minutes of 720p. */
+export const GOP_STORE_MAX_BYTES = 256 * 1024 * 1024;
+
+/** Probe results kept, by CID. A result has about 2 kB. */
+export const PROBE_CACHE_MAX_ENTRIES = 1000;
+
+/** Longest that a probe may take, milliseconds, reads from the network included. */
+export const PROBE_TIMEOUT_MS = 20_000;
+
+/** Most bytes that a probe may read: a crafted file must not make the node read all of a large one. */
+export const PROBE_MAX_READ_BYTES = 64 * 1024 * 1024;
+
+/** Most reads of one probe. A transport stream without an index needs several hundred. */
+export const PROBE_MAX_READS = 4000;
+
+/** Tracks of one file that are looked at; real files have a handful, concert recordings a few dozen. */
+export const MAX_TRACKS = 64;
+
+/** Packets looked at in decode order for pictures out of order, from the start and again at three later places. */
+export const REORDER_SAMPLE_PACKETS = 240;
+
+/** Bytes that the demuxer keeps of one open file. */
+export const DEMUX_CACHE_BYTES = 8 * 1024 * 1024;
+
+/** Opus jobs at a time: one takes about 3 % of a core. */
+export const MAX_AUDIO_JOBS = 16;
+
+/** Encoder processes kept ready while nothing needs them: starting one takes 250 ms. */
+export const WARM_ENCODERS = 1;
+
+/** Idle encoder processes kept for reuse for a while, the warm ones included. Each holds about 120 MB. */
+export const MAX_IDLE_ENCODERS = 2;
+
+/** How long a surplus idle encoder process is kept, milliseconds. */
+export const IDLE_ENCODER_MS = 30_000;
+
+/** How far ahead of the furthest reader a job runs, seconds. */
+export const TRANSCODE_RUN_AHEAD_SECONDS = 6;
+
+/** A job that nobody has asked anything for so long is stopped, milliseconds. Long enough for a reader that has its buffer full. */
+export const TRANSCODE_IDLE_MS = 10_000;
+
+/** A job whose readers have closed their handles while others keep the file open is stopped after this, milliseconds. */
+export const TRANSCODE_ORPHAN_MS = 2000;
+
+/** Longest that a child may work on one batch of packets, milliseconds; beyond, it is taken for hung. */
+export const TRANSCODE_STALL_MS = 15_000;
+
+/** Longest that an encoder process may take to be ready, milliseconds. */
+export const ENCODER_START_MS = 15_000;
+
+/** Largest picture that a live transcode makes, pixels of the long and the short side. */
+export const TRANSCODE_MAX_LONG_SIDE = 1280;
+export const TRANSCODE_MAX_SHORT_SIDE = 720;
+
+/** Largest picture that is decoded for a transcode, pixels: 8K. Above it memory and time grow past what a viewer waits for. */
+export const TRANSCODE_MAX_SOURCE_PIXELS = 7680 * 4320;
+
+/** Most samples that a track's tables may name: a day at 100 per second. */
+export const MAX_TABLE_SAMPLES = 10_000_000;
+/** Largest index of an MP4 that is looked through, bytes: that of a day is under 32 MiB. */
+export const MAX_MOOV_BYTES = 64 * 1024 * 1024;
+/** Most boxes of a file before its index: real files have a few; each costs a read. */
+export const MAX_BOXES_BEFORE_MOOV = 1000;

@@ -1,0 +1,146 @@
+import type { Content } from "../content/index.ts";
+import {
+  type AbortOptions,
+  CidcastError,
+  type Clock,
+  type EventPublisher,
+  type Logger,
+  type Metrics,
+  type Service,
+  toCidcastError,
+} from "../core/index.ts";
+import { GOP_STORE_MAX_BYTES, PROBE_CACHE_MAX_ENTRIES } from "./limits.ts";
+import { declareMetrics } from "./metrics.ts";
+import { type OpenFile, OpenFiles } from "./source/open-files.ts";
+import { openSource } from "./source/source.ts";
+import { GopStore, type Stored } from "./store/gop-store.ts";
+import { type EncoderChoice, findEncoder } from "./transcode/encoder.ts";
+import type { TranscodeTrack } from "./transcode/transcode-track.ts";
+import { Transcoding, type TranscodingInit } from "./transcode/transcoding.ts";
+import type { Media, MediaEvents, MediaInfo, MediaSource, TrackInfo } from "./types.ts";
+
+export interface MediaInit extends TranscodingInit {
+  /** Encoded media kept for all viewers together, bytes. */
+  readonly gopStoreMaxBytes?: number | undefined;
+  /** An ffmpeg program to encode with instead of the node-av library. */
+  readonly ffmpegPath?: string | undefined;
+  /** False: nothing is transcoded, whatever is installed. */
+  readonly transcode?: boolean | undefined;
+}
+
+export interface MediaComponents {
+  readonly content: Pick<Content, "resolve" | "open" | "hold">;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly events: EventPublisher<MediaEvents>;
+  readonly clock: Clock;
+}
+
+/** The media domain: probes files and gives their tracks in the form that goes to viewers. */
+export function createMedia(init: MediaInit): (components: MediaComponents) => Media & Service {
+  return components => {
+    const log = components.log.child({ part: "media" });
+    const encoder = chooseEncoder(init);
+    const encoderMissing = encoder.kind === "none" ? encoder.reason : undefined;
+    let storeBytes = (): number => 0;
+    const metrics = declareMetrics(components.metrics, () => storeBytes());
+    const store = new GopStore<Stored>(init.gopStoreMaxBytes ?? GOP_STORE_MAX_BYTES, metrics);
+    storeBytes = () => store.bytes;
+    const files = new OpenFiles({ content: components.content, log, encoderMissing: () => encoderMissing });
+    const { clock, events } = components;
+    const transcoding = new Transcoding(init, { encoder, store, metrics, events, clock, log });
+    const transcode = sharedTranscodes(transcoding);
+    const probed = new Map<string, MediaInfo>();
+    const sources = new Set<MediaSource>();
+
+    const remember = (cid: string, info: MediaInfo): void => {
+      if (probed.has(cid)) return;
+      if (probed.size >= PROBE_CACHE_MAX_ENTRIES) probed.delete(probed.keys().next().value ?? "");
+      probed.set(cid, info);
+      metrics.probes.add(1, { result: "ok" });
+      components.events.publish("media_probed", { cid, info });
+    };
+    const acquire = async (ref: string, options: AbortOptions) => {
+      const { cid } = await components.content.resolve(ref, options);
+      try {
+        const reference = await files.acquire(cid, options);
+        remember(cid, reference.file.info);
+        return reference;
+      } catch (error) {
+        metrics.probes.add(1, { result: toCidcastError(error).code });
+        throw error;
+      }
+    };
+
+    return {
+      name: "media",
+      encoder: encoder.kind === "none" ? undefined : encoder.name,
+      encoderMissing,
+      async probe(ref, options = {}) {
+        const { cid } = await components.content.resolve(ref, options);
+        const known = probed.get(cid);
+        if (known !== undefined) return known;
+        const reference = await acquire(cid, options);
+        await reference.release();
+        return reference.file.info;
+      },
+      async open(ref, options = {}) {
+        const reference = await acquire(ref, options);
+        const source = openSource({ reference, store, log, transcode, onClose: () => closed(source) });
+        sources.add(source);
+        transcoding.expect(transcodesOf(source));
+        metrics.openSources.set(sources.size);
+        return source;
+      },
+      async start() {
+        transcoding.start();
+      },
+      async stop() {
+        await Promise.all([...sources].map(source => source.close()));
+        await transcoding.stop();
+        store.clear();
+      },
+    };
+
+    function closed(source: MediaSource): void {
+      sources.delete(source);
+      metrics.openSources.set(sources.size);
+    }
+  };
+}
+
+/** How many of the tracks that a viewer gets are transcoded. */
+function transcodesOf(source: MediaSource): number {
+  const wanted = source.info.tracks.filter(track => source.defaultTrackIds.includes(track.id));
+  return wanted.filter(track => track.verdict.mode === "transcode").length;
+}
+
+function chooseEncoder(init: MediaInit): EncoderChoice {
+  if (init.transcode === false) return { kind: "none", reason: "Transcoding is switched off on this node" };
+  return findEncoder({ ffmpegPath: init.ffmpegPath });
+}
+
+/** Transcodes of the tracks of open files: each one once, ended before its file closes. */
+function sharedTranscodes(transcoding: Transcoding) {
+  const byFile = new WeakMap<OpenFile, Map<string, Promise<TranscodeTrack>>>();
+  return (file: OpenFile, track: TrackInfo): Promise<TranscodeTrack> => {
+    const input = file.tracks.get(track.id);
+    if (input === undefined) {
+      return Promise.reject(new CidcastError("TRACK_NOT_FOUND", `${file.cid} has no track ${track.id}`));
+    }
+    let tracks = byFile.get(file);
+    if (tracks === undefined) {
+      tracks = new Map();
+      byFile.set(file, tracks);
+    }
+    let shared = tracks.get(track.id);
+    if (shared === undefined) {
+      shared = transcoding.track(file.cid, track, input);
+      tracks.set(track.id, shared);
+      shared
+        .then(made => file.beforeClose.add(() => made.stop("the last handle was closed")))
+        .catch(() => undefined);
+    }
+    return shared;
+  };
+}

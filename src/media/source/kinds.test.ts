@@ -1,0 +1,296 @@
+import { readFile } from "node:fs/promises";
+import {
+  AV_PIX_FMT_YUV420P10LE,
+  AV_PIX_FMT_YUV422P,
+  AV_PIX_FMT_YUV422P10LE,
+  AV_PIX_FMT_YUV444P,
+} from "node-av/constants";
+import { describe, expect, test } from "vitest";
+import { type ClipInit, makeClip } from "../testing/clips.ts";
+import { decodeOpus, firstPicture, onsets, shownFrames } from "../testing/decode.ts";
+import { allSegments, testMedia, timesOf } from "../testing/harness.ts";
+import { findEncoder } from "../transcode/encoder.ts";
+
+const hasEncoder = findEncoder({}).kind === "node-av";
+
+const PLAIN = { encoder: "libx264", options: { preset: "ultrafast" }, frames: 30 } as const;
+/** The way most encoders are set: pictures out of order. */
+const USUAL = { encoder: "libx264", options: { preset: "fast" }, bFrames: 2, frames: 30 } as const;
+const AAC = [{ encoder: "aac", seconds: 1 }] as const;
+const OPUS = [{ encoder: "libopus", seconds: 1 }] as const;
+const quick = { deadline: "realtime", "cpu-used": "8" };
+
+interface Kind {
+  /** Made here, or the name of a fixture. */
+  readonly clip: ClipInit | string;
+  /** What is wanted of the picture track: verdict, a word of its reason, number and distance of the pictures sent. */
+  readonly video?: readonly ["passthrough" | "transcode", string, number, number];
+  /** What is wanted of the first sound track: verdict, a word of its reason. */
+  readonly audio?: readonly ["passthrough" | "transcode", string];
+}
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  "H.264 and Opus in MP4, index at the end": {
+    clip: { container: "mp4", video: PLAIN, audio: OPUS },
+    video: ["passthrough", "as it is", 30, 1 / 30],
+    audio: ["passthrough", "as it is"],
+  },
+  "H.264 with B-frames and AAC in MP4, index at the front": {
+    clip: { container: "mp4", muxer: { movflags: "+faststart" }, video: USUAL, audio: AAC },
+    video: ["transcode", "B-frames", 30, 1 / 30],
+    audio: ["transcode", "AAC"],
+  },
+  "fragmented MP4": {
+    clip: {
+      container: "mp4",
+      muxer: { movflags: "frag_keyframe+empty_moov+default_base_moof" },
+      video: { ...PLAIN, frames: 60 },
+    },
+    video: ["passthrough", "as it is", 60, 1 / 30],
+  },
+  "10 s between keyframes": {
+    clip: {
+      container: "mp4",
+      video: {
+        ...USUAL,
+        options: { preset: "fast", "x264-params": "scenecut=0:keyint=100:min-keyint=100" },
+        frames: 120,
+        rate: [10, 1],
+        gop: 100,
+      },
+    },
+    video: ["transcode", "B-frames", 120, 0.1],
+  },
+  "film at 23.976 pictures a second": {
+    clip: { container: "mp4", video: { ...USUAL, frames: 48, rate: [24_000, 1001] } },
+    video: ["transcode", "B-frames", 48, 1001 / 24_000],
+  },
+  "50 pictures a second, of which every second is sent": {
+    clip: { container: "mp4", video: { ...USUAL, frames: 100, rate: [50, 1] } },
+    video: ["transcode", "B-frames", 50, 0.04],
+  },
+  "50 pictures a second as they are": {
+    clip: { container: "mp4", video: { ...PLAIN, frames: 100, rate: [50, 1] } },
+    video: ["passthrough", "as it is", 100, 0.02],
+  },
+  "H.264 4:2:2": {
+    clip: { container: "mp4", video: { ...PLAIN, pixelFormat: AV_PIX_FMT_YUV422P } },
+    video: ["transcode", "4:2:0", 30, 1 / 30],
+  },
+  "H.264 with 10 bits": {
+    clip: { container: "mp4", video: { ...PLAIN, pixelFormat: AV_PIX_FMT_YUV420P10LE } },
+    video: ["transcode", "10 bits", 30, 1 / 30],
+  },
+  "H.265 with 10 bits": {
+    clip: {
+      container: "mp4",
+      video: {
+        ...PLAIN,
+        encoder: "libx265",
+        pixelFormat: AV_PIX_FMT_YUV420P10LE,
+        options: { preset: "ultrafast", "x265-params": "log-level=none" },
+      },
+    },
+    video: ["transcode", "H.265", 30, 1 / 30],
+  },
+  ProRes: {
+    clip: {
+      container: "mov",
+      video: { encoder: "prores_ks", frames: 10, pixelFormat: AV_PIX_FMT_YUV422P10LE },
+    },
+    video: ["transcode", "ProRes", 10, 1 / 30],
+  },
+  "Matroska with AC-3 and text subtitles": {
+    clip: {
+      container: "matroska",
+      video: USUAL,
+      audio: [{ encoder: "ac3", seconds: 1 }],
+      subtitles: ["one", "two"],
+    },
+    video: ["transcode", "B-frames", 30, 1 / 30],
+    audio: ["transcode", "AC-3"],
+  },
+  "MPEG-TS": {
+    clip: { container: "mpegts", video: USUAL, audio: AAC },
+    video: ["transcode", "B-frames", 30, 1 / 30],
+    audio: ["transcode", "AAC"],
+  },
+  "VP8 and Opus in WebM": {
+    clip: { container: "webm", video: { encoder: "libvpx", options: quick, frames: 30 }, audio: OPUS },
+    video: ["passthrough", "VP8", 30, 1 / 30],
+    audio: ["passthrough", "as it is"],
+  },
+  "VP9 in WebM": {
+    clip: { container: "webm", video: { encoder: "libvpx-vp9", options: quick, frames: 30 } },
+    video: ["passthrough", "VP9", 30, 1 / 30],
+  },
+  "VP9 4:4:4": {
+    clip: {
+      container: "webm",
+      video: { encoder: "libvpx-vp9", options: quick, frames: 30, pixelFormat: AV_PIX_FMT_YUV444P },
+    },
+    video: ["transcode", "profile 1", 30, 1 / 30],
+  },
+  "AV1 and Vorbis in WebM": {
+    clip: "av1-vorbis.webm",
+    video: ["passthrough", "AV1", 30, 1 / 30],
+    audio: ["transcode", "Vorbis"],
+  },
+  "AV1 with 10 bits": {
+    clip: "av1-10-bits.mp4",
+    video: ["transcode", "10 bits", 30, 1 / 30],
+  },
+  FLAC: {
+    clip: { container: "flac", audio: [{ encoder: "flac", seconds: 1 }] },
+    audio: ["transcode", "FLAC"],
+  },
+  "mono AAC": {
+    clip: { container: "ipod", audio: [{ encoder: "aac", seconds: 1, channels: 1 }] },
+    audio: ["transcode", "AAC"],
+  },
+  "E-AC-3 5.1": {
+    clip: { container: "mp4", audio: [{ encoder: "eac3", seconds: 1, channels: 6 }] },
+    audio: ["transcode", "E-AC-3"],
+  },
+  "Opus 5.1": {
+    clip: {
+      container: "matroska",
+      audio: [{ encoder: "libopus", seconds: 1, channels: 6, options: { mapping_family: "1" } }],
+    },
+    audio: ["transcode", "6 channels"],
+  },
+};
+
+const named = (part: "video" | "audio") =>
+  Object.entries(KINDS).flatMap(([name, kind]) =>
+    kind[part] === undefined ? [] : [[name, kind.clip, kind[part]]],
+  ) as [string, ClipInit | string, NonNullable<Kind[typeof part]>][];
+
+async function bytesOf(clip: ClipInit | string): Promise<Uint8Array> {
+  if (typeof clip !== "string") return makeClip(clip);
+  return readFile(new URL(`../../../test/fixtures/media/${clip}`, import.meta.url));
+}
+
+function framesOf(clip: ClipInit | string): number {
+  return typeof clip === "string" ? 30 : (clip.video?.frames ?? 0);
+}
+
+describe.skipIf(!hasEncoder)("kinds of files that people have", () => {
+  test.each(named("video"))("%s: every picture, at its time", async (_, clip, want) => {
+    const [mode, reason, count = 0, distance = 0] = want;
+    await using t = testMedia({ files: { clip: await bytesOf(clip) } });
+    await using source = await t.media.open("clip");
+    const info = source.info.tracks.find(track => track.kind === "video");
+    expect(info).toMatchObject({ id: "v0", width: 320, height: 180, rotation: 0, verdict: { mode } });
+    expect(info?.verdict.reason).toContain(reason);
+    const rendition = await source.rendition("v0");
+    expect(rendition.info).toMatchObject({ width: 320, height: 180, rotation: 0 });
+    const segments = await allSegments(rendition);
+    const times = timesOf(segments);
+    expect(times).toHaveLength(count);
+    // Matroska rounds to milliseconds; a transport stream begins where it likes.
+    const first = times[0] ?? Number.NaN;
+    for (const [i, time] of times.entries())
+      expect(Math.abs(time - first - i * distance)).toBeLessThan(0.0011);
+    expect(segments.map(segment => segment.last)).toEqual(segments.map((_s, i) => i === segments.length - 1));
+    // Of every picture the number is read that it shows.
+    const step = rendition.info.codec === "h264" ? Math.round(framesOf(clip) / count) : 0;
+    const shown = step > 0 ? shownFrames(segments).map(picture => picture.shown) : [];
+    expect(shown).toEqual(step > 0 ? times.map((_t, i) => i * step) : []);
+  });
+
+  test.each(named("audio"))("%s: sound from start to end", async (_, clip, want) => {
+    const [mode, reason] = want;
+    await using t = testMedia({ files: { clip: await bytesOf(clip) } });
+    await using source = await t.media.open("clip");
+    const info = source.info.tracks.find(track => track.kind === "audio");
+    expect(info).toMatchObject({ id: "a0", verdict: { mode } });
+    expect(info?.verdict.reason).toContain(reason);
+    const rendition = await source.rendition("a0");
+    expect(rendition.info).toMatchObject({ codec: "opus", channels: 2 });
+    const segments = await allSegments(rendition);
+    const times = timesOf(segments);
+    // Codecs pad the last frame, and those that overlap begin with one that is cut off: two at most.
+    expect(times.length).toBeGreaterThanOrEqual(50);
+    expect(times.length).toBeLessThanOrEqual(54);
+    expect(times.at(-1)).toBeGreaterThanOrEqual(0.98);
+    const heard = decodeOpus(segments);
+    expect(onsets(heard)).toHaveLength(1);
+    // A tone of 0.3 in every channel stays one, however many are mixed down.
+    const middle = heard.subarray(24_000, 28_800);
+    const power = Math.sqrt(middle.reduce((sum, value) => sum + value * value, 0) / middle.length);
+    expect(power).toBeGreaterThan(0.1);
+    expect(power).toBeLessThan(0.6);
+  });
+
+  test.each([
+    [90, PLAIN, "upper right", "turned by 90°"],
+    [90, USUAL, "upper right", "B-frames"],
+    [180, PLAIN, "lower right", "turned by 180°"],
+    [270, PLAIN, "lower left", "turned by 270°"],
+  ] as const)("a film to be turned by %i° comes upright", async (rotation, video, light, reason) => {
+    const clip = await makeClip({ container: "mp4", video: { ...video, rotation } });
+    await using t = testMedia({ files: { clip } });
+    await using source = await t.media.open("clip");
+    const size = rotation === 180 ? { width: 320, height: 180 } : { width: 180, height: 320 };
+    expect(source.info.tracks[0]).toMatchObject({ ...size, rotation, verdict: { mode: "transcode" } });
+    expect(source.info.tracks[0]?.verdict.reason).toContain(reason);
+    const rendition = await source.rendition("v0");
+    expect(rendition.info).toMatchObject({ ...size, rotation: 0 });
+    const segments = await allSegments(rendition);
+    expect(timesOf(segments)).toHaveLength(30);
+    expect(firstPicture(segments)).toEqual({ ...size, light: [light] });
+  });
+
+  test.each([
+    ["ipod", "aac", "mjpeg"],
+    ["ipod", "aac", "png"],
+    ["mp3", "libmp3lame", "mjpeg"],
+    ["flac", "flac", "png"],
+    ["matroska", "aac", "mjpeg"],
+  ] as const)("the cover of %s (%s, %s) is no video track", async (container, encoder, cover) => {
+    const clip = await makeClip({ container, audio: [{ encoder, seconds: 1 }], cover });
+    await using t = testMedia({ files: { clip } });
+    await using source = await t.media.open("clip");
+    expect(source.info.tracks.map(track => track.kind)).toEqual(["audio"]);
+    expect(source.defaultTrackIds).toEqual(["a0"]);
+    expect(timesOf(await allSegments(await source.rendition("a0"))).length).toBeGreaterThanOrEqual(50);
+  });
+
+  test("several languages are told apart, and each one plays", async () => {
+    const languages = ["deu", "fra", "jpn"];
+    const audio = languages.map(language => ({ encoder: "aac", seconds: 1, language }));
+    await using t = testMedia({ files: { clip: await makeClip({ container: "mp4", audio }) } });
+    await using source = await t.media.open("clip");
+    expect(source.info.tracks.map(track => track.language)).toEqual(languages);
+    expect(source.defaultTrackIds).toEqual(["a0"]);
+    for (const id of ["a0", "a1", "a2"]) {
+      expect(timesOf(await allSegments(await source.rendition(id)))).toHaveLength(50);
+    }
+  });
+
+  test.each(["mp4", "webm", "mpegts"] as const)("a cut off %s plays as far as it goes", async container => {
+    const video =
+      container === "webm" ? { encoder: "libvpx", options: quick, frames: 90 } : { ...PLAIN, frames: 90 };
+    const muxer: Record<string, string> = container === "mp4" ? { movflags: "+faststart" } : {};
+    const whole = await makeClip({ container, muxer, video });
+    const clip = whole.subarray(0, Math.floor(whole.length * 0.7));
+    await using t = testMedia({ files: { clip } });
+    await using source = await t.media.open("clip");
+    const segments = await allSegments(await source.rendition("v0"));
+    const times = timesOf(segments);
+    expect(times.length).toBeGreaterThan(15);
+    expect(times.length).toBeLessThan(90);
+    expect(segments.at(-1)?.last).toBe(true);
+  });
+
+  test("one that is cut off before its index says so", async () => {
+    const whole = await makeClip({ container: "mp4", video: PLAIN });
+    const clip = whole.subarray(0, Math.floor(whole.length * 0.5));
+    await using t = testMedia({ files: { clip } });
+    await expect(t.media.probe("clip")).rejects.toMatchObject({
+      code: "CORRUPT_MEDIA",
+      message: expect.stringContaining("cut off"),
+    });
+  });
+});

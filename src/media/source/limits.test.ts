@@ -1,0 +1,73 @@
+import { describe, expect, test } from "vitest";
+import { VirtualClock } from "../../core/index.ts";
+import { MAX_TRACKS, SEGMENT_MAX_FRAMES } from "../limits.ts";
+import { makeClip } from "../testing/clips.ts";
+import { allSegments, testMedia, timesOf } from "../testing/harness.ts";
+import { sample } from "../testing/memory-content.ts";
+import { findEncoder } from "../transcode/encoder.ts";
+
+const hasEncoder = findEncoder({}).kind === "node-av";
+const ULTRAFAST = { preset: "ultrafast" };
+
+describe.skipIf(!hasEncoder)("limits on files", () => {
+  test("of a file with more tracks than are looked at, the first ones play", async () => {
+    const audio = Array.from({ length: MAX_TRACKS + 2 }, () => ({ encoder: "libopus", seconds: 0.02 }));
+    await using t = testMedia({ files: { clip: await makeClip({ container: "mp4", audio }) } });
+    expect((await t.media.probe("clip")).tracks).toHaveLength(MAX_TRACKS);
+  });
+
+  test("a thousand pictures a second make shorter segments, not larger ones", async () => {
+    const frames = SEGMENT_MAX_FRAMES + 50;
+    const video = { encoder: "libx264", options: ULTRAFAST, frames, rate: [1000, 1], gop: 1000 } as const;
+    await using t = testMedia({ files: { clip: await makeClip({ container: "mp4", video }) } });
+    await using source = await t.media.open("clip");
+    const segments = await allSegments(await source.rendition("v0"));
+    expect(segments.map(segment => segment.frameCount)).toEqual([SEGMENT_MAX_FRAMES, 50]);
+    expect(segments.map(segment => segment.startsWithKey)).toEqual([true, false]);
+    expect(timesOf(segments)).toHaveLength(frames);
+  });
+});
+
+describe.skipIf(!hasEncoder)("limits on work", () => {
+  test("one sound job too many is refused with the reason", async () => {
+    const real = sample("sample-real-world.mp4");
+    await using t = testMedia({ files: { a: real, b: real }, maxAudioJobs: 1 });
+    await using one = await t.media.open("a");
+    await (await one.rendition("a0")).segmentAt(0);
+    await using two = await t.media.open("b");
+    await expect((await two.rendition("a0")).segmentAt(0)).rejects.toMatchObject({
+      code: "BUSY",
+      message: expect.stringContaining("1 audio track at a time"),
+    });
+  });
+
+  test("a child that says nothing is replaced, and the viewer goes on", async () => {
+    const clock = new VirtualClock();
+    await using t = testMedia({ files: { real: sample("sample-real-world.mp4") }, clock });
+    await using source = await t.media.open("real");
+    const sound = await source.rendition("a0");
+    const first = await sound.segmentAt(0);
+    expect(first?.startSeconds).toBe(0);
+    const before = childPids();
+    for (const pid of before) process.kill(pid, "SIGSTOP");
+    const later = sound.segmentAt(20);
+    // Until the silent one is gone; the clock stands still while the next one starts.
+    while (childPids().some(pid => before.includes(pid))) {
+      clock.advance(1000);
+      await new Promise(resolve => setImmediate(resolve));
+    }
+    expect((await later)?.startSeconds).toBe(20);
+    expect(t.told).not.toContain("transcode_failed");
+  });
+});
+
+/** Process ids of this process' transcode children. */
+function childPids(): number[] {
+  // Node's list of what keeps the process alive has no public type.
+  const handles = (process as unknown as { _getActiveHandles(): readonly object[] })._getActiveHandles();
+  return handles.flatMap(handle =>
+    "spawnargs" in handle && String(handle.spawnargs).includes("transcode/child.ts") && "pid" in handle
+      ? [Number(handle.pid)]
+      : [],
+  );
+}

@@ -1,0 +1,17 @@
+import type { JobSpec, Packet } from "../protocol.ts";
+
+/** One job under way in the child. */
+export interface Transcoder {
+  /** Takes packets in decode order; what comes out goes to `emit`. */
+  push(packets: readonly Packet[]): Promise<void>;
+  /** Gives out what is still inside. */
+  finish(): Promise<void>;
+  close(): void;
+}
+
+/** What encodes. */
+export interface Backend {
+  /** Name and version for people. */
+  readonly name: string;
+  open(spec: JobSpec, emit: (frames: readonly Packet[]) => void): Promise<Transcoder>;
+}

@@ -1,0 +1,62 @@
+import type { AudioJobSpec, JobSpec, VideoJobSpec } from "../protocol.ts";
+import { turnFilters } from "../turn.ts";
+
+/**
+ * All times are moved up by this for ffmpeg, seconds: sound that begins before 0 keeps its place, and a whole number
+ * keeps the grid of keyframes where it is.
+ */
+export const TIME_SHIFT_SECONDS = 10;
+
+/** Ticks per second of the pictures that come back. */
+const VIDEO_TIMESCALE = 90_000;
+
+/** Samples by which libopus delays sound at 48 kHz: cut that much later, packets lie on the 20 ms grid. */
+const OPUS_DELAY_SAMPLES = 312;
+
+/** What ffmpeg is told for a job: Matroska comes in by the standard input, fragmented MP4 goes out. */
+export function ffmpegArguments(spec: JobSpec): string[] {
+  return [
+    ["-hide_banner"],
+    ["-loglevel", "error"],
+    ["-copyts"],
+    ["-analyzeduration", "0", "-probesize", "32768"],
+    ["-f", "matroska", "-i", "pipe:0"],
+    spec.kind === "video" ? videoArguments(spec) : audioArguments(spec),
+    ["-avoid_negative_ts", "disabled", "-strict", "-2"],
+    ["-movflags", "+empty_moov+default_base_moof+frag_every_frame+frag_discont"],
+    ["-flush_packets", "1", "-f", "mp4", "pipe:1"],
+  ].flat();
+}
+
+function videoArguments(spec: VideoJobSpec): string[] {
+  const from = spec.fromUs / 1e6 + TIME_SHIFT_SECONDS;
+  const gap = spec.minFrameGapUs / 1e6;
+  const gop = spec.gopUs / 1e6;
+  // Half a millisecond: Matroska rounds to milliseconds.
+  const wanted = `gte(t,${from - 0.0005})*(isnan(prev_selected_t)+gte(t-prev_selected_t,${gap}))`;
+  // Turned first: the size is that of the turned pictures.
+  const shape = [...(turnFilters(spec.rotation) ?? []), `scale=${spec.width}:${spec.height}`, "setsar=1"];
+  const filters = [`select='${wanted}'`, ...shape, "format=yuv420p"];
+  const place = (time: string): string => `floor((${time}+0.0005)/${gop})`;
+  return [
+    ["-an", "-sn", "-vf", filters.join(","), "-vsync", "passthrough"],
+    ["-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency", "-profile:v", "baseline"],
+    ["-threads", "1", "-bf", "0", "-g", "1000000", "-crf", "23"],
+    ["-maxrate", String(spec.maxBitrateBps), "-bufsize", String(spec.maxBitrateBps)],
+    ["-force_key_frames", `expr:if(isnan(prev_forced_t),1,gt(${place("t")},${place("prev_forced_t")}))`],
+    ["-x264-params", "repeat-headers=1:scenecut=0:open-gop=0", "-forced-idr", "1"],
+    ["-video_track_timescale", String(VIDEO_TIMESCALE)],
+  ].flat();
+}
+
+function audioArguments(spec: AudioJobSpec): string[] {
+  const first = Math.round((spec.fromUs / 1e6 + TIME_SHIFT_SECONDS) * 48_000) + OPUS_DELAY_SAMPLES;
+  const filters = [
+    `aresample=48000:async=1:min_hard_comp=0.04:first_pts=${first}`,
+    `atrim=start_pts=${first}`,
+  ].flat();
+  return [
+    ["-vn", "-sn", "-af", filters.join(","), "-ac", "2"],
+    ["-c:a", "libopus", "-b:a", String(spec.bitrateBps), "-frame_duration", "20", "-application", "audio"],
+  ].flat();
+}

@@ -1,0 +1,82 @@
+import { z } from "zod";
+
+/** Messages between the node and a transcode child. Times are microseconds of the media. */
+
+/** Bytes, as structured cloning carries them. */
+const bytesSchema = z.custom<Uint8Array>(value => value instanceof Uint8Array);
+
+/** How the child decodes. */
+const decoderSchema = z.object({
+  /** Codec as in our records. */
+  codec: z.string(),
+  /** The demuxer's name for it, which tells the flavours of PCM apart. */
+  flavour: z.string(),
+  /** Codec with profile and level as in RFC 6381. */
+  codecString: z.string(),
+  /** Setup bytes of the codec. */
+  description: bytesSchema.optional(),
+  width: z.number(),
+  height: z.number(),
+  channels: z.number(),
+  sampleRate: z.number(),
+});
+
+const videoJobSchema = z.object({
+  kind: z.literal("video"),
+  decoder: decoderSchema,
+  /** Pictures before this time are decoded, not shown. */
+  fromUs: z.number(),
+  /** Size of the pictures that come out, turned. */
+  width: z.number(),
+  height: z.number(),
+  /** Degrees clockwise by which they are turned. */
+  rotation: z.union([z.literal(0), z.literal(90), z.literal(180), z.literal(270)]),
+  /** Pictures per second for rate control. */
+  frameRate: z.number(),
+  /** Pictures nearer to the one before than this are left out. */
+  minFrameGapUs: z.number(),
+  gopUs: z.number(),
+  maxBitrateBps: z.number(),
+});
+
+const audioJobSchema = z.object({
+  kind: z.literal("audio"),
+  decoder: decoderSchema,
+  fromUs: z.number(),
+  bitrateBps: z.number(),
+});
+
+const jobSchema = z.discriminatedUnion("kind", [videoJobSchema, audioJobSchema]);
+
+/** One encoded frame, in either direction. */
+const packetSchema = z.object({ data: bytesSchema, ptsUs: z.number(), key: z.boolean() });
+
+export const toChildSchema = z.discriminatedUnion("type", [
+  /** Starts a job; what was under way is dropped. */
+  z.object({ type: z.literal("open"), job: z.number(), spec: jobSchema }),
+  /** Packets in decode order; each batch is acknowledged once it is worked off. */
+  z.object({ type: z.literal("packets"), job: z.number(), packets: z.array(packetSchema) }),
+  /** No more packets: what is still inside comes out. */
+  z.object({ type: z.literal("end"), job: z.number() }),
+  /** Drops the job. */
+  z.object({ type: z.literal("close"), job: z.number() }),
+]);
+
+export const fromChildSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("ready"), encoder: z.string() }),
+  /** No encoder could be loaded; the child ends. */
+  z.object({ type: z.literal("missing"), reason: z.string() }),
+  z.object({ type: z.literal("frames"), job: z.number(), frames: z.array(packetSchema) }),
+  z.object({ type: z.literal("ack"), job: z.number() }),
+  z.object({ type: z.literal("ended"), job: z.number() }),
+  /** The job failed; the child lives. */
+  z.object({ type: z.literal("failed"), job: z.number(), message: z.string() }),
+]);
+
+export type VideoJobSpec = z.infer<typeof videoJobSchema>;
+export type AudioJobSpec = z.infer<typeof audioJobSchema>;
+export type JobSpec = z.infer<typeof jobSchema>;
+export type DecoderSpec = z.infer<typeof decoderSchema>;
+export type Packet = z.infer<typeof packetSchema>;
+export type ToChild = z.infer<typeof toChildSchema>;
+export type FromChild = z.infer<typeof fromChildSchema>;

@@ -1,0 +1,164 @@
+import type { AbortOptions } from "../core/index.ts";
+
+/** Codecs as named in RTP and in our records. */
+export type VideoCodec = "h264" | "h265" | "vp8" | "vp9" | "av1" | "mpeg2" | "mpeg4" | "prores" | "unknown";
+export type AudioCodec =
+  | "opus"
+  | "aac"
+  | "mp3"
+  | "ac3"
+  | "eac3"
+  | "flac"
+  | "vorbis"
+  | "alac"
+  | "pcm"
+  | "unknown";
+
+/** What happens to a track on its way to a viewer, and why, in words for people. */
+export interface TrackVerdict {
+  readonly mode: "passthrough" | "transcode" | "unplayable";
+  /** For instance "H.264 without B-frames: sent as it is" or "AAC: browsers take no AAC over WebRTC, encoded to Opus". */
+  readonly reason: string;
+}
+
+interface TrackBase {
+  /** Stable within the file: `v0`, `v1`, `a0` … in file order. */
+  readonly id: string;
+  readonly verdict: TrackVerdict;
+  /** Codec with profile and level as in RFC 6381, where known: `avc1.64001f`. */
+  readonly codecString: string | undefined;
+  readonly durationSeconds: number;
+  readonly bitrateBps: number | undefined;
+  readonly language: string | undefined;
+}
+
+export interface VideoTrackInfo extends TrackBase {
+  readonly kind: "video";
+  readonly codec: VideoCodec;
+  /** Picture size as displayed: rotation and pixel aspect applied. */
+  readonly width: number;
+  readonly height: number;
+  readonly codedWidth: number;
+  readonly codedHeight: number;
+  /** Degrees clockwise to display. */
+  readonly rotation: 0 | 90 | 180 | 270;
+  readonly frameRate: number | undefined;
+  readonly bFrames: boolean;
+}
+
+export interface AudioTrackInfo extends TrackBase {
+  readonly kind: "audio";
+  readonly codec: AudioCodec;
+  readonly channels: number;
+  readonly sampleRate: number;
+}
+
+export type TrackInfo = VideoTrackInfo | AudioTrackInfo;
+
+/** What a probe finds. JSON: it is stored as the record's media summary and sent to clients as it is. */
+export interface MediaInfo {
+  readonly container: string;
+  readonly durationSeconds: number;
+  readonly tracks: readonly TrackInfo[];
+  /** False when no track can be played by this node as it is installed. */
+  readonly playable: boolean;
+  /** Why not, or what is lost. */
+  readonly notes: readonly string[];
+}
+
+/** Codecs that leave the node over RTP. */
+export type RtpCodec = "h264" | "vp8" | "vp9" | "av1" | "opus";
+
+/** One encoding of a track, ready to be packetised. */
+export interface RenditionInfo {
+  /** `source` for passthrough, else the transcode profile's name. */
+  readonly id: string;
+  readonly kind: "video" | "audio";
+  readonly codec: RtpCodec;
+  /** Pixels as encoded; 0 for audio. */
+  readonly width: number;
+  readonly height: number;
+  /** Degrees clockwise that the receiver still has to turn the picture: 0, what is to be turned is encoded anew upright. */
+  readonly rotation: 0 | 90 | 180 | 270;
+  readonly frameRate: number | undefined;
+  readonly channels: number;
+  readonly bitrateBps: number | undefined;
+  readonly verdict: TrackVerdict;
+}
+
+/** A frame of this segment is a keyframe. */
+export const FRAME_KEY = 1;
+/** No other frame depends on it. */
+export const FRAME_DROPPABLE = 2;
+
+/**
+ * A run of encoded frames in decode order (which is presentation order: B-frames never get here), at most about a second
+ * long and never longer than one GOP. Immutable, shared by all viewers and threads: its bytes lie in shared memory.
+ *
+ * H.264 frames are NAL units, each after its 4-byte big-endian length, SPS and PPS before each keyframe; VP8, VP9, AV1
+ * (low-overhead OBUs without temporal delimiters) and Opus frames are as the codec defines them.
+ */
+export interface Segment {
+  /** Unique in the process: names CID, track, rendition and place. */
+  readonly key: string;
+  /** Orders a rendition's segments: each is larger than the one before. Not a count: a seek does not know how many precede. */
+  readonly index: number;
+  /** Presentation time of the first frame, seconds from the start of the media. */
+  readonly startSeconds: number;
+  /** Where the next segment starts, or the track ends. */
+  readonly endSeconds: number;
+  /** True when the first frame is a keyframe; always true for audio. */
+  readonly startsWithKey: boolean;
+  readonly last: boolean;
+  readonly frameCount: number;
+  /** Frames back to back. */
+  readonly data: SharedArrayBuffer;
+  /** `frameCount + 1` byte offsets into `data`. */
+  readonly offsets: Uint32Array<SharedArrayBuffer>;
+  /** Presentation time of each frame, seconds from the start of the media. */
+  readonly ptsSeconds: Float64Array<SharedArrayBuffer>;
+  /** FRAME_KEY, FRAME_DROPPABLE. */
+  readonly flags: Uint8Array<SharedArrayBuffer>;
+}
+
+/** Gives a rendition's segments by time. Single flight, cached in the GOP store, shared by all who play the same. */
+export interface RenditionSource {
+  readonly info: RenditionInfo;
+  /** The segment with the keyframe at or before `timeSeconds` (audio: that holds it). Undefined after the end. */
+  segmentAt(timeSeconds: number, options?: AbortOptions): Promise<Segment | undefined>;
+  /** The segment after `segment`; undefined at the end. */
+  segmentAfter(segment: Segment, options?: AbortOptions): Promise<Segment | undefined>;
+}
+
+/** An open media file, refcounted: closing the last handle releases GOPs, transcodes and the content hold. */
+export interface MediaSource extends AsyncDisposable {
+  readonly cid: string;
+  readonly info: MediaInfo;
+  /** The rendition of a track that a viewer gets. Throws `ENCODER_MISSING` or `UNSUPPORTED_MEDIA` with the verdict's reason. */
+  rendition(trackId: string, options?: AbortOptions): Promise<RenditionSource>;
+  /** Tracks a viewer gets when it names none: the first video and the first audio that play. */
+  readonly defaultTrackIds: readonly string[];
+  close(): Promise<void>;
+}
+
+export interface Media {
+  /** Probes a file; the result is cached by CID. `UNSUPPORTED_MEDIA` when it is not media. */
+  probe(ref: string, options?: AbortOptions): Promise<MediaInfo>;
+  open(ref: string, options?: AbortOptions): Promise<MediaSource>;
+  /** How transcoding is done here: the encoder's name and version, or undefined with the reason in `encoderMissing`. */
+  readonly encoder: string | undefined;
+  readonly encoderMissing: string | undefined;
+}
+
+/** Events of this domain. */
+export interface MediaEvents {
+  media_probed: { readonly cid: string; readonly info: MediaInfo };
+  transcode_started: { readonly cid: string; readonly trackId: string; readonly profile: string };
+  transcode_stopped: {
+    readonly cid: string;
+    readonly trackId: string;
+    readonly profile: string;
+    readonly reason: string;
+  };
+  transcode_failed: { readonly cid: string; readonly trackId: string; readonly message: string };
+}

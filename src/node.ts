@@ -1,0 +1,243 @@
+import { join } from "node:path";
+import type { NodeStatus } from "@cidcast/protocols/node-api";
+import { type Config, type ConfigInput, parseConfig, redactConfig } from "./config/index.ts";
+import { type Content, contentMigrations, createContent } from "./content/index.ts";
+import { CidcastError, EventBus, type Logger, type Service, stopAll, systemClock } from "./core/index.ts";
+import type { Mcp } from "./mcp/index.ts";
+import { createMedia, type Media } from "./media/index.ts";
+import { httpOf, type NodeRoutes, startDoors } from "./node/doors.ts";
+import { eventSockets, startNotify, startRooms } from "./node/events.ts";
+import { addSample, collectRegularly, probeAdded } from "./node/library.ts";
+import { startMcp } from "./node/mcp.ts";
+import { startTenancy } from "./node/tenants.ts";
+import { statusFrames } from "./node/machine.ts";
+import { startPeer, startWebRTC } from "./node/network.ts";
+import { closing, Parts } from "./node/parts.ts";
+import type { NodeEvents } from "./node/shared.ts";
+import { VERSION } from "./node/version.ts";
+import { type Peer, peerMigrations } from "./p2p/index.ts";
+import { createSettings, lockDataDir, openDatabase, settingsMigrations } from "./store/index.ts";
+import { type Tenancy, tenancyMigrations } from "./tenancy/index.ts";
+import { createLogger, createMetrics } from "./telemetry/index.ts";
+import type { SignallingHandler, WebRTCStreamingManager } from "./webrtc/index.ts";
+
+export type { NodeEvents } from "./node/shared.ts";
+export { VERSION } from "./node/version.ts";
+
+/** What an application may hand in instead of what the node makes itself. */
+export interface NodeOptions {
+  /** `false`: only content and media, for one command on a data directory; nothing listens. Default true. */
+  readonly serve?: boolean;
+  /** Open MCP, and the tenants it is for, also where nothing is served. Default: as `serve`. */
+  readonly mcp?: boolean;
+  readonly log?: Logger;
+  /** Called when somebody who may asks the node to stop, over HTTP. */
+  readonly onShutdownRequest?: () => void;
+}
+
+/** A running node. Closing it gives everything back within a few seconds. */
+export interface CidcastNode extends AsyncDisposable {
+  readonly config: Config;
+  readonly version: string;
+  readonly content: Content;
+  readonly media: Media;
+  readonly events: EventBus<NodeEvents>;
+  /** Undefined when WebRTC is switched off or could not start: `status()` tells why. */
+  readonly webrtc: WebRTCStreamingManager | undefined;
+  readonly signalling: SignallingHandler | undefined;
+  /** Undefined when MCP is switched off, or the node opened without it. */
+  readonly mcp: Mcp | undefined;
+  /** Tenants, tokens and quotas; undefined as `mcp` is. */
+  readonly tenancy: Tenancy | undefined;
+  /** Undefined when libp2p is switched off or could not start. */
+  readonly peer: Peer | undefined;
+  /** Where a browser on this machine opens the node; undefined when it does not serve. */
+  readonly url: string | undefined;
+  /** Every address and the action it asks for; none when it does not serve. */
+  routes(): NodeRoutes;
+  /** The sample clip's CID, where it is here. */
+  readonly sampleCid: string | undefined;
+  readonly dataDir: string;
+  readonly adminKeyFile: string;
+  status(): Promise<NodeStatus>;
+  stop(): Promise<void>;
+}
+
+/** Opens a data directory and starts a node on it. Throws what keeps it from serving; parts it can do without are told in `status()`. */
+export async function createNode(input: ConfigInput = {}, options: NodeOptions = {}): Promise<CidcastNode> {
+  const config = parseConfig(input);
+  const log = options.log ?? loggerOf(config);
+  const opened: Service[] = [];
+  try {
+    return await assemble({ config, log, options, opened });
+  } catch (error) {
+    await stopAll(opened, log);
+    throw error;
+  }
+}
+
+interface Assembly {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly options: NodeOptions;
+  /** What has been opened so far, in order: stopped backwards. */
+  readonly opened: Service[];
+}
+
+async function assemble({ config, log, options, opened }: Assembly): Promise<CidcastNode> {
+  const startedAtMs = systemClock.now();
+  const serve = options.serve ?? true;
+  log.debug({ config: redactConfig(config) }, "configuration");
+  // First of all: a bind that is not allowed is told before anything is opened.
+  const openHttp = serve ? httpOf(config) : undefined;
+  if (config.allowedHosts.length > 0 && config.token === undefined) {
+    log.warn({}, "allowedHosts without a token: whoever comes through a proxy may do everything");
+  }
+
+  const dataDir = lockDataDir(config.dataDir);
+  opened.push(closing("data-dir", () => dataDir.release()));
+  const metricsHandle = createMetrics({ processMetrics: serve });
+  opened.push(closing("metrics", () => metricsHandle.close()));
+  const { metrics } = metricsHandle;
+  const database = await openDatabase({
+    file: join(config.dataDir, "node.db"),
+    durability: config.content.durability,
+    migrations: [...settingsMigrations, ...contentMigrations, ...peerMigrations, ...tenancyMigrations],
+  });
+  opened.push(closing("database", () => database.close()));
+  const settings = createSettings(database);
+  const events = new EventBus<NodeEvents>(log);
+  const parts = new Parts(log);
+
+  const shared = { config, log, metrics, events, parts, opened };
+  const notify = serve ? await startNotify(shared) : undefined;
+  const withMcp = options.mcp ?? serve;
+  const tenancy = serve || withMcp ? await startTenancy(shared, database) : undefined;
+
+  const peers: { current?: Peer } = {};
+  const content = createContent({
+    directory: config.dataDir,
+    blockstore: { durability: config.content.durability },
+    limits: { findTimeoutMs: config.content.findTimeoutMs },
+  })({
+    database,
+    log,
+    metrics,
+    events,
+    clock: systemClock,
+    network: {
+      fetchBlock: (cid, fetchOptions) => {
+        if (peers.current !== undefined) return peers.current.fetchBlock(cid, fetchOptions);
+        throw new CidcastError("CONTENT_NOT_FOUND", `${cid} is not here, and there is no peer to ask`);
+      },
+      get hasPeers() {
+        return peers.current?.hasPeers ?? false;
+      },
+    },
+  });
+  await content.start();
+  opened.push(content);
+  parts.ready("content", true);
+
+  const media = createMedia({
+    gopStoreMaxBytes: config.media.gopStoreMaxBytes,
+    ffmpegPath: config.media.ffmpegPath,
+    transcode: config.media.transcode,
+    maxVideoJobs: config.media.maxTranscodes === 0 ? undefined : config.media.maxTranscodes,
+  })({ content, log, metrics, events, clock: systemClock });
+  await media.start();
+  opened.push(media);
+  parts.ready("media", true, media.encoderMissing);
+  opened.push(probeAdded({ content, media, events, log }));
+  const { gcIntervalMs: intervalMs } = config.content;
+  if (serve) opened.push(collectRegularly({ content, intervalMs, clock: systemClock, log }));
+
+  const place: { url?: string } = {};
+  const mcpInit = { ...shared, content, media, dataDir, baseUrl: () => place.url ?? "" };
+  // All load much code and wait for sockets: side by side they are up in the time of the slowest one.
+  const [peer, webrtc, mcp] = await settle([
+    serve ? startPeer(shared, content, database) : undefined,
+    serve && tenancy !== undefined ? startWebRTC(shared, media, tenancy) : undefined,
+    withMcp && tenancy !== undefined ? startMcp({ ...mcpInit, tenancy }) : undefined,
+  ]);
+  peers.current = peer;
+
+  const status = async (): Promise<NodeStatus> => ({
+    name: "cidcast",
+    version: VERSION,
+    peerId: peer?.id,
+    startedAtMs,
+    parts: parts.list(),
+    contentCount: (await content.list({ limit: 1 })).total,
+    peers: new Set(peer?.connections().map(connection => connection.peerId)).size,
+    sessions: webrtc?.manager.sessions().length ?? 0,
+    maxSessions: config.webrtc.maxSessions,
+    encoder: media.encoder,
+  });
+  const doors =
+    openHttp === undefined || notify === undefined || tenancy === undefined
+      ? undefined
+      : await startDoors({
+          openHttp,
+          ...shared,
+          onShutdownRequest: options.onShutdownRequest,
+          content,
+          media,
+          peer,
+          webrtc,
+          notify,
+          tenancy,
+          mounted: mcp?.routes ?? [],
+          sockets: eventSockets({
+            notify,
+            rooms: await startRooms(shared, mcp?.jsonRpc),
+            status: statusFrames({ status, dataDir: config.dataDir }),
+            signalling: webrtc?.signalling,
+            mcp: mcp !== undefined,
+          }),
+          status,
+          render: metricsHandle.render,
+        });
+  const url = doors?.url;
+  if (url !== undefined) {
+    place.url = url;
+    dataDir.announce({ url, pid: process.pid });
+  }
+  const sampleCid = serve && config.sample ? await addSample(content, settings, log) : undefined;
+
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopped ??= stopAll(opened, log));
+  return {
+    config,
+    version: VERSION,
+    content,
+    media,
+    events,
+    webrtc: webrtc?.manager,
+    signalling: webrtc?.signalling,
+    mcp: mcp?.mcp,
+    tenancy,
+    peer,
+    url,
+    routes: () => doors?.routes() ?? { http: [], sockets: [] },
+    sampleCid,
+    dataDir: config.dataDir,
+    adminKeyFile: dataDir.adminKey().file,
+    status,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+function loggerOf(config: Config): Logger {
+  const pretty = config.logFormat === "pretty" || (config.logFormat === "auto" && process.stderr.isTTY);
+  return createLogger({ level: config.debug ? "debug" : config.logLevel, pretty });
+}
+
+/** Waits for all also when one fails, so that what the others opened is known and closed. */
+async function settle<A, B, C>(
+  work: readonly [A | Promise<A>, B | Promise<B>, C | Promise<C>],
+): Promise<[A, B, C]> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
+}

@@ -1,0 +1,11 @@
+import { type Action, type Authoriser, scopeAuthoriser } from "../core/index.ts";
+
+/** What answers for itself who may use it: each of its requests shows a tenant's token or the admin key, and it checks them. */
+const SELF_GUARDED: ReadonlySet<Action> = new Set<Action>(["mcp:connect", "tenancy:admin"]);
+
+/** Who may do what at the doors of a node. */
+export const doorAuthoriser: Authoriser = {
+  authorise(principal, action, resource) {
+    if (!SELF_GUARDED.has(action)) scopeAuthoriser.authorise(principal, action, resource);
+  },
+};

@@ -1,0 +1,150 @@
+import { join } from "node:path";
+import { CLOSE_REASONS, CLOSE_UNAUTHENTICATED } from "@cidcast/protocols/mcp";
+import type { Content } from "../content/index.ts";
+import { type Action, type CidcastError, systemClock } from "../core/index.ts";
+import type { MountedRoute } from "../http/index.ts";
+import type { Mcp, McpRoute } from "../mcp/index.ts";
+import type { Media } from "../media/index.ts";
+import type { SocketConnection, SocketHandler, SocketInit } from "../notify/index.ts";
+import type { JsonRpcDoor } from "../rooms/index.ts";
+import type { DataDir } from "../store/index.ts";
+import type { Tenancy } from "../tenancy/index.ts";
+import type { Shared } from "./shared.ts";
+import { VERSION } from "./version.ts";
+
+/** What MCP stands on. */
+export interface McpParts extends Shared {
+  readonly tenancy: Tenancy;
+  readonly content: Content;
+  readonly media: Media;
+  readonly dataDir: DataDir;
+  readonly baseUrl: () => string;
+}
+
+/** MCP as the doors use it. */
+export interface RunningMcp {
+  readonly mcp: Mcp;
+  readonly routes: readonly MountedRoute[];
+  readonly jsonRpc: JsonRpcDoor;
+}
+
+/** Starts the MCP server behind all its doors. Its code is loaded here: commands that do not need it do not wait for it. */
+export async function startMcp(init: McpParts): Promise<RunningMcp | undefined> {
+  const { config, log, metrics, opened, parts, tenancy, content, media, dataDir, baseUrl } = init;
+  if (!config.mcp.enabled) {
+    parts.disabled("mcp", "it is switched off");
+    return undefined;
+  }
+  const { createMcp, MAX_ROUTE_BODY_BYTES } = await import("../mcp/index.ts");
+  const mcp = createMcp(
+    {
+      version: VERSION,
+      filesDirectory: join(config.dataDir, "files"),
+      adminKey: dataDir.adminKey().key,
+      adminOpen: config.adminOpen === "loopback" ? "loopback" : undefined,
+      baseUrl,
+    },
+    { tenancy, clock: systemClock, log, metrics, content, media },
+  );
+  opened.push(mcp);
+  await mcp.start();
+  parts.ready("mcp", false);
+  return { mcp, routes: mcpRoutes(mcp, MAX_ROUTE_BODY_BYTES), jsonRpc: mcpDoor(mcp) };
+}
+
+/** MCP's routes as the HTTP door takes them. Who may use one, the route itself says; the action names that rule. */
+function mcpRoutes(mcp: Mcp, maxBodyBytes: number): MountedRoute[] {
+  const actionOf = ({ access }: McpRoute): Action =>
+    access === "admin-key" ? "tenancy:admin" : "mcp:connect";
+  return [
+    {
+      methods: ["GET", "POST", "DELETE"],
+      paths: ["/mcp", "/mcp/"],
+      action: "mcp:connect",
+      serve: (incoming, outgoing, principal) => mcp.serveHttp(incoming, outgoing, principal),
+    },
+    ...mcp.routes.map(route => ({
+      method: route.method,
+      paths: route.paths,
+      action: actionOf(route),
+      summary: route.summary,
+      bodySchema: route.bodySchema,
+      maxBodyBytes,
+      handle: route.handle,
+    })),
+  ];
+}
+
+/** MCP over `/ws/mcp/`: needs a token and the tenant it belongs to, in the address. */
+function mcpDoor(mcp: Mcp): JsonRpcDoor {
+  return {
+    connect(socket): SocketConnection {
+      const { principal, query, remoteAddress } = socket;
+      const refused = refusalOf(socket);
+      if (refused !== undefined) {
+        socket.close(CLOSE_UNAUTHENTICATED, refused);
+        return { receive() {}, close() {} };
+      }
+      const connection = mcp.connect({
+        carrier: "websocket",
+        door: "ws",
+        send: text => socket.send(text),
+        close: (code, reason) => socket.close(code, reason),
+        principal,
+        tenantId: query?.get("tenant_id") ?? undefined,
+        remoteAddress,
+      });
+      return { receive: text => connection.receive(text), close: () => connection.close() };
+    },
+  };
+}
+
+function refusalOf({ principal, query }: SocketInit): string | undefined {
+  if (principal.tenantId === undefined) return CLOSE_REASONS.tokenRequired;
+  return query?.get("tenant_id") ? undefined : CLOSE_REASONS.tenantRequired;
+}
+
+/** What a client of `/ws/mcp/` is told whose token is refused. */
+export function refuseMcp({ message }: CidcastError): { readonly code: number; readonly reason: string } {
+  const known = Object.values(CLOSE_REASONS).find(reason => reason === message);
+  return { code: CLOSE_UNAUTHENTICATED, reason: known ?? CLOSE_REASONS.invalidToken };
+}
+
+/**
+ * `/ws/mcp/` is open to everybody who may speak MCP; the rooms behind it only to those who may join rooms. Frames of others
+ * are passed on when they are MCP's.
+ */
+export function withRoomAccess(handler: SocketHandler): SocketHandler {
+  return {
+    connect(socket): SocketConnection {
+      const { principal } = socket;
+      if (principal.kind === "anonymous") {
+        socket.close(CLOSE_UNAUTHENTICATED, CLOSE_REASONS.tokenRequired);
+        return { receive() {}, close() {} };
+      }
+      const connection = handler.connect(socket);
+      if (principal.scopes.has("*") || principal.scopes.has("rooms:join")) return connection;
+      return {
+        ...connection,
+        receive(text) {
+          if (isJsonRpc(text)) return connection.receive(text);
+          socket.send(JSON.stringify({ type: "error", message: "This token may not join rooms" }));
+          return undefined;
+        },
+        close: reason => connection.close(reason),
+      };
+    },
+  };
+}
+
+/** True for what the rooms' door takes for MCP's. */
+function isJsonRpc(text: string): boolean {
+  try {
+    const frame: unknown = JSON.parse(text);
+    const messages: readonly unknown[] = Array.isArray(frame) ? frame : [frame];
+    return messages.some(item => typeof item === "object" && item !== null && "jsonrpc" in item);
+  } catch {
+    // Not JSON: the rooms would answer it.
+    return false;
+  }
+}

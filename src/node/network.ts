@@ -1,0 +1,97 @@
+import type { ContentService } from "../content/index.ts";
+import { isCidcastError, messageOf, scopeAuthoriser, systemClock } from "../core/index.ts";
+import type { Media } from "../media/index.ts";
+import { createPeer, type Peer } from "../p2p/index.ts";
+import type { Database } from "../store/index.ts";
+import type { Tenancy } from "../tenancy/index.ts";
+import { serveContent, transferMetrics } from "../transfer/index.ts";
+import {
+  createSignallingHandler,
+  createWebRTCStreamingManager,
+  type RunningWebRTC,
+  type SignallingHandler,
+} from "../webrtc/index.ts";
+import { tenantViewers } from "./tenants.ts";
+import { closing } from "./parts.ts";
+import type { Shared } from "./shared.ts";
+import { VERSION } from "./version.ts";
+
+/** A node goes on without libp2p; `status()` then tells why. */
+export async function startPeer(
+  shared: Shared,
+  content: ContentService,
+  database: Database,
+): Promise<Peer | undefined> {
+  const { config, log, metrics, events, parts, opened } = shared;
+  if (!config.p2p.enabled) {
+    parts.disabled("p2p", "it is switched off");
+    return undefined;
+  }
+  const peer = createPeer({
+    listen: config.p2p.listen,
+    connect: config.p2p.connect,
+    agent: `cidcast/${VERSION}`,
+  })({ blocks: content.blocks, database: database.tables(), events, log, metrics, clock: systemClock });
+  try {
+    await peer.start();
+  } catch (error) {
+    log.error({ err: error }, "libp2p could not start; the node goes on without it");
+    parts.failed("p2p", messageOf(error));
+    return undefined;
+  }
+  opened.push(peer);
+  const stopServing = await serveContent({
+    peer,
+    blocks: content.blocks,
+    metrics: transferMetrics(metrics),
+    clock: systemClock,
+    log,
+  });
+  opened.push(closing("transfer", stopServing));
+  parts.ready("p2p", false);
+  return peer;
+}
+
+/** WebRTC as the doors use it. */
+export interface WebRTCParts {
+  readonly manager: RunningWebRTC;
+  readonly signalling: SignallingHandler;
+}
+
+/** A node goes on without WebRTC where it cannot run; a port that is taken is for the owner to settle. */
+export async function startWebRTC(
+  shared: Shared,
+  media: Media,
+  tenancy: Tenancy,
+): Promise<WebRTCParts | undefined> {
+  const { config, log, metrics, events, parts, opened } = shared;
+  if (!config.webrtc.enabled) {
+    parts.disabled("webrtc", "it is switched off");
+    return undefined;
+  }
+  try {
+    const running = await createWebRTCStreamingManager({ ...config.webrtc, host: config.host })({
+      media,
+      events,
+      log,
+      metrics,
+    });
+    opened.push({ name: "webrtc", start: async () => undefined, stop: () => running.stop() });
+    const manager = tenantViewers(running, tenancy);
+    parts.ready("webrtc", false);
+    return {
+      manager,
+      signalling: createSignallingHandler()({
+        manager,
+        authoriser: scopeAuthoriser,
+        log,
+        clock: systemClock,
+      }),
+    };
+  } catch (error) {
+    if (isCidcastError(error, "ADDRESS_IN_USE")) throw error;
+    log.error({ err: error }, "WebRTC could not start; the node goes on without it");
+    parts.failed("webrtc", messageOf(error));
+    return undefined;
+  }
+}

@@ -1,0 +1,62 @@
+import type { RingEntry } from "../log/index.ts";
+import type { LogEvent } from "../types.ts";
+
+/** FIN and opcode 1: a whole text message. RFC 6455, 5.2. */
+const TEXT_FRAME = 0x81;
+/** Longest payload whose length fits the second byte, and the marks of the longer forms. RFC 6455, 5.2. */
+const SHORT_MAX = 125;
+const LENGTH_16 = 126;
+const LENGTH_64 = 127;
+const MAX_16 = 0xffff;
+
+/** A text message as a server puts it on a WebSocket: not masked, not compressed. */
+export function textFrame(text: string): Buffer {
+  const length = Buffer.byteLength(text);
+  const head = length <= SHORT_MAX ? 2 : length <= MAX_16 ? 4 : 10;
+  const frame = Buffer.allocUnsafe(head + length);
+  frame[0] = TEXT_FRAME;
+  if (head === 2) frame[1] = length;
+  else if (head === 4) {
+    frame[1] = LENGTH_16;
+    frame.writeUInt16BE(length, 2);
+  } else {
+    frame[1] = LENGTH_64;
+    frame.writeBigUInt64BE(BigInt(length), 2);
+  }
+  frame.write(text, head);
+  return frame;
+}
+
+/** An event as the notification protocol writes it. */
+export function notificationOf(event: LogEvent): Readonly<Record<string, unknown>> {
+  const { topic, data, atMs, source, offset } = event;
+  const head = { type: "notification", notification_type: topic, data, timestamp: atMs / 1000 };
+  return source === undefined ? { ...head, offset } : { ...head, source, offset };
+}
+
+/** Events on their way to subscribers. Text and frames are made once, by whoever needs them first. */
+export class Batch {
+  readonly entries: readonly RingEntry[];
+  #frames: Buffer | undefined;
+  #texts: readonly string[] | undefined;
+
+  constructor(entries: readonly RingEntry[]) {
+    this.entries = entries;
+  }
+
+  /** All frames back to back. */
+  frames(): Buffer {
+    this.#frames ??= Buffer.concat(this.entries.map(frameOf));
+    return this.#frames;
+  }
+
+  texts(): readonly string[] {
+    this.#texts ??= this.entries.map(({ event }) => JSON.stringify(notificationOf(event)));
+    return this.#texts;
+  }
+}
+
+function frameOf(entry: RingEntry): Buffer {
+  entry.frame ??= textFrame(JSON.stringify(notificationOf(entry.event)));
+  return entry.frame;
+}

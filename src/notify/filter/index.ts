@@ -1,0 +1,2 @@
+export { equalityFilter, type Predicate } from "./equality.ts";
+export { compileFilter } from "./expression.ts";

@@ -1,0 +1,111 @@
+import { type EventType, PAYLOADS } from "@cidcast/protocols/notifications";
+import type { EventBus, Logger, Unsubscribe } from "../core/index.ts";
+import type { EventLog } from "./log/index.ts";
+import type { EmitOptions } from "./types.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** How one event of the node's bus becomes a notification. */
+export interface Translation {
+  readonly type: EventType;
+  /** Makes the payload; default: the fields in snake_case. */
+  readonly data?: (fields: Fields) => Fields;
+  /** Field that tells which earlier event this one replaces for subscribers that are behind. */
+  readonly latestBy?: string;
+}
+
+/** Fields renamed from camelCase to snake_case: what the wire of this family uses. */
+function snakeCase(fields: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [
+      key.replaceAll(/[A-Z]/g, c => `_${c.toLowerCase()}`),
+      value,
+    ]),
+  );
+}
+
+const SAME_NAME = [
+  "content_added",
+  "content_retrieved",
+  "content_removed",
+  "pin_added",
+  "pin_removed",
+  "pin_status_changed",
+  "transfer_started",
+  "transfer_completed",
+  "transfer_failed",
+  "peer_connected",
+  "peer_disconnected",
+  "swarm_changed",
+  "webrtc_offer",
+  "webrtc_connected",
+  "webrtc_connection_created",
+  "webrtc_connection_established",
+  "webrtc_connection_closed",
+  "webrtc_stream_started",
+  "webrtc_stream_ended",
+  "webrtc_quality_changed",
+  "webrtc_error",
+  "webrtc_reconnection_attempt",
+  "webrtc_reconnection_failed",
+  "system_warning",
+  "system_error",
+  "system_info",
+] as const satisfies readonly EventType[];
+
+/** The notification of each event of the node's bus; events that are not here stay inside the node. */
+export const NODE_EVENTS: Readonly<Record<string, Translation>> = {
+  ...Object.fromEntries(SAME_NAME.map(type => [type, { type }])),
+  pin_progress: { type: "pin_progress", latestBy: "cid" },
+  transfer_progress: { type: "transfer_progress", latestBy: "transfer_id" },
+  system_metrics: { type: "system_metrics", latestBy: "all" },
+  transcode_started: {
+    type: "system_info",
+    data: fields => ({ message: "transcode started", ...snakeCase(fields) }),
+  },
+  transcode_stopped: {
+    type: "system_info",
+    data: fields => ({ message: "transcode stopped", ...snakeCase(fields) }),
+  },
+  transcode_failed: {
+    type: "system_error",
+    data: fields => ({ code: "TRANSCODE_FAILED", ...snakeCase(fields) }),
+  },
+};
+
+/** Events as a bus publishes them, whatever their map. */
+export type AnyBus<M> = Pick<EventBus<M>, "onAny">;
+
+/** Writes the bus's events to the log, from now on. An event whose payload does not fit is logged, not sent. */
+export function joinNodeEvents<M>(
+  bus: AnyBus<M>,
+  components: {
+    readonly events: EventLog;
+    readonly log: Logger;
+    readonly table?: Readonly<Record<string, Translation>>;
+  },
+): Unsubscribe {
+  const table = components.table ?? NODE_EVENTS;
+  return bus.onAny(event => {
+    const name = String(event.type);
+    const translation = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (translation === undefined) return;
+    // Payloads of the bus are plain objects; the schema below checks what comes of them.
+    const fields = event.data as Fields;
+    const parsed = PAYLOADS[translation.type].safeParse((translation.data ?? snakeCase)(fields));
+    if (!parsed.success) {
+      components.log.error({ type: name, err: parsed.error }, "an event does not fit its notification");
+      return;
+    }
+    components.events.append(translation.type, parsed.data, optionsOf(translation, parsed.data, fields));
+  });
+}
+
+function optionsOf(translation: Translation, data: Fields, fields: Fields): EmitOptions {
+  const key = translation.latestBy;
+  const tenantId = fields["tenantId"];
+  return {
+    ...(key === undefined ? {} : { latestKey: JSON.stringify(data[key] ?? key) }),
+    ...(typeof tenantId === "string" ? { tenantId } : {}),
+  };
+}

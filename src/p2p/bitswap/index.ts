@@ -1,0 +1,2 @@
+export { BlockFetcher } from "./block-fetcher.ts";
+export type { BlockExchange } from "./exchange.ts";

@@ -1,0 +1,29 @@
+export { type PeerDatabase, type PeerTables, peerMigrations } from "./identity/migrations.ts";
+export { DEFAULT_PEER_LIMITS, MAX_BLOCK_BYTES, type PeerLimits } from "./limits.ts";
+export { type Role, type RoleName, ROLES } from "./net/roles.ts";
+export { createPeer } from "./peer.ts";
+export {
+  callPeer,
+  type RemoteActionComponents,
+  type RemoteActions,
+  type RemoteContent,
+  type RemoteHandler,
+  serveRemoteActions,
+} from "./remote-actions/index.ts";
+export type {
+  PeerStream,
+  ProtocolHandler,
+  ProtocolHandlerOptions,
+  StreamConsumer,
+} from "./streams/index.ts";
+export type {
+  ConnectOptions,
+  FetchBlockOptions,
+  Peer,
+  PeerBlockstore,
+  PeerComponents,
+  PeerConnection,
+  PeerEvents,
+  PeerInit,
+  PeerStatus,
+} from "./types.ts";

@@ -1,0 +1,57 @@
+import type { Libp2p } from "@libp2p/interface";
+import { MemoryDatastore } from "datastore-core";
+import type { Logger } from "../../core/index.ts";
+import { type BlockExchange, createExchange } from "../bitswap/exchange.ts";
+import { ServedBlockstore } from "../bitswap/served-blockstore.ts";
+import { DatabaseDatastore } from "../identity/database-datastore.ts";
+import type { PeerDatabase } from "../identity/migrations.ts";
+import { loadOrCreatePrivateKey } from "../identity/private-key.ts";
+import type { PeerLimits } from "../limits.ts";
+import type { PeerMetrics } from "../metrics.ts";
+import type { ConnectionGate } from "./connection-gate.ts";
+import { createNode, type NodeServices } from "./libp2p-node.ts";
+import type { PeerBlockstore, PeerInit } from "../types.ts";
+
+export interface AssembleInit {
+  readonly init: PeerInit;
+  readonly limits: PeerLimits;
+  readonly gate: ConnectionGate;
+  readonly database: PeerDatabase | undefined;
+  readonly blocks: PeerBlockstore;
+  readonly metrics: PeerMetrics;
+  readonly log: Logger;
+}
+
+/** The parts of a peer that need libp2p, not yet started. */
+export interface PeerParts {
+  readonly libp2p: Libp2p<NodeServices>;
+  readonly exchange: BlockExchange;
+}
+
+/** Addresses listened on by default: nothing outside this machine reaches them. */
+const DEFAULT_LISTEN = ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0/ws"];
+
+/** What the node calls itself where nothing else is configured. */
+const DEFAULT_AGENT = "cidcast";
+
+/**
+ * Puts libp2p and bitswap together. This module is imported when a peer starts, so that a node whose libp2p cannot be
+ * loaded goes on without it.
+ */
+export async function assemble(options: AssembleInit): Promise<PeerParts> {
+  const { init, database } = options;
+  const datastore = database === undefined ? new MemoryDatastore() : new DatabaseDatastore(database);
+  const libp2p = await createNode({
+    privateKey: await loadOrCreatePrivateKey(datastore),
+    datastore,
+    listen: init.listen ?? DEFAULT_LISTEN,
+    announce: init.announce ?? [],
+    limits: options.limits,
+    gater: options.gate.gater,
+    agent: init.agent ?? DEFAULT_AGENT,
+    fastTls: init.fastTls ?? false,
+    log: options.log,
+  });
+  const blockstore = new ServedBlockstore(options);
+  return { libp2p, exchange: createExchange({ libp2p, blockstore, log: options.log }) };
+}

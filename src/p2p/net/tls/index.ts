@@ -1,0 +1,2 @@
+export { fastTls } from "./fast-tls.ts";
+export { loadTlsParts } from "./tls-parts.ts";

@@ -1,0 +1,2 @@
+export { type ProtocolHandler, type ProtocolHandlerOptions, ProtocolRegistry } from "./protocols.ts";
+export { type PeerStream, peerStream, type StreamConsumer } from "./stream.ts";

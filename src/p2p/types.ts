@@ -1,0 +1,117 @@
+import type { CID } from "multiformats/cid";
+import type { AbortOptions, Clock, EventPublisher, Logger, Metrics, Service } from "../core/index.ts";
+import type { PeerDatabase } from "./identity/index.ts";
+import type { PeerLimits } from "./limits.ts";
+import type { RoleName } from "./net/roles.ts";
+import type { ProtocolHandler, ProtocolHandlerOptions, PeerStream } from "./streams/index.ts";
+
+/** The blocks of this node as peers may see them. Joined to the content domain in node.ts. */
+export interface PeerBlockstore {
+  /** True when the block is here; asks no network. */
+  has(cid: CID): boolean | Promise<boolean>;
+  /** The verified bytes, or undefined when the block is not here; asks no network. */
+  get(cid: CID): Promise<Uint8Array | undefined>;
+  /** Keeps a verified block that nobody waits for any more. */
+  put(cid: CID, bytes: Uint8Array): Promise<void>;
+}
+
+export interface PeerInit {
+  /** What the node is among its peers: see {@link ROLES}; default `worker`. */
+  readonly role?: RoleName;
+  /** Multiaddrs to listen on; default: TCP and WebSocket on free ports of the loopback interface. `[]` listens nowhere. */
+  readonly listen?: readonly string[];
+  /** Multiaddrs told to others instead of those listened on. */
+  readonly announce?: readonly string[];
+  /** Multiaddrs dialled at the start and kept connected. */
+  readonly connect?: readonly string[];
+  /** Multiaddrs dialled and kept connected by {@link Peer.startDiscovery}. */
+  readonly bootstrapPeers?: readonly string[];
+  readonly limits?: Partial<PeerLimits>;
+  /** TLS on the real socket of TCP connections: more bytes for less CPU, by means that libp2p does not publish. Default off. */
+  readonly fastTls?: boolean;
+  /** What the node calls itself towards peers. */
+  readonly agent?: string;
+}
+
+export interface PeerComponents {
+  readonly blocks: PeerBlockstore;
+  /** Where the identity and the address book live; without it both last as long as the process. */
+  readonly database?: PeerDatabase;
+  readonly events: EventPublisher<PeerEvents>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+}
+
+/** Events of this domain: the first connection to a peer and the end of the last one. */
+export interface PeerEvents {
+  peer_connected: {
+    readonly peerId: string;
+    readonly address: string;
+    readonly direction: "inbound" | "outbound";
+  };
+  peer_disconnected: { readonly peerId: string };
+}
+
+/** An open connection. */
+export interface PeerConnection {
+  readonly id: string;
+  readonly peerId: string;
+  readonly address: string;
+  readonly direction: "inbound" | "outbound";
+  /** Protocol of the encryption, for instance `/noise`. */
+  readonly encryption: string | undefined;
+  readonly muxer: string | undefined;
+  /** Wall clock, milliseconds since 1970. */
+  readonly openedAtMs: number;
+  readonly streams: number;
+}
+
+export interface ConnectOptions extends AbortOptions {
+  /** Multiaddrs of the peer, where the target is a PeerId whose addresses are not known. */
+  readonly addresses?: readonly string[];
+}
+
+export interface FetchBlockOptions extends AbortOptions {
+  /** CID of what is being read: its blocks are asked first of the peer that served others of them. */
+  readonly root?: string;
+}
+
+/** `disabled`: libp2p could not start; the reason is in {@link Peer.disabledReason}. */
+export type PeerStatus = "stopped" | "starting" | "started" | "disabled";
+
+/** The node's place among other peers: libp2p without any contact that was not asked for. */
+export interface Peer extends Service {
+  readonly role: RoleName;
+  readonly status: PeerStatus;
+  readonly disabledReason: string | undefined;
+  /** PeerId. `FEATURE_DISABLED` before the start. */
+  readonly id: string;
+  /** Addresses that others can dial, each ending in `/p2p/<id>`. */
+  readonly multiaddrs: readonly string[];
+  /** Finds peers by the means configured and keeps them connected. Idempotent. */
+  startDiscovery(): Promise<void>;
+  /**
+   * Answers streams of `protocol`, now and after a restart of this peer. Throws `CONFLICT` when it is taken.
+   * The handler owns the stream; when it throws the stream is aborted. Returns what ends it.
+   */
+  registerProtocolHandler(
+    protocol: string,
+    handler: ProtocolHandler,
+    options?: ProtocolHandlerOptions,
+  ): Promise<() => Promise<void>>;
+  /** Dials a PeerId or multiaddr, or gives the connection there is. `PEER_UNREACHABLE` when no address answers. */
+  connectToPeer(target: string, options?: ConnectOptions): Promise<PeerConnection>;
+  disconnect(peerId: string, options?: AbortOptions): Promise<void>;
+  /** Opens a stream, dialling first where needed. `PROTOCOL_UNSUPPORTED` when the peer does not speak it. */
+  newStream(peerId: string, protocol: string, options?: ConnectOptions): Promise<PeerStream>;
+  /** Round trip to a peer, milliseconds. */
+  ping(peerId: string, options?: AbortOptions): Promise<number>;
+  connections(): readonly PeerConnection[];
+  /** True when some connected peer could be asked for a block. */
+  readonly hasPeers: boolean;
+  /** A block from connected peers, verified. `CONTENT_NOT_FOUND` when none of them has it within the budget. */
+  fetchBlock(cid: string, options?: FetchBlockOptions): Promise<Uint8Array>;
+  /** Tells peers who wait for this block that it is here now. */
+  announceBlock(cid: string): Promise<void>;
+}

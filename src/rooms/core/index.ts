@@ -1,0 +1,2 @@
+export { createRooms, type RoomsComponents, type RoomsInit } from "./rooms.ts";
+export { createTokenSigner, type TokenSigner } from "./tokens.ts";

@@ -1,0 +1,5 @@
+export {
+  createRedisRoomsBackplane,
+  type RedisBackplaneInit,
+  type RedisRoomsBackplane,
+} from "./backplane.ts";

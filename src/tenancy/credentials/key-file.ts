@@ -1,0 +1,47 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { CidcastError } from "../../core/index.ts";
+
+const KEY_BYTES = 32;
+
+/** Reads a key of 32 bytes, making it on first use, readable by the owner only. */
+export function readOrMakeKeyFile(file: string): Buffer {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    writeFileSync(file, `${randomBytes(KEY_BYTES).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) {
+      throw new CidcastError("STORAGE_FAILED", `The key ${file} cannot be written`, { cause });
+    }
+  }
+  return readKeyFile(file);
+}
+
+/** Reads a key of 32 bytes. `STORAGE_FAILED` when others may read the file or it holds no key. */
+export function readKeyFile(file: string): Buffer {
+  if (process.platform !== "win32" && (statSync(file).mode & 0o077) !== 0) {
+    throw new CidcastError("STORAGE_FAILED", `Others may read the key ${file}: chmod 600 it`);
+  }
+  const key = Buffer.from(readFileSync(file, "utf8").trim(), "base64url");
+  if (key.length !== KEY_BYTES) {
+    throw new CidcastError("STORAGE_FAILED", `The key ${file} is damaged: restore it from a backup`);
+  }
+  return key;
+}
+
+/** Where the next key lies while a rotation runs, so that a crash in the middle loses neither. */
+export function nextKeyFile(file: string): string {
+  return `${file}.next`;
+}
+
+/** The next key, when a rotation was begun and not ended. */
+export function readNextKey(file: string): Buffer | undefined {
+  const next = nextKeyFile(file);
+  return existsSync(next) ? readKeyFile(next) : undefined;
+}
+
+/** The rotation is done: the next key takes the place of the old one. */
+export function promoteNextKey(file: string): void {
+  renameSync(nextKeyFile(file), file);
+}

@@ -1,0 +1,130 @@
+import { join } from "node:path";
+import type { Clock, EventPublisher, Logger, Metrics, Service } from "../core/index.ts";
+import type { Database } from "../store/index.ts";
+import { type AuditLog, createAuditLog } from "./audit/audit.ts";
+import { type CredentialStore, createCredentialStore } from "./credentials/credentials.ts";
+import { readOrMakeKeyFile } from "./credentials/key-file.ts";
+import { createGuessGuard, type GuessGuard } from "./quotas/guess-guard.ts";
+import { createQuotas, type TenantQuotas } from "./quotas/quotas.ts";
+import { createSessionStore, type SessionStore } from "./tenants/sessions.ts";
+import type { TenancyTables } from "./tables/tables.ts";
+import { createTenantContent, type TenantContent } from "./tenants/tenant-content.ts";
+import { createTenantStore, type TenantStore } from "./tenants/tenants.ts";
+import { createTokenResolver } from "./tokens/resolver.ts";
+import { createTokenStore, type TokenStore } from "./tokens/tokens.ts";
+import type { Tenant, TenancyEvents, TokenInfo, TokenResolver } from "./types.ts";
+
+export interface TenancyInit {
+  /** Where key files are kept; made when it is not there. */
+  readonly keyDirectory: string;
+  /** `MCP_ENCRYPTION_KEY`; without it a key file is made. */
+  readonly encryptionKey?: string | undefined;
+  /** Keys used before. */
+  readonly previousEncryptionKeys?: readonly string[] | undefined;
+}
+
+export interface TenancyComponents {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly events: EventPublisher<TenancyEvents>;
+}
+
+/** Tenants and what belongs to them. */
+export interface Tenancy extends Service, TokenResolver {
+  readonly tenants: Pick<TenantStore, "create" | "list" | "get" | "setQuotas">;
+  readonly tokens: Pick<TokenStore, "create" | "list">;
+  readonly credentials: CredentialStore;
+  readonly sessions: SessionStore;
+  readonly audit: AuditLog;
+  readonly quotas: TenantQuotas;
+  readonly content: TenantContent;
+  readonly guesses: GuessGuard;
+  /** Ends a token everywhere before this resolves: sockets, sessions and subscriptions are told at once. */
+  revokeToken(id: string): Promise<TokenInfo>;
+  /** Ends a tenant and all its tokens everywhere. */
+  deactivateTenant(id: string): Promise<Tenant>;
+}
+
+/** Opens tenancy on a database that has run {@link tenancyMigrations}. */
+export async function createTenancy(init: TenancyInit, components: TenancyComponents): Promise<Tenancy> {
+  const { clock, log, metrics, events } = components;
+  const db = components.database.tables<TenancyTables>();
+  const guesses = createGuessGuard(clock);
+  const tenants = createTenantStore({ db, clock, events });
+  const tokens = createTokenStore({ db, clock, events });
+  const resolver = createTokenResolver({ store: tokens, guard: guesses, clock, log, metrics, events });
+  const credentials = await createCredentialStore({
+    db,
+    clock,
+    events,
+    keys: {
+      keyFile: join(init.keyDirectory, "encryption-key"),
+      encryptionKey: init.encryptionKey,
+      previousKeys: init.previousEncryptionKeys,
+    },
+  });
+  const audit = createAuditLog({
+    db,
+    clock,
+    log,
+    metrics,
+    key: readOrMakeKeyFile(join(init.keyDirectory, "audit-key")),
+  });
+  const sessions = createSessionStore({ db, clock, log });
+  /** Quotas by tenant: asked on every request, changed rarely and only here. */
+  const quotasByTenant = new Map<string, Tenant["quotas"]>();
+  const quotas = createQuotas({ clock, metrics, quotasOf: id => quotasByTenant.get(id) ?? {} });
+
+  return {
+    name: "tenancy",
+    tenants: {
+      create: async tenant => {
+        const created = await tenants.create(tenant);
+        quotasByTenant.set(created.id, created.quotas);
+        return created;
+      },
+      list: tenants.list,
+      get: tenants.get,
+      setQuotas: async (id, limits) => {
+        const changed = await tenants.setQuotas(id, limits);
+        quotasByTenant.set(id, changed.quotas);
+        return changed;
+      },
+    },
+    tokens: { create: tokens.create, list: tokens.list },
+    credentials,
+    sessions,
+    audit,
+    quotas,
+    content: createTenantContent({ db, clock }),
+    guesses,
+    resolveToken: (text, options) => resolver.resolveToken(text, options),
+    isLive: principal => resolver.isLive(principal),
+    watch: (principal, onEnd) => resolver.watch(principal, onEnd),
+    async revokeToken(id) {
+      const token = await tokens.revoke(id);
+      resolver.endToken(id);
+      events.publish("token_revoked", { tokenId: id, tenantId: token.tenantId });
+      return token;
+    },
+    async deactivateTenant(id) {
+      const tenant = await tenants.deactivate(id);
+      resolver.endTenant(id);
+      events.publish("tenant_deactivated", { tenantId: id });
+      return tenant;
+    },
+    async start() {
+      for (const row of await db.selectFrom("tenancy_tenants").select("id").execute()) {
+        quotasByTenant.set(row.id, (await tenants.get(row.id)).quotas);
+      }
+      await sessions.start();
+    },
+    async stop() {
+      resolver.close();
+      await sessions.close();
+      await audit.close();
+    },
+  };
+}

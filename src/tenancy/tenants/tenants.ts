@@ -1,0 +1,111 @@
+import { randomUUID } from "node:crypto";
+import { type Quotas, quotasSchema } from "@cidcast/protocols/tenancy";
+import { type Kysely, sql } from "kysely";
+import { CidcastError, type Clock, type EventPublisher } from "../../core/index.ts";
+import { MAX_LIST_ROWS, MAX_TENANTS } from "../limits.ts";
+import type { TenancyTables } from "../tables/tables.ts";
+import type { Tenant, TenancyEvents } from "../types.ts";
+
+/** A tenant with what a list shows of it. */
+export interface TenantSummary extends Tenant {
+  readonly activeTokens: number;
+  readonly activeSessions: number;
+}
+
+/** Tenants as stored. */
+export interface TenantStore {
+  create(init: {
+    readonly name: string;
+    readonly description?: string;
+    readonly quotas?: Quotas | undefined;
+  }): Promise<Tenant>;
+  /** Newest first. */
+  list(): Promise<TenantSummary[]>;
+  /** `NOT_FOUND` without such a tenant. */
+  get(id: string): Promise<Tenant>;
+  setQuotas(id: string, quotas: Quotas): Promise<Tenant>;
+  /** Switches the tenant and all its tokens off. What it stored stays. */
+  deactivate(id: string): Promise<Tenant>;
+}
+
+export function createTenantStore(components: {
+  readonly db: Kysely<TenancyTables>;
+  readonly clock: Clock;
+  readonly events: EventPublisher<TenancyEvents>;
+}): TenantStore {
+  const { db, clock, events } = components;
+  const get = async (id: string): Promise<Tenant> => {
+    const row = await db.selectFrom("tenancy_tenants").selectAll().where("id", "=", id).executeTakeFirst();
+    if (row === undefined) throw new CidcastError("NOT_FOUND", "Tenant not found");
+    return toTenant(row);
+  };
+  return {
+    async create({ name, description = "", quotas = {} }) {
+      const { count } = await db
+        .selectFrom("tenancy_tenants")
+        .select(sql<number>`count(*)`.as("count"))
+        .executeTakeFirstOrThrow();
+      if (count >= MAX_TENANTS) {
+        throw new CidcastError("LIMIT_REACHED", `A node has at most ${MAX_TENANTS} tenants`);
+      }
+      const row = {
+        id: randomUUID(),
+        name,
+        description,
+        is_active: 1,
+        quotas: JSON.stringify(quotas),
+        created_at_ms: clock.now(),
+      };
+      await db.insertInto("tenancy_tenants").values(row).execute();
+      events.publish("tenant_created", { tenantId: row.id, name });
+      return toTenant(row);
+    },
+    async list() {
+      const rows = await db
+        .selectFrom("tenancy_tenants as tenant")
+        .selectAll("tenant")
+        .select([
+          sql<number>`(select count(*) from tenancy_tokens t where t.tenant_id = tenant.id and t.is_active = 1)`.as(
+            "active_tokens",
+          ),
+          sql<number>`(select count(*) from tenancy_sessions s where s.tenant_id = tenant.id and s.closed_at_ms is null)`.as(
+            "active_sessions",
+          ),
+        ])
+        .orderBy("tenant.created_at_ms", "desc")
+        .limit(MAX_LIST_ROWS)
+        .execute();
+      return rows.map(row => ({
+        ...toTenant(row),
+        activeTokens: row.active_tokens,
+        activeSessions: row.active_sessions,
+      }));
+    },
+    get,
+    async setQuotas(id, quotas) {
+      await get(id);
+      await db
+        .updateTable("tenancy_tenants")
+        .set({ quotas: JSON.stringify(quotas) })
+        .where("id", "=", id)
+        .execute();
+      return get(id);
+    },
+    async deactivate(id) {
+      await get(id);
+      await db.updateTable("tenancy_tenants").set({ is_active: 0 }).where("id", "=", id).execute();
+      return get(id);
+    },
+  };
+}
+
+function toTenant(row: TenancyTables["tenancy_tenants"]): Tenant {
+  return {
+    id: row.id,
+    name: row.name,
+    description: row.description,
+    active: row.is_active === 1,
+    createdAtMs: row.created_at_ms,
+    quotas: quotasSchema.parse(JSON.parse(row.quotas)),
+  };
+}

@@ -1,0 +1,156 @@
+import type { RequestItem } from "@cidcast/protocols/content";
+import { hash } from "node:crypto";
+import { TO_END } from "@cidcast/protocols/content";
+import type { CID } from "multiformats/cid";
+import { CidcastError } from "../../core/index.ts";
+import { MAX_WANTED_BLOCKS } from "../limits.ts";
+import type { TransferBlocks } from "../types.ts";
+import {
+  type ByteRange,
+  childrenIn,
+  inlineBlock,
+  linksOf,
+  mayHaveLinks,
+  rangeOfChild,
+} from "./node-links.ts";
+import { bytesKey, keyOf, Visited } from "./visited.ts";
+import { decodeCid } from "./walk.ts";
+
+/** Hash functions by multihash code, as node:crypto calls them. Truncated digests are not taken. */
+const HASHES: Readonly<Record<number, string>> = { 0x12: "sha256", 0x13: "sha512" };
+
+interface Wanted {
+  readonly cid: CID;
+  /** Of a node: what is wanted below it. */
+  range: ByteRange;
+}
+
+/** Which blocks may come: those asked for, and what verified nodes among them link to. Verifies and stores what comes. */
+export class WantList {
+  readonly #blocks: TransferBlocks;
+  readonly #wanted = new Map<string, Wanted>();
+  readonly #taken = new Set<string>();
+  readonly #missing = new Map<string, CID>();
+  readonly #visited = new Visited();
+
+  private constructor(blocks: TransferBlocks) {
+    this.#blocks = blocks;
+  }
+
+  /** The list for a request. */
+  static async of(blocks: TransferBlocks, items: readonly RequestItem[]): Promise<WantList> {
+    const list = new WantList(blocks);
+    for (const item of items) {
+      const cid = decodeCid(item.cid);
+      if (item.kind === "subtree") await list.#want(cid, item);
+      else if (item.kind === "block") await list.#want(cid, { start: 0, end: 0 });
+      else await list.#wantChildren(cid, item.bitmap);
+    }
+    return list;
+  }
+
+  /** Blocks that are still to come. */
+  get open(): number {
+    return this.#wanted.size;
+  }
+
+  /** Blocks the source said it lacks. */
+  get missing(): readonly CID[] {
+    return [...this.#missing.values()];
+  }
+
+  /**
+   * Checks a block and what it links to; gives the promise of its being stored. `CORRUPT_BLOCK` when it was not asked
+   * for or its bytes are others. Calls must follow each other: a node decides what may come after it.
+   */
+  async take(cidBytes: Uint8Array, bytes: Uint8Array): Promise<{ cid: CID; stored: Promise<void> }> {
+    const key = bytesKey(cidBytes);
+    const wanted = this.#wanted.get(key);
+    if (wanted === undefined) {
+      const what = this.#taken.has(key) ? "a second time" : "that was not asked for";
+      throw new CidcastError("CORRUPT_BLOCK", `The source sent a block ${what}`);
+    }
+    const { cid, range } = wanted;
+    verify(cid, bytes);
+    this.#wanted.delete(key);
+    this.#taken.add(key);
+    // The block is stored before its children can come, so that every block held has its parents.
+    const stored = this.#blocks.put(cid, bytes);
+    stored.catch(() => undefined);
+    if (mayHaveLinks(cid) && range.end > range.start) await this.#expand(cid, bytes, range);
+    return { cid, stored };
+  }
+
+  /** Notes that the source lacks a block. */
+  lacks(cidBytes: Uint8Array): void {
+    const key = bytesKey(cidBytes);
+    const wanted = this.#wanted.get(key);
+    if (wanted === undefined) {
+      throw new CidcastError("CORRUPT_BLOCK", "The source lacks a block that was not asked for");
+    }
+    this.#wanted.delete(key);
+    this.#missing.set(key, wanted.cid);
+  }
+
+  async #want(cid: CID, range: ByteRange): Promise<void> {
+    const inline = inlineBlock(cid);
+    if (inline !== undefined) {
+      await this.#expand(cid, inline, range);
+      return;
+    }
+    const key = keyOf(cid);
+    if (this.#missing.has(key)) return;
+    if (this.#taken.has(key)) {
+      const bytes = mayHaveLinks(cid) ? await this.#blocks.get(cid) : undefined;
+      if (bytes !== undefined) await this.#expand(cid, bytes, range);
+      return;
+    }
+    const wanted = this.#wanted.get(key);
+    if (wanted !== undefined) {
+      const { start, end } = wanted.range;
+      wanted.range = { start: Math.min(start, range.start), end: Math.max(end, range.end) };
+      return;
+    }
+    if (this.#wanted.size >= MAX_WANTED_BLOCKS) {
+      throw new CidcastError("LIMIT_REACHED", `At most ${MAX_WANTED_BLOCKS} blocks are waited for at once`);
+    }
+    this.#wanted.set(key, { cid, range });
+  }
+
+  async #expand(cid: CID, bytes: Uint8Array, range: ByteRange): Promise<void> {
+    if (!this.#visited.enter(cid, range)) return;
+    const node = linksOf(cid, bytes);
+    const { first, last } = childrenIn(node, range);
+    for (let i = first; i <= last; i++) {
+      const child = node.links[i];
+      if (child !== undefined) await this.#want(child, rangeOfChild(node, i, range));
+    }
+  }
+
+  async #wantChildren(cid: CID, bitmap: Uint8Array): Promise<void> {
+    const bytes = inlineBlock(cid) ?? (await this.#blocks.get(cid));
+    if (bytes === undefined) {
+      throw new CidcastError(
+        "CONTENT_NOT_FOUND",
+        `${cid.toString()} is not here, so its children are not known`,
+      );
+    }
+    for (const [i, child] of linksOf(cid, bytes).links.entries()) {
+      if (((bitmap[i >> 3] ?? 0) & (1 << (i & 7))) !== 0) await this.#want(child, { start: 0, end: TO_END });
+    }
+  }
+}
+
+function verify(cid: CID, bytes: Uint8Array): void {
+  const algorithm = HASHES[cid.multihash.code];
+  if (algorithm === undefined) {
+    throw new CidcastError(
+      "UNSUPPORTED_DAG",
+      `${cid.toString()} uses a hash function that is not verified here`,
+    );
+  }
+  const digest = hash(algorithm, bytes, "buffer");
+  if (Buffer.compare(digest, cid.multihash.digest) !== 0) {
+    throw new CidcastError("CORRUPT_BLOCK", `The bytes sent are not ${cid.toString()}`);
+  }
+}

@@ -1,0 +1,43 @@
+import type { Counter, Gauge, Metrics } from "../core/index.ts";
+
+export interface TransferMetrics {
+  readonly sentBlocks: Counter;
+  readonly sentBytes: Counter;
+  readonly receivedBlocks: Counter;
+  readonly receivedBytes: Counter;
+  readonly servedStreams: Gauge;
+  readonly limits: Counter;
+}
+
+/** The metrics of this domain. */
+export function transferMetrics(metrics: Metrics): TransferMetrics {
+  return {
+    sentBlocks: metrics.counter({
+      name: "cidcast_transfer_sent_blocks_total",
+      help: "Blocks sent by the content protocol.",
+    }),
+    sentBytes: metrics.counter({
+      name: "cidcast_transfer_sent_bytes_total",
+      help: "Bytes of blocks sent by the content protocol.",
+    }),
+    receivedBlocks: metrics.counter({
+      name: "cidcast_transfer_received_blocks_total",
+      help: "Blocks received, verified and stored, by rung.",
+      labelNames: ["rung"],
+    }),
+    receivedBytes: metrics.counter({
+      name: "cidcast_transfer_received_bytes_total",
+      help: "Bytes of blocks received, verified and stored, by rung.",
+      labelNames: ["rung"],
+    }),
+    servedStreams: metrics.gauge({
+      name: "cidcast_transfer_served_streams",
+      help: "Streams of the content protocol that are being answered.",
+    }),
+    limits: metrics.counter({
+      name: "cidcast_transfer_limits_total",
+      help: "Limits hit by peers, by name.",
+      labelNames: ["limit"],
+    }),
+  };
+}

@@ -1,0 +1,56 @@
+import type { CID } from "multiformats/cid";
+import type { AbortOptions } from "../core/index.ts";
+
+/** The blocks of this node, as transfers need them. Joined to the content domain in node.ts. */
+export interface TransferBlocks {
+  has(cid: CID): boolean | Promise<boolean>;
+  /** The verified bytes, or undefined when the block is not here; asks no network. */
+  get(cid: CID): Promise<Uint8Array | undefined>;
+  /** Keeps a verified block; resolves when it is safe. The bytes are not changed afterwards. */
+  put(cid: CID, bytes: Uint8Array): Promise<void>;
+}
+
+/** What is to be here in the end. */
+export interface TransferWant {
+  readonly root: CID;
+  /** First byte of the file below the root; default 0. */
+  readonly start?: number;
+  /** First byte that is not wanted; default the end. */
+  readonly end?: number;
+}
+
+export interface FetchOptions extends AbortOptions {
+  /** 0 (a bulk copy) to 255 (a player's next second); default 0. */
+  readonly priority?: number;
+  /** Hears each block once it is verified and stored. */
+  readonly onBlock?: (cid: CID, bytes: number) => void;
+}
+
+/** What one source brought. */
+export interface FetchResult {
+  readonly blocks: number;
+  readonly bytes: number;
+  /** Blocks that the source said it lacks; the rest of the want is here. */
+  readonly missing: readonly CID[];
+}
+
+/** One way to get blocks from one kind of source. What was verified before it failed stays and is not fetched again. */
+export interface TransferStrategy<Source> extends AsyncDisposable {
+  readonly name: "libp2p" | "websocket" | "http" | "webrtc";
+  /**
+   * Fetches what is missing of the want. Rejects with `PEER_UNREACHABLE`, `PROTOCOL_UNSUPPORTED`, `TIMEOUT` (no
+   * verified block for a while), `CORRUPT_BLOCK` (the source lies) or what the source answered.
+   */
+  fetch(source: Source, want: TransferWant, options?: FetchOptions): Promise<FetchResult>;
+}
+
+/** A stream of bytes both ways, whatever carries it. `p2p`'s streams are of this shape. */
+export interface ByteStream {
+  readonly peerId: string;
+  /** Queues bytes; false asks to await {@link drained}. Throws once our side is closed. */
+  send(bytes: Uint8Array): boolean;
+  drained(options?: AbortOptions): Promise<void>;
+  consume(consumer: { onData(chunk: Uint8Array): void; onEnd?(): void; onClose?(error?: Error): void }): void;
+  close(options?: AbortOptions): Promise<void>;
+  abort(error: Error): void;
+}

@@ -1,0 +1,25 @@
+export {
+  createWebRTCStreamingManager,
+  type RunningWebRTC,
+  type WebRTCComponents,
+  type WebRTCStreamingManagerInit,
+} from "./manager/index.ts";
+export {
+  createSignallingHandler,
+  type SignallingComponents,
+  type SignallingInit,
+} from "./signalling/handler.ts";
+export type {
+  CandidateInit,
+  ControlCommand,
+  Greeting,
+  PlaybackState,
+  QualityController,
+  QualityLevel,
+  SessionInit,
+  SignallingConnection,
+  SignallingHandler,
+  StreamingSession,
+  WebRTCEvents,
+  WebRTCStreamingManager,
+} from "./types.ts";

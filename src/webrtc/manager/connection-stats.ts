@@ -1,0 +1,99 @@
+import type { MediaInfo } from "../../media/index.ts";
+import type { SessionStats } from "../thread/messages.ts";
+import { AHEAD_SECONDS } from "../player/track-queue.ts";
+import { qualitySettings } from "./quality.ts";
+
+/** What the manager itself knows of a session. */
+export interface SessionFacts {
+  readonly createdAtMs: number;
+  readonly cid: string;
+  readonly kind: "video" | "audio";
+  readonly info: MediaInfo;
+  readonly quality: string;
+  readonly qualityChangedAtMs: number;
+  readonly state: string;
+  readonly candidates: number;
+  readonly answered: boolean;
+}
+
+/** Points that {@link qualityScore} takes off, worst first: above the figure, that many. */
+const PENALTIES = {
+  dropPercent: [
+    [20, 50],
+    [10, 30],
+    [5, 15],
+    [1, 5],
+  ],
+  rttMs: [
+    [500, 20],
+    [300, 10],
+    [150, 5],
+  ],
+  lossPercent: [
+    [10, 30],
+    [5, 20],
+    [2, 10],
+  ],
+} as const;
+
+/** 0 to 100, as existing clients of the signalling compute it. */
+export function qualityScore(dropPercent: number, rttMs: number, lossPercent: number): number {
+  const points = (rows: readonly (readonly [number, number])[], value: number): number =>
+    rows.find(([above]) => value > above)?.[1] ?? 0;
+  const lost =
+    points(PENALTIES.dropPercent, dropPercent) +
+    points(PENALTIES.rttMs, rttMs) +
+    points(PENALTIES.lossPercent, lossPercent);
+  return Math.max(0, 100 - lost);
+}
+
+/** Fields of `connection_stats` in the signalling: times in seconds since 1970, rtt and jitter in ms, loss in percent. */
+export function connectionStats(
+  facts: SessionFacts,
+  measured: SessionStats,
+): Readonly<Record<string, unknown>> {
+  const video = facts.info.tracks.find(track => track.kind === "video");
+  const lossPercent = measured.packetLoss * 100;
+  const rtt = measured.roundTripMs ?? 0;
+  const bufferLevel = Math.min(1, measured.bufferedSeconds / AHEAD_SECONDS);
+  return {
+    created_at: facts.createdAtMs / 1000,
+    state: facts.state,
+    cid: facts.cid,
+    kind: facts.kind,
+    frame_rate: video?.kind === "video" ? (video.frameRate ?? 0) : 0,
+    quality: facts.quality,
+    ice_candidates_added: facts.candidates,
+    streams_active: measured.streams,
+    bytes_sent: measured.bytesSent,
+    frames_sent: measured.framesSent,
+    frames_dropped: measured.framesLate,
+    last_quality_update: facts.qualityChangedAtMs / 1000,
+    rtt,
+    packet_loss: lossPercent,
+    bandwidth_estimate: measured.receivedBps ?? 0,
+    jitter: measured.jitterMs ?? 0,
+    connection_quality_score: qualityScore(lateShare(measured) * 100, rtt, lossPercent),
+    buffer_health: Math.round(bufferLevel * 100),
+    adaptation_changes: 0,
+    dropped_frame_rate: lateShare(measured),
+    ice_gathering_state: "complete",
+    remote_description_set: facts.answered,
+    buffer_level: bufferLevel,
+    quality_level: facts.quality,
+    quality_settings: qualitySettings(facts.info),
+    active: measured.connected,
+    current_time: measured.playback.positionSeconds,
+    duration: measured.playback.durationSeconds,
+    ice_state: measured.iceState,
+    playback_state: measured.playback.state,
+    packets_sent: measured.packetsSent,
+    packets_retransmitted: measured.retransmitted,
+    nack_count: measured.nacks,
+    keyframe_requests: measured.keyframeRequests,
+  };
+}
+
+function lateShare(measured: SessionStats): number {
+  return measured.framesSent === 0 ? 0 : measured.framesLate / measured.framesSent;
+}

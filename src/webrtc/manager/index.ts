@@ -1,0 +1,6 @@
+export {
+  createWebRTCStreamingManager,
+  type RunningWebRTC,
+  type WebRTCComponents,
+  type WebRTCStreamingManagerInit,
+} from "./manager.ts";

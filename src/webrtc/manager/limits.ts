@@ -1,0 +1,14 @@
+/** Sessions of one owner, a signalling connection for instance: a page plays a few things at a time. */
+export const MAX_SESSIONS_PER_OWNER = 16;
+/** Time a viewer has to answer our offer, ms. */
+export const ANSWER_TIMEOUT_MS = 30_000;
+/** Time from the answer until ICE and DTLS are up, ms. */
+export const CONNECT_TIMEOUT_MS = 15_000;
+/** What a viewer is told to wait when all places are taken, seconds. */
+export const BUSY_RETRY_SECONDS = 5;
+/** Segments of a track whose successor may be asked for: the host is never further back. */
+export const KNOWN_SEGMENTS = 8;
+/** Tracks in one session. */
+export const MAX_TRACKS = 8;
+/** Largest SDP taken, characters: a browser's with every codec has some ten thousand. */
+export const MAX_SDP_LENGTH = 128 * 1024;

@@ -1,0 +1,138 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { EventBus, noMetrics, ownerPrincipal, silentLogger } from "../../core/index.ts";
+import { type FakeMedia, fakeMedia } from "../testing/fake-media.ts";
+import { twoEnds, watched } from "../testing/pairs.ts";
+import type { WebRTCEvents } from "../types.ts";
+import {
+  createWebRTCStreamingManager,
+  type RunningWebRTC,
+  type WebRTCStreamingManagerInit,
+} from "./manager.ts";
+import { qualityScore } from "./connection-stats.ts";
+
+const INIT = { cid: "film", owner: "somebody", principal: ownerPrincipal };
+let manager: RunningWebRTC | undefined;
+afterEach(() => manager?.stop());
+
+interface Running {
+  readonly manager: RunningWebRTC;
+  readonly events: EventBus<WebRTCEvents>;
+  readonly seen: string[];
+}
+
+async function start(media: FakeMedia, init: Partial<WebRTCStreamingManagerInit> = {}): Promise<Running> {
+  const events = new EventBus<WebRTCEvents>(silentLogger);
+  const seen: string[] = [];
+  events.onAny(event => seen.push(event.type));
+  const create = createWebRTCStreamingManager({ host: "127.0.0.1", udpPort: 0, warmUp: false, ...init });
+  manager = await create({ media, events, log: silentLogger, metrics: noMetrics });
+  return { manager, events, seen };
+}
+
+describe.each([
+  ["a thread of its own", 1],
+  ["the calling thread", 0],
+])("media from %s", (_where, workers) => {
+  it("answers a viewer's offer, plays, and gives everything back", async () => {
+    const media = fakeMedia();
+    const { manager: running, events, seen } = await start(media, { workers, warmUp: true });
+    await using ends = await twoEnds();
+    const packets = Promise.withResolvers<void>();
+    let count = 0;
+    const viewer = watched(ends.factories[1], {
+      onMedia: () => {
+        count++;
+        if (count === 20) packets.resolve();
+      },
+    });
+    // The other end is made to send as well; as a viewer it says that it receives.
+    const offerSdp = (await viewer.peer.createOffer()).replaceAll("a=sendonly", "a=recvonly");
+    const { session, sdp } = await running.createAnswer({ ...INIT, offerSdp });
+    const started = events.next("webrtc_stream_started");
+    await viewer.peer.setAnswer(sdp);
+    await Promise.all([started, packets.promise]);
+    expect(await session.stats()).toMatchObject({ active: true, streams_active: 2, state: "connected" });
+    const closed = events.next("webrtc_connection_closed");
+    await running.closeOwner(INIT.owner, "gone");
+    expect(await closed).toEqual({ pc_id: session.id, cid: "film", reason: "gone" });
+    expect(seen).toEqual([
+      "webrtc_connection_created",
+      "webrtc_offer",
+      "webrtc_connection_established",
+      "webrtc_connected",
+      "webrtc_stream_started",
+      "webrtc_stream_ended",
+      "webrtc_connection_closed",
+    ]);
+    expect(media.openSources()).toBe(0);
+    expect(await running.hostStats()).toMatchObject({ sessions: 0, segments: 0, errors: 0 });
+    expect((await running.globalMetrics())["total_frames_sent"]).toBeGreaterThan(0);
+    await viewer.peer.close();
+  });
+});
+
+describe("a session", () => {
+  it("ends, with the reason, when its media cannot be read", async () => {
+    const media = fakeMedia({
+      before: () => {
+        throw new Error("the disk is gone");
+      },
+    });
+    const { manager: running, events } = await start(media, { workers: 0 });
+    const [failed, closed] = [events.next("webrtc_error"), events.next("webrtc_connection_closed")];
+    await running.createOffer(INIT);
+    expect(await failed).toMatchObject({ code: "INTERNAL", message: "the disk is gone" });
+    await closed;
+    await expect.poll(() => media.openSources()).toBe(0);
+  });
+
+  it("is not reached by another owner, and closes once", async () => {
+    const { manager: running } = await start(fakeMedia(), { workers: 0 });
+    const { session } = await running.createOffer(INIT);
+    expect(running.session(session.id, "another")).toBeUndefined();
+    expect(running.session(session.id, INIT.owner)).toBe(session);
+    await Promise.all([session.close(), session.close()]);
+    await expect(session.answer("v=0")).rejects.toMatchObject({ code: "SESSION_NOT_FOUND" });
+  });
+
+  it("takes one answer", async () => {
+    const { manager: running } = await start(fakeMedia(), { workers: 0 });
+    await using ends = await twoEnds();
+    const viewer = watched(ends.factories[0]);
+    const { session, sdp } = await running.createOffer(INIT);
+    const answer = await viewer.peer.createAnswer(sdp);
+    await session.answer(answer);
+    await expect(session.answer(answer)).rejects.toMatchObject({ code: "CONFLICT" });
+    await viewer.peer.close();
+  });
+
+  it("carries the tracks that were named, and says which it does not know", async () => {
+    const { manager: running } = await start(fakeMedia(), { workers: 0 });
+    const { sdp } = await running.createOffer({ ...INIT, trackIds: ["a0"] });
+    expect(sdp).not.toContain("m=video");
+    await expect(running.createOffer({ ...INIT, trackIds: ["v7"] })).rejects.toMatchObject({
+      code: "TRACK_NOT_FOUND",
+    });
+    const silent = await start(fakeMedia({ kinds: ["video"] }), { workers: 0 });
+    await expect(silent.manager.createOffer({ ...INIT, kind: "audio" })).rejects.toMatchObject({
+      code: "TRACK_NOT_FOUND",
+    });
+    await running.stop();
+  });
+});
+
+describe("an egress that is not to be had", () => {
+  it("is a reason not to start", async () => {
+    await expect(start(fakeMedia(), { workers: 0, egress: "batched" })).rejects.toMatchObject({
+      code: "FEATURE_DISABLED",
+    });
+  });
+});
+
+describe("the quality score", () => {
+  it("takes off what existing clients take off", () => {
+    expect(qualityScore(0, 0, 0)).toBe(100);
+    expect(qualityScore(6, 160, 3)).toBe(70);
+    expect(qualityScore(30, 600, 20)).toBe(0);
+  });
+});

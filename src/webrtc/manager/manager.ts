@@ -1,0 +1,378 @@
+import { randomUUID } from "node:crypto";
+import {
+  CidcastError,
+  type Clock,
+  type EventPublisher,
+  type Logger,
+  type Metrics,
+  messageOf,
+  systemClock,
+  toCidcastError,
+} from "../../core/index.ts";
+import type { Media } from "../../media/index.ts";
+import { type HostClient, startHost } from "../thread/host-client.ts";
+import type { HostStats, OpenSession, SessionStats } from "../thread/messages.ts";
+import type {
+  QualityController,
+  SessionInit,
+  StreamingSession,
+  WebRTCEvents,
+  WebRTCStreamingManager,
+} from "../types.ts";
+import { type ChosenTrack, chooseTracks } from "./choose-tracks.ts";
+import { globalMetrics } from "./global-metrics.ts";
+import { parseStunServer } from "./ice-servers.ts";
+import { BUSY_RETRY_SECONDS, MAX_SDP_LENGTH, MAX_SESSIONS_PER_OWNER } from "./limits.ts";
+import { type WebRTCMetrics, webrtcMetrics } from "./metrics.ts";
+import { createFixedQuality } from "./quality.ts";
+import { Session, type SessionEnd, type SessionHooks } from "./session.ts";
+
+export interface WebRTCStreamingManagerInit {
+  /** Address the UDP socket is bound to. */
+  readonly host: string;
+  /** 0: any free one. */
+  readonly udpPort: number;
+  /** Take any free port when that one is in use. */
+  readonly udpPortFallback?: boolean;
+  readonly announcedAddresses?: readonly string[];
+  /** STUN servers as `stun:host:port`; nothing is asked of the outside without one. */
+  readonly iceServers?: readonly string[];
+  readonly maxSessions?: number;
+  readonly maxSessionsPerOwner?: number;
+  /** Media threads: 0, the calling thread sends; 1, a thread of its own. */
+  readonly workers?: number;
+  readonly egress?: "auto" | "js" | "batched";
+  /** A connection to ourselves at the start, so that the first viewer meets warm code. Default true. */
+  readonly warmUp?: boolean;
+}
+
+export interface WebRTCComponents {
+  readonly media: Pick<Media, "open">;
+  readonly events: EventPublisher<WebRTCEvents>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly clock?: Clock;
+  /** Default: one quality. */
+  readonly quality?: QualityController;
+}
+
+/** The manager as its owner has it. */
+export interface RunningWebRTC extends WebRTCStreamingManager, AsyncDisposable {
+  /** Where media leaves. */
+  readonly address: { readonly host: string; readonly port: number };
+  readonly egress: string;
+  hostStats(): Promise<HostStats>;
+  /** Closes all sessions and the media thread. Idempotent. */
+  stop(): Promise<void>;
+}
+
+const DEFAULT_MAX_SESSIONS = 500;
+
+/** Starts the media thread. Throws `ADDRESS_IN_USE`, or `FEATURE_DISABLED` when WebRTC cannot run here. */
+export function createWebRTCStreamingManager(init: WebRTCStreamingManagerInit) {
+  return async (components: WebRTCComponents): Promise<RunningWebRTC> => {
+    const manager = new Manager(init, components);
+    await manager.start();
+    return manager;
+  };
+}
+
+class Manager implements RunningWebRTC {
+  readonly limits: { readonly maxSessions: number; readonly maxSessionsPerOwner: number };
+  readonly #init: WebRTCStreamingManagerInit;
+  readonly #components: WebRTCComponents;
+  readonly #clock: Clock;
+  readonly #quality: QualityController;
+  readonly #metrics: WebRTCMetrics;
+  readonly #sessions = new Map<string, Session>();
+  /** Sessions being opened, by owner: they count against the limits already. */
+  readonly #opening = new Map<string, string>();
+  readonly #startedMs: number;
+  #total = 0;
+  #framesOfEnded = 0;
+  #host: HostClient | undefined;
+  #stopped = false;
+
+  constructor(init: WebRTCStreamingManagerInit, components: WebRTCComponents) {
+    this.#init = init;
+    this.#components = components;
+    this.#clock = components.clock ?? systemClock;
+    this.#quality = components.quality ?? createFixedQuality();
+    this.#startedMs = this.#clock.monotonicMs();
+    this.#metrics = webrtcMetrics(components.metrics, () => this.#sessions.size);
+    this.limits = {
+      maxSessions: init.maxSessions ?? DEFAULT_MAX_SESSIONS,
+      maxSessionsPerOwner: init.maxSessionsPerOwner ?? MAX_SESSIONS_PER_OWNER,
+    };
+  }
+
+  async start(): Promise<void> {
+    const { log } = this.#components;
+    try {
+      this.#host = await startHost({
+        host: {
+          host: this.#init.host,
+          port: this.#init.udpPort,
+          portFallback: this.#init.udpPortFallback ?? false,
+          announcedAddresses: this.#init.announcedAddresses ?? [],
+          stunServer: parseStunServer(this.#init.iceServers ?? []),
+          egress: this.#init.egress ?? "auto",
+          warmUp: this.#init.warmUp ?? true,
+        },
+        thread: (this.#init.workers ?? 1) > 0,
+        log,
+        onNote: note => this.#sessions.get(note.id)?.note(note),
+        onLost: error => void this.#lost(error),
+      });
+    } catch (error) {
+      const known = toCidcastError(error);
+      if (known.code !== "INTERNAL" && known.code !== "TIMEOUT") throw known;
+      throw new CidcastError("FEATURE_DISABLED", `WebRTC cannot start: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+    log.info({ ...this.address, egress: this.egress }, "media port open");
+  }
+
+  get address(): { readonly host: string; readonly port: number } {
+    return this.#running().address;
+  }
+
+  get egress(): string {
+    return this.#running().egress;
+  }
+
+  async createOffer(
+    init: SessionInit,
+  ): Promise<{ readonly session: StreamingSession; readonly sdp: string }> {
+    const opened = await this.#open(init, undefined);
+    opened.session.offered();
+    return opened;
+  }
+
+  async createAnswer(
+    init: SessionInit & { readonly offerSdp: string },
+  ): Promise<{ readonly session: StreamingSession; readonly sdp: string }> {
+    if (init.offerSdp.length > MAX_SDP_LENGTH) {
+      throw new CidcastError("INVALID_SDP", `a session description has at most ${MAX_SDP_LENGTH} characters`);
+    }
+    const opened = await this.#open(init, init.offerSdp);
+    opened.session.described();
+    return opened;
+  }
+
+  session(id: string, owner?: string): StreamingSession | undefined {
+    const session = this.#sessions.get(id);
+    return owner === undefined || session?.owner === owner ? session : undefined;
+  }
+
+  sessions(): readonly StreamingSession[] {
+    return [...this.#sessions.values()];
+  }
+
+  async globalMetrics(): Promise<Readonly<Record<string, unknown>>> {
+    const settled = await Promise.allSettled([...this.#sessions.values()].map(session => session.measured()));
+    const measured: SessionStats[] = settled.flatMap(result =>
+      result.status === "fulfilled" ? [result.value] : [],
+    );
+    return globalMetrics({
+      measured,
+      totalConnections: this.#total,
+      framesOfEnded: this.#framesOfEnded,
+      uptimeSeconds: (this.#clock.monotonicMs() - this.#startedMs) / 1000,
+      nowMs: this.#clock.now(),
+    });
+  }
+
+  hostStats(): Promise<HostStats> {
+    return this.#running().ask("host_stats", {});
+  }
+
+  async closeOwner(owner: string, reason: string): Promise<void> {
+    const owned = [...this.#sessions.values()].filter(session => session.owner === owner);
+    await Promise.all(owned.map(session => session.end({ how: "remote", reason })));
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    await Promise.all([...this.#sessions.values()].map(session => session.close("the node stops")));
+    await this.#host?.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #running(): HostClient {
+    if (this.#host === undefined || this.#stopped)
+      throw new CidcastError("SHUTTING_DOWN", "WebRTC is stopping");
+    return this.#host;
+  }
+
+  async #open(init: SessionInit, offerSdp: string | undefined): Promise<{ session: Session; sdp: string }> {
+    this.#running();
+    init.signal?.throwIfAborted();
+    this.#admit(init.owner);
+    const id = `pc_${randomUUID()}`;
+    this.#opening.set(id, init.owner);
+    try {
+      return await this.#openAdmitted(id, init, offerSdp);
+    } catch (error) {
+      const { code, message } = toCidcastError(error);
+      this.#components.events.publish("webrtc_error", { pc_id: undefined, cid: init.cid, code, message });
+      throw error;
+    } finally {
+      this.#opening.delete(id);
+    }
+  }
+
+  async #openAdmitted(
+    id: string,
+    init: SessionInit,
+    offerSdp: string | undefined,
+  ): Promise<{ session: Session; sdp: string }> {
+    const source = await this.#components.media.open(init.cid, { signal: init.signal });
+    let session: Session | undefined;
+    try {
+      const tracks = await chooseTracks(source, init);
+      const host = this.#running();
+      session = new Session({
+        id,
+        cid: source.cid,
+        owner: init.owner,
+        kind: tracks.some(track => track.info.kind === "video") ? "video" : "audio",
+        source,
+        renditions: tracks.map(track => track.rendition),
+        host,
+        clock: this.#clock,
+        quality: this.#quality,
+        hooks: this.#hooks,
+      });
+      this.#sessions.set(id, session);
+      const { sdp } = await host.ask("open", openMessage(id, source.info, tracks, { ...init, offerSdp }));
+      init.signal?.throwIfAborted();
+      this.#opened(session);
+      return { session, sdp };
+    } catch (error) {
+      this.#sessions.delete(id);
+      await (session === undefined
+        ? source.close()
+        : session.end({ how: "error", reason: messageOf(error) }));
+      throw error;
+    }
+  }
+
+  #opened(session: Session): void {
+    const about = { pc_id: session.id, cid: session.cid };
+    this.#total++;
+    this.#metrics.sessions.add();
+    this.#announced.add(session.id);
+    this.#components.events.publish("webrtc_connection_created", about);
+    this.#components.events.publish("webrtc_offer", about);
+  }
+
+  #admit(owner: string): void {
+    const { maxSessions, maxSessionsPerOwner } = this.limits;
+    const opening = [...this.#opening].filter(([id]) => !this.#sessions.has(id));
+    if (this.#sessions.size + opening.length >= maxSessions) {
+      this.#metrics.refused.add(1, { limit: "sessions" });
+      throw new CidcastError("BUSY", `all ${maxSessions} places for viewers are taken`, {
+        retryAfterSeconds: BUSY_RETRY_SECONDS,
+      });
+    }
+    const owned = [...this.#sessions.values()].filter(session => session.owner === owner).length;
+    const coming = opening.filter(([, by]) => by === owner).length;
+    if (owned + coming >= maxSessionsPerOwner) {
+      this.#metrics.refused.add(1, { limit: "owner" });
+      throw new CidcastError(
+        "LIMIT_REACHED",
+        `one connection holds at most ${maxSessionsPerOwner} sessions: close one`,
+      );
+    }
+  }
+
+  readonly #announced = new Set<string>();
+  readonly #streaming = new Set<string>();
+
+  readonly #hooks: SessionHooks = {
+    onConnected: (session, sinceAnswerMs) => {
+      this.#metrics.connect.observe(sinceAnswerMs / 1000);
+      const about = { pc_id: session.id, cid: session.cid };
+      this.#components.events.publish("webrtc_connection_established", about);
+      this.#components.events.publish("webrtc_connected", about);
+    },
+    onStarted: (session, sinceRequestMs) => {
+      this.#metrics.firstPacket.observe(sinceRequestMs / 1000);
+      this.#streaming.add(session.id);
+      this.#components.events.publish("webrtc_stream_started", { pc_id: session.id, cid: session.cid });
+    },
+    onFrames: frames => {
+      this.#framesOfEnded += frames;
+    },
+    onQuality: (session, quality) => {
+      const about = { pc_id: session.id, cid: session.cid };
+      this.#components.events.publish("webrtc_quality_changed", { ...about, quality_level: quality });
+    },
+    onError: (session, { code, message }) => {
+      const about = { pc_id: session.id, cid: session.cid };
+      this.#components.events.publish("webrtc_error", { ...about, code, message });
+    },
+    onClosed: (session, end) => this.#closed(session, end),
+  };
+
+  #closed(session: Session, end: SessionEnd): void {
+    const about = { pc_id: session.id, cid: session.cid };
+    this.#sessions.delete(session.id);
+    if (!this.#announced.delete(session.id)) return;
+    this.#metrics.ended.add(1, { how: end.how });
+    this.#components.log.debug({ ...about, ...end }, "session closed");
+    if (this.#streaming.delete(session.id)) this.#components.events.publish("webrtc_stream_ended", about);
+    this.#components.events.publish("webrtc_connection_closed", { ...about, reason: end.reason });
+  }
+
+  async #lost(cause: Error): Promise<void> {
+    this.#components.log.error({ err: cause }, "media thread lost: all sessions end");
+    this.#components.events.publish("webrtc_error", {
+      pc_id: undefined,
+      cid: undefined,
+      code: "FEATURE_DISABLED",
+      message: cause.message,
+    });
+    const reason = cause.message;
+    const ends = [...this.#sessions.values()].map(session => session.end({ how: "error", reason }));
+    await Promise.all(ends);
+  }
+}
+
+function openMessage(
+  id: string,
+  info: StreamingSession["info"],
+  tracks: readonly ChosenTrack[],
+  init: SessionInit & { readonly offerSdp: string | undefined },
+): OpenSession {
+  const sent = new Set(tracks.map(track => track.info.id));
+  return {
+    id,
+    offerSdp: init.offerSdp,
+    startSeconds: Math.min(Math.max(0, init.startSeconds ?? 0), info.durationSeconds),
+    durationSeconds: info.durationSeconds,
+    tracks: tracks.map(({ info: track, rendition }) => ({
+      id: track.id,
+      kind: rendition.info.kind,
+      codec: rendition.info.codec,
+      bitrateBps: rendition.info.bitrateBps,
+    })),
+    greeting: {
+      type: "tracks",
+      durationSeconds: info.durationSeconds,
+      tracks: info.tracks.map(track => ({
+        id: track.id,
+        kind: track.kind,
+        codec: track.codec,
+        sent: sent.has(track.id),
+        verdict: { mode: track.verdict.mode, reason: track.verdict.reason },
+      })),
+    },
+  };
+}

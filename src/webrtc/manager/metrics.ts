@@ -1,0 +1,39 @@
+import type { Counter, Histogram, Metrics } from "../../core/index.ts";
+
+/** What this domain counts. */
+export interface WebRTCMetrics {
+  readonly sessions: Counter;
+  readonly ended: Counter;
+  readonly refused: Counter;
+  /** From the request to the first packet. */
+  readonly firstPacket: Histogram;
+  readonly connect: Histogram;
+}
+
+/** Declares them. `active` is asked for the number of sessions at each scrape. */
+export function webrtcMetrics(metrics: Metrics, active: () => number): WebRTCMetrics {
+  metrics.gauge({ name: "cidcast_webrtc_sessions", help: "Viewers' sessions open.", collect: active });
+  return {
+    sessions: metrics.counter({ name: "cidcast_webrtc_sessions_total", help: "Viewers' sessions opened." }),
+    ended: metrics.counter({
+      name: "cidcast_webrtc_sessions_ended_total",
+      help: "Sessions ended, by how.",
+      labelNames: ["how"],
+    }),
+    refused: metrics.counter({
+      name: "cidcast_webrtc_sessions_refused_total",
+      help: "Sessions refused at a limit.",
+      labelNames: ["limit"],
+    }),
+    firstPacket: metrics.histogram({
+      name: "cidcast_webrtc_first_packet_seconds",
+      help: "From the request for a session to its first media packet, the viewer's own time included.",
+      buckets: [0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 10],
+    }),
+    connect: metrics.histogram({
+      name: "cidcast_webrtc_connect_seconds",
+      help: "From the viewer's answer to a proven connection.",
+      buckets: [0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15],
+    }),
+  };
+}

@@ -1,0 +1,238 @@
+import type { ControlEventMessage } from "@cidcast/protocols/media-control";
+import { type Cancel, CidcastError, type Clock, toCidcastError } from "../../core/index.ts";
+import type { MediaInfo, MediaSource, RenditionSource, TrackVerdict } from "../../media/index.ts";
+import type { HostClient } from "../thread/host-client.ts";
+import type { FromHost, SessionStats } from "../thread/messages.ts";
+import type {
+  CandidateInit,
+  ControlCommand,
+  PlaybackState,
+  QualityController,
+  QualityLevel,
+  StreamingSession,
+} from "../types.ts";
+import { connectionStats } from "./connection-stats.ts";
+import { Feeder } from "./feeder.ts";
+import { ANSWER_TIMEOUT_MS, CONNECT_TIMEOUT_MS, MAX_SDP_LENGTH } from "./limits.ts";
+
+type Note = Exclude<FromHost, { type: "ready" | "failed" | "reply" }>;
+
+/** What happens to a session, for its manager. */
+export interface SessionHooks {
+  readonly onConnected: (session: Session, sinceAnswerMs: number) => void;
+  readonly onStarted: (session: Session, sinceRequestMs: number) => void;
+  readonly onClosed: (session: Session, end: SessionEnd) => void;
+  /** Frames that a session sent in all. */
+  readonly onFrames: (frames: number) => void;
+  readonly onError: (session: Session, error: CidcastError) => void;
+  readonly onQuality: (session: Session, quality: QualityLevel) => void;
+}
+
+/** How a session ended. */
+export interface SessionEnd {
+  readonly how: "local" | "remote" | "timeout" | "error";
+  readonly reason: string;
+}
+
+export interface SessionParts {
+  readonly id: string;
+  readonly cid: string;
+  readonly owner: string;
+  readonly kind: "video" | "audio";
+  readonly source: MediaSource;
+  readonly renditions: readonly RenditionSource[];
+  readonly host: HostClient;
+  readonly clock: Clock;
+  readonly quality: QualityController;
+  readonly hooks: SessionHooks;
+}
+
+/** A viewer's session as the main thread keeps it: the media file, its segments, and the way to the media thread. */
+export class Session implements StreamingSession {
+  readonly id: string;
+  readonly cid: string;
+  readonly owner: string;
+  readonly #parts: SessionParts;
+  readonly #feeder: Feeder;
+  readonly #createdAtMs: number;
+  readonly #requestedMs: number;
+  readonly #listeners = new Set<(event: ControlEventMessage) => void>();
+  #qualityChangedAtMs: number;
+  #answeredMs: number | undefined;
+  #candidates = 0;
+  #cancelTimer: Cancel = () => undefined;
+  #state: "new" | "connecting" | "connected" | "closed" = "new";
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+    this.id = parts.id;
+    this.cid = parts.cid;
+    this.owner = parts.owner;
+    this.#createdAtMs = parts.clock.now();
+    this.#qualityChangedAtMs = this.#createdAtMs;
+    this.#requestedMs = parts.clock.monotonicMs();
+    this.#feeder = new Feeder(parts.renditions, answer => parts.host.send(answer));
+  }
+
+  get info(): MediaInfo {
+    return this.#parts.source.info;
+  }
+
+  get verdicts(): Readonly<Record<string, TrackVerdict>> {
+    return Object.fromEntries(this.info.tracks.map(track => [track.id, track.verdict]));
+  }
+
+  get state(): string {
+    return this.#state;
+  }
+
+  /** Our offer is out: the viewer has its time to answer. */
+  offered(): void {
+    this.#timeout(ANSWER_TIMEOUT_MS, "the viewer did not answer the offer");
+  }
+
+  /** Both descriptions are known: ICE and DTLS have their time. */
+  described(): void {
+    this.#answeredMs = this.#parts.clock.monotonicMs();
+    this.#state = "connecting";
+    this.#timeout(CONNECT_TIMEOUT_MS, "no connection came to be");
+  }
+
+  async answer(sdp: string): Promise<void> {
+    this.#alive();
+    if (this.#answeredMs !== undefined)
+      throw new CidcastError("CONFLICT", `session ${this.id} has its answer`);
+    if (sdp.length > MAX_SDP_LENGTH) {
+      throw new CidcastError("INVALID_SDP", `a session description has at most ${MAX_SDP_LENGTH} characters`);
+    }
+    this.described();
+    try {
+      await this.#parts.host.ask("answer", { id: this.id, sdp });
+    } catch (error) {
+      // The connection's state is lost with a description that it took in part.
+      await this.end({ how: "error", reason: "the answer cannot be used" });
+      throw error;
+    }
+  }
+
+  async addCandidate(candidate: CandidateInit): Promise<void> {
+    this.#alive();
+    this.#candidates++;
+    await this.#parts.host.ask("candidate", { id: this.id, candidate });
+  }
+
+  async control(command: ControlCommand): Promise<PlaybackState> {
+    this.#alive();
+    return this.#parts.host.ask("control", { id: this.id, command });
+  }
+
+  async setQuality(quality: QualityLevel): Promise<{ readonly success: boolean; readonly reason?: string }> {
+    this.#alive();
+    const { quality: controller, hooks, clock } = this.#parts;
+    const before = controller.level(this.id);
+    const result = controller.set(this.id, quality);
+    if (result.success && controller.level(this.id) !== before) {
+      this.#qualityChangedAtMs = clock.now();
+      hooks.onQuality(this, quality);
+    }
+    return result;
+  }
+
+  async stats(): Promise<Readonly<Record<string, unknown>>> {
+    this.#alive();
+    const { source, kind, quality } = this.#parts;
+    const measured = await this.measured();
+    return connectionStats(
+      {
+        createdAtMs: this.#createdAtMs,
+        cid: this.cid,
+        kind,
+        info: source.info,
+        quality: quality.level(this.id),
+        qualityChangedAtMs: this.#qualityChangedAtMs,
+        state: this.#state,
+        candidates: this.#candidates,
+        answered: this.#answeredMs !== undefined,
+      },
+      measured,
+    );
+  }
+
+  /** What the media thread measures. */
+  measured(): Promise<SessionStats> {
+    return this.#parts.host.ask("session_stats", { id: this.id });
+  }
+
+  onEvent(listener: (event: ControlEventMessage) => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  async close(reason = "closed by its owner"): Promise<void> {
+    await this.end({ how: "local", reason });
+  }
+
+  /** Something from the media thread. */
+  note(note: Note): void {
+    const { clock, hooks } = this.#parts;
+    if (note.type === "need") {
+      void this.#feeder.feed(note);
+    } else if (note.type === "event") {
+      for (const listener of this.#listeners) listener(note.event);
+    } else if (note.type === "connected") {
+      this.#cancelTimer();
+      this.#state = "connected";
+      hooks.onConnected(this, clock.monotonicMs() - (this.#answeredMs ?? clock.monotonicMs()));
+    } else if (note.type === "started") {
+      hooks.onStarted(this, clock.monotonicMs() - this.#requestedMs);
+    } else if (note.type === "closed") {
+      if (note.code !== undefined) hooks.onError(this, new CidcastError(note.code, note.reason));
+      void this.end({ how: note.code === undefined ? "remote" : "error", reason: note.reason });
+    }
+  }
+
+  /** Releases everything, once, however it ends. */
+  end(end: SessionEnd): Promise<void> {
+    this.#closing ??= this.#release(end);
+    return this.#closing;
+  }
+
+  async #release(end: SessionEnd): Promise<void> {
+    this.#state = "closed";
+    this.#cancelTimer();
+    this.#feeder.close();
+    const { host, source, quality, hooks } = this.#parts;
+    quality.forget(this.id);
+    hooks.onClosed(this, end);
+    for (const listener of this.#listeners) {
+      listener({
+        type: "state",
+        state: "closed",
+        positionSeconds: 0,
+        durationSeconds: this.info.durationSeconds,
+        loop: false,
+      });
+    }
+    this.#listeners.clear();
+    const closing = host
+      .ask("close", { id: this.id, reason: end.reason })
+      .then(({ framesSent }) => hooks.onFrames(framesSent));
+    const results = await Promise.allSettled([closing, source.close()]);
+    for (const result of results) {
+      const error = result.status === "rejected" ? toCidcastError(result.reason) : undefined;
+      if (error !== undefined && error.code !== "SHUTTING_DOWN") hooks.onError(this, error);
+    }
+  }
+
+  #timeout(delayMs: number, reason: string): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#parts.clock.after(delayMs, () => void this.end({ how: "timeout", reason }));
+  }
+
+  #alive(): void {
+    if (this.#state === "closed") throw new CidcastError("SESSION_NOT_FOUND", `session ${this.id} is closed`);
+  }
+}

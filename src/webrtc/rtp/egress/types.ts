@@ -1,0 +1,68 @@
+import type { Socket } from "node:dgram";
+import type { SrtpKeys } from "../srtp/srtp-keys.ts";
+
+/** One RTP stream of a viewer. */
+export interface StreamInit {
+  readonly ssrc: number;
+  readonly payloadType: number;
+  /** SDES MID header extension. */
+  readonly mid: { readonly id: number; readonly value: string } | undefined;
+  /** Id of the transport-wide sequence number extension. */
+  readonly twccId: number | undefined;
+  /** First sequence number; default random, in the lower half so that an early wrap cannot confuse a receiver. */
+  readonly firstSequence?: number;
+}
+
+/** Where a viewer's packets go, and with which keys. */
+export interface LinkInit {
+  readonly host: string;
+  readonly port: number;
+  readonly keys: SrtpKeys;
+  /** Called for each packet before it leaves; `transportSequence` is its transport-wide number. */
+  readonly onSent?: (transportSequence: number, bytes: number) => void;
+}
+
+/** Sends RTP of many viewers through one UDP socket. All methods belong to one thread. */
+export interface Egress {
+  readonly kind: "js" | "batched";
+  link(init: LinkInit): EgressLink;
+  /** Sends all that was queued in this tick; call once after the last viewer of the tick. */
+  flush(): void;
+  readonly stats: Readonly<EgressStats>;
+  close(): void;
+}
+
+/** A viewer's packets: one transport-wide numbering over all its streams. */
+export interface EgressLink {
+  stream(init: StreamInit): EgressStream;
+  /** The viewer's address changed. */
+  setRemote(host: string, port: number): void;
+  /** Sending afterwards is a no-op. */
+  close(): void;
+}
+
+/** Numbers, encrypts and sends the payloads of one SSRC. */
+export interface EgressStream {
+  readonly ssrc: number;
+  /** Sequence number of the next packet. */
+  readonly sequence: number;
+  readonly packets: number;
+  /** Payload bytes, as sender reports count them. */
+  readonly octets: number;
+  /**
+   * Sends `payload`, which must never change afterwards. `prefix`, the original sequence number of a retransmission
+   * (RFC 4588), goes before it.
+   */
+  send(payload: Buffer, timestamp: number, marker: boolean, prefix?: number): void;
+}
+
+export interface EgressStats {
+  packets: number;
+  bytes: number;
+  /** Packets given up because the socket did not take them. */
+  dropped: number;
+  errors: number;
+}
+
+/** Makes an {@link Egress} on a bound socket. */
+export type EgressFactory = (init: { readonly socket: Socket }) => Egress;

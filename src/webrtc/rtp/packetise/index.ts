@@ -1,0 +1,3 @@
+export { MAX_PAYLOAD_BYTES } from "./payloads.ts";
+export { packetiseSegment, type PacketisedSegment } from "./segment.ts";
+export { SegmentCache } from "./segment-cache.ts";

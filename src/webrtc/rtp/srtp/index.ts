@@ -1,0 +1,2 @@
+export { isRtcp, SrtcpOpener, SrtcpSealer } from "./srtcp.ts";
+export { deriveKeys, type MasterKey, type SrtpKeys, type SrtpProfile } from "./srtp-keys.ts";

@@ -1,0 +1,300 @@
+import {
+  MAX_MESSAGES_PER_SECOND,
+  MAX_NAMED_TRACKS,
+  MAX_SIGNALLING_MESSAGE_BYTES,
+} from "@cidcast/protocols/signalling";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  CidcastError,
+  EventBus,
+  noMetrics,
+  ownerPrincipal,
+  type Principal,
+  scopeAuthoriser,
+  silentLogger,
+  VirtualClock,
+} from "../../core/index.ts";
+import { createWebRTCStreamingManager, type RunningWebRTC } from "../manager/index.ts";
+import { type FakeMedia, fakeMedia } from "../testing/fake-media.ts";
+import type { Greeting, SignallingConnection, WebRTCEvents } from "../types.ts";
+import { createSignallingHandler } from "./handler.ts";
+
+let manager: RunningWebRTC;
+let media: FakeMedia;
+
+beforeAll(async () => {
+  media = fakeMedia();
+  manager = await createWebRTCStreamingManager({
+    host: "127.0.0.1",
+    udpPort: 0,
+    workers: 0,
+    warmUp: false,
+    maxSessionsPerOwner: 3,
+  })({ media, events: new EventBus<WebRTCEvents>(silentLogger), log: silentLogger, metrics: noMetrics });
+});
+afterAll(() => manager.stop());
+
+type Message = Readonly<Record<string, unknown>>;
+
+interface Client {
+  readonly connection: SignallingConnection;
+  readonly got: Message[];
+  ask(message: unknown): Promise<Message | undefined>;
+}
+
+function client(greeting: Greeting = "silent", principal: Principal = ownerPrincipal): Client {
+  const got: Message[] = [];
+  const handler = createSignallingHandler()({
+    manager,
+    authoriser: scopeAuthoriser,
+    log: silentLogger,
+    clock: new VirtualClock(),
+  });
+  const send = (text: string): boolean => got.push(JSON.parse(text) as Message) > 0;
+  const connection = handler.connect({ greeting, principal, send });
+  return {
+    connection,
+    got,
+    async ask(message) {
+      await connection.receive(typeof message === "string" ? message : JSON.stringify(message));
+      return got.at(-1);
+    },
+  };
+}
+
+async function offered(from: Client): Promise<string> {
+  const offer = await from.ask({ type: "offer_request", cid: "film" });
+  return String(offer?.["pc_id"]);
+}
+
+describe("greeting", () => {
+  it("is a welcome, or nothing", () => {
+    expect(client("welcome").got).toMatchObject([{ type: "welcome", capabilities: ["video", "audio"] }]);
+    expect(client("silent").got).toEqual([]);
+  });
+});
+
+describe("an offer", () => {
+  it("carries every default track, and only one kind when that is asked for", async () => {
+    const viewer = client();
+    const both = await viewer.ask({ type: "offer_request", cid: "film" });
+    expect(both).toMatchObject({ type: "offer", sdpType: "offer", pc_id: expect.stringMatching(/^pc_/) });
+    expect(Object.keys(both!)).toEqual(["type", "pc_id", "sdp", "sdpType"]);
+    expect(both?.["sdp"]).toMatch(/m=video[\s\S]*m=audio/);
+    const sound = await viewer.ask({ type: "offer_request", cid: "film", kind: "audio" });
+    expect(sound?.["sdp"]).not.toMatch(/m=video/);
+    await viewer.connection.close("done");
+    expect(media.openSources()).toBe(0);
+  });
+
+  it("is refused with a code when there is nothing, or no place", async () => {
+    const viewer = client();
+    expect(await viewer.ask({ type: "offer_request", cid: "unknown" })).toMatchObject({
+      code: "CONTENT_NOT_FOUND",
+    });
+    expect(await viewer.ask({ type: "offer_request" })).toEqual({
+      type: "error",
+      message: "Missing cid parameter",
+      code: "INVALID_REQUEST",
+    });
+    for (let i = 0; i < 3; i++) await offered(viewer);
+    expect(await viewer.ask({ type: "offer_request", cid: "film" })).toMatchObject({ code: "LIMIT_REACHED" });
+    await viewer.connection.close("done");
+    expect(manager.sessions()).toEqual([]);
+  });
+
+  it("needs the right to play", async () => {
+    const stranger: Principal = { kind: "anonymous", id: "x", door: "ws", scopes: new Set() };
+    const refused = await client("silent", stranger).ask({ type: "offer_request", cid: "film" });
+    expect(refused).toMatchObject({ type: "error", code: "UNAUTHENTICATED" });
+  });
+
+  it("can be for content named before, as the second generation does", async () => {
+    const viewer = client();
+    const named = await viewer.ask({ type: "add_ipfs_track", cid: "film", track_id: "mine" });
+    expect(named).toEqual({ type: "add_track_result", success: true, track_id: "mine", cid: "film" });
+    expect(await viewer.ask({ type: "offer_request", track_ids: ["mine"] })).toMatchObject({ type: "offer" });
+    for (let i = 0; i < MAX_NAMED_TRACKS; i++) await viewer.ask({ type: "add_ipfs_track", cid: `c${i}` });
+    expect(viewer.got.at(-1)).toMatchObject({ success: false, code: "LIMIT_REACHED" });
+    await viewer.connection.close("done");
+  });
+});
+
+describe("an answer", () => {
+  it("to another's session is answered like one to none", async () => {
+    const [owner, other] = [client(), client()];
+    const id = await offered(owner);
+    const answer = (pc_id: string) => other.ask({ type: "answer", pc_id, sdp: "v=0", sdpType: "answer" });
+    const [foreign, unknown] = [await answer(id), await answer("pc_none")];
+    expect(foreign).toMatchObject({
+      code: "SESSION_NOT_FOUND",
+      message: `Failed to handle answer for ${id}`,
+    });
+    expect({ ...unknown, message: "", reason: "", pc_id: "" }).toEqual({
+      ...foreign,
+      message: "",
+      reason: "",
+      pc_id: "",
+    });
+    expect(manager.session(id)).toBeDefined();
+    await owner.connection.close("done");
+  });
+
+  it("that cannot be used ends its session, with the reason", async () => {
+    const viewer = client();
+    const id = await offered(viewer);
+    const failed = await viewer.ask({ type: "answer", pc_id: id, sdp: "nonsense" });
+    expect(viewer.got).toContainEqual({
+      type: "error",
+      message: `Failed to handle answer for ${id}`,
+      code: "INVALID_SDP",
+      reason: "the text is not a session description",
+      pc_id: id,
+    });
+    expect(failed).toBeDefined();
+    expect(manager.session(id)).toBeUndefined();
+    await viewer.connection.close("done");
+  });
+});
+
+describe("other messages", () => {
+  it("are answered as clients expect", async () => {
+    const viewer = client();
+    const id = await offered(viewer);
+    expect(await viewer.ask({ type: "ping" })).toEqual({ type: "pong", timestamp: expect.any(Number) });
+    expect(await viewer.ask({ type: "get_stats", pc_id: id, include_global: true })).toMatchObject({
+      type: "stats",
+      connection_stats: { cid: "film", state: "new", active: false, quality: "auto", duration: 4 },
+      global_metrics: { active_connections: 1 },
+    });
+    expect(await viewer.ask({ type: "get_stats", pc_id: "x" })).toEqual({
+      type: "stats",
+      connection_stats: { error: "Unknown peer connection ID: x" },
+    });
+    expect(await viewer.ask({ type: "get_stats" })).toMatchObject({
+      connection_stats: { active_connections: 1 },
+    });
+    expect(await viewer.ask({ type: "stats_request", pc_id: id })).toMatchObject({
+      type: "stats",
+      pc_id: id,
+    });
+    expect(await viewer.ask({ type: "set_quality", pc_id: id })).toMatchObject({
+      message: "Missing pc_id or quality parameter",
+    });
+    expect(await viewer.ask({ type: "set_quality", pc_id: id, quality: "high" })).toMatchObject({
+      type: "quality_result",
+      success: false,
+      reason: expect.stringContaining("one quality"),
+    });
+    expect(await viewer.ask({ type: "quality_change", pc_id: id, quality: "auto" })).toMatchObject({
+      success: true,
+    });
+    expect(await viewer.ask({ type: "add_track", pc_id: id, cid: "film" })).toMatchObject({
+      message: `Failed to add track for ${id}`,
+      code: "FEATURE_DISABLED",
+    });
+    expect(
+      await viewer.ask({ type: "control", pc_id: id, command: { type: "set_loop", loop: true, id: "1" } }),
+    ).toMatchObject({
+      type: "control",
+      event: { type: "state", state: "connecting", loop: true, id: "1" },
+    });
+    expect(await viewer.ask({ type: "control", pc_id: id, command: { type: "dance" } })).toMatchObject({
+      event: { type: "error", code: "INVALID_REQUEST" },
+    });
+    expect(await viewer.ask({ type: "close", pc_id: id })).toEqual({ type: "closed", pc_id: id });
+    expect(await viewer.ask({ type: "close" })).toEqual({ type: "closed_all" });
+    expect(viewer.got.filter(message => message["type"] === "closed")).toHaveLength(1);
+  });
+
+  it("tell the client when a session ends without its asking", async () => {
+    const viewer = client();
+    const id = await offered(viewer);
+    await manager.session(id)?.close("the node says so");
+    expect(viewer.got.at(-1)).toEqual({ type: "closed", pc_id: id });
+    await viewer.connection.close("done");
+  });
+});
+
+describe("what nobody should send", () => {
+  it.each([
+    ["no JSON", "{", "Invalid JSON message"],
+    ["no object", "[1]", "Invalid JSON message"],
+    ["no type", "{}", "Unknown message type: None"],
+    ["an unknown type", '{"type":"dance"}', "Unknown message type: dance"],
+  ])("%s is answered", async (_name, text, message) => {
+    expect(await client().ask(text)).toEqual({ type: "error", message, code: "INVALID_REQUEST" });
+  });
+
+  it("too large a message, and too many of them, are refused", async () => {
+    const large = client();
+    expect(await large.ask("x".repeat(MAX_SIGNALLING_MESSAGE_BYTES + 1))).toMatchObject({
+      code: "PAYLOAD_TOO_LARGE",
+    });
+    const many = client();
+    for (let i = 0; i < MAX_MESSAGES_PER_SECOND + 20; i++) await many.ask({ type: "ping" });
+    expect(many.got.filter(message => message["type"] === "pong")).toHaveLength(MAX_MESSAGES_PER_SECOND);
+    expect(many.got.filter(message => message["type"] === "error")).toMatchObject([
+      { code: "LIMIT_REACHED" },
+    ]);
+  });
+
+  it("never breaks the connection", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.string(), fc.json()), async text => {
+        const viewer = client();
+        await viewer.connection.receive(text);
+        for (const message of viewer.got) expect(message).toHaveProperty("type");
+        await viewer.connection.close("done");
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+describe("a manager", () => {
+  it("says why it cannot start", async () => {
+    const components = {
+      media,
+      events: new EventBus<WebRTCEvents>(silentLogger),
+      log: silentLogger,
+      metrics: noMetrics,
+    };
+    const second = createWebRTCStreamingManager({
+      host: "127.0.0.1",
+      udpPort: manager.address.port,
+      workers: 0,
+    });
+    await expect(second(components)).rejects.toMatchObject({ code: "ADDRESS_IN_USE" });
+    const wrong = createWebRTCStreamingManager({ host: "127.0.0.1", udpPort: 0, iceServers: ["http://x"] });
+    await expect(wrong(components)).rejects.toBeInstanceOf(CidcastError);
+  });
+
+  it("ends sessions that are never answered, and lets nobody in over its limit", async () => {
+    const clock = new VirtualClock();
+    const events = new EventBus<WebRTCEvents>(silentLogger);
+    const seen: string[] = [];
+    events.onAny(event => seen.push(event.type));
+    const films = fakeMedia();
+    await using own = await createWebRTCStreamingManager({
+      host: "127.0.0.1",
+      udpPort: 0,
+      workers: 0,
+      warmUp: false,
+      maxSessions: 1,
+    })({ media: films, events, log: silentLogger, metrics: noMetrics, clock });
+    const init = { cid: "film", owner: "a", principal: ownerPrincipal };
+    await own.createOffer(init);
+    await expect(own.createOffer({ ...init, owner: "b" })).rejects.toMatchObject({
+      code: "BUSY",
+      retryAfterSeconds: 5,
+    });
+    const closed = events.next("webrtc_connection_closed");
+    clock.advance(30_000);
+    expect(await closed).toMatchObject({ reason: "the viewer did not answer the offer" });
+    expect(own.sessions()).toEqual([]);
+    expect(seen).toEqual(["webrtc_connection_created", "webrtc_offer", "webrtc_connection_closed"]);
+    await expect.poll(() => films.openSources()).toBe(0);
+  });
+});

@@ -1,0 +1,186 @@
+import { CidcastError, toCidcastError } from "../../core/index.ts";
+import type { Egress } from "../rtp/egress/index.ts";
+import { UdpMux } from "../net/index.ts";
+import { SegmentCache } from "../rtp/packetise/index.ts";
+import type { PeerFactory } from "../peer.ts";
+import { createPeerFactory } from "../werift/index.ts";
+import { createEgress } from "./create-egress.ts";
+import type {
+  FromHost,
+  HostInit,
+  HostPort,
+  HostRequest,
+  HostRequests,
+  HostStats,
+  ToHost,
+  WireError,
+} from "./messages.ts";
+import { Viewer } from "./viewer.ts";
+import { warmUp } from "./warm-up.ts";
+
+/** Time between two looks at what is due, ms. */
+const TICK_MS = 5;
+
+/** Runs viewers on one UDP port, and answers one manager through `port`. Ends when it is told to `stop`. */
+export async function runHost(init: HostInit, port: HostPort): Promise<void> {
+  const tell = (message: FromHost): void => port.postMessage(message);
+  try {
+    const mux = await UdpMux.listen(init);
+    const egress = await createEgress({ socket: mux.socket, kind: init.egress });
+    const { address, port: udpPort } = mux.address;
+    const addresses = init.announcedAddresses.length > 0 ? init.announcedAddresses : [address];
+    const peers = await createPeerFactory({ mux, addresses, stunServer: init.stunServer });
+    const host = new Host({ mux, egress, peers, tell, port });
+    // Only the manager of this host holds the other end of the port.
+    port.on("message", message => host.receive(message as ToHost));
+    tell({ type: "ready", host: address, port: udpPort, egress: egress.kind });
+    if (init.warmUp) await warmUp({ peers, egress, host: init.host });
+  } catch (error) {
+    tell({ type: "failed", error: wireError(error) });
+    port.close();
+  }
+}
+
+interface HostParts {
+  readonly mux: UdpMux;
+  readonly egress: Egress;
+  readonly peers: PeerFactory;
+  readonly tell: (message: FromHost) => void;
+  readonly port: HostPort;
+}
+
+type Handlers = {
+  readonly [K in keyof HostRequests]: (
+    argument: HostRequests[K]["argument"],
+  ) => Promise<HostRequests[K]["answer"]> | HostRequests[K]["answer"];
+};
+
+class Host {
+  readonly #parts: HostParts;
+  readonly #viewers = new Map<string, Viewer>();
+  readonly #cache = new SegmentCache();
+  #timer: NodeJS.Timeout | undefined;
+  #lastTickMs = 0;
+  #maxLagMs = 0;
+
+  constructor(parts: HostParts) {
+    this.#parts = parts;
+  }
+
+  receive(message: ToHost): void {
+    if (message.type === "segment") {
+      this.#viewers.get(message.id)?.deliver(message.track, message.ticket, message.segment);
+      this.#parts.egress.flush();
+    } else if (message.type === "segment_failed") {
+      this.#viewers.get(message.id)?.failMedia(message.error);
+    } else {
+      void this.#answer(message);
+    }
+  }
+
+  async #answer(message: HostRequest): Promise<void> {
+    const { request } = message;
+    try {
+      // The handler belongs to the type, so the argument is its own.
+      const handler = this.#handlers[message.type] as (argument: unknown) => unknown;
+      const value = await handler(message.argument);
+      this.#parts.tell({ type: "reply", request, value, error: undefined });
+      if (message.type === "stop") this.#parts.port.close();
+    } catch (error) {
+      this.#parts.tell({ type: "reply", request, value: undefined, error: wireError(error) });
+    }
+  }
+
+  readonly #handlers: Handlers = {
+    open: async open => {
+      const { peers, egress, tell } = this.#parts;
+      const viewer = new Viewer({ open, peers, egress, cache: this.#cache, tell });
+      this.#viewers.set(open.id, viewer);
+      this.#run();
+      try {
+        return { sdp: await viewer.describe() };
+      } catch (error) {
+        await this.#close(open.id);
+        throw error;
+      }
+    },
+    answer: async ({ id, sdp }) => {
+      await this.#viewers.get(id)?.peer.setAnswer(sdp);
+      return undefined;
+    },
+    candidate: async ({ id, candidate }) => {
+      await this.#viewers.get(id)?.peer.addCandidate(candidate);
+      return undefined;
+    },
+    control: ({ id, command }) => this.#viewer(id).control(command),
+    session_stats: ({ id }) => this.#viewer(id).stats(performance.now()),
+    host_stats: () => this.#stats(),
+    close: async ({ id }) => {
+      const framesSent = this.#viewers.get(id)?.framesSent ?? 0;
+      await this.#close(id);
+      return { framesSent };
+    },
+    stop: async () => {
+      await Promise.all([...this.#viewers.keys()].map(id => this.#close(id)));
+      clearInterval(this.#timer);
+      this.#parts.egress.close();
+      await this.#parts.mux.close();
+      return undefined;
+    },
+  };
+
+  #viewer(id: string): Viewer {
+    const viewer = this.#viewers.get(id);
+    if (viewer === undefined) throw gone(id);
+    return viewer;
+  }
+
+  async #close(id: string): Promise<void> {
+    const viewer = this.#viewers.get(id);
+    this.#viewers.delete(id);
+    await viewer?.close();
+    if (this.#viewers.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** The clock runs while there are viewers. */
+  #run(): void {
+    if (this.#timer !== undefined) return;
+    this.#lastTickMs = performance.now();
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    this.#maxLagMs = Math.max(this.#maxLagMs, now - this.#lastTickMs - TICK_MS);
+    this.#lastTickMs = now;
+    for (const viewer of this.#viewers.values()) viewer.tick(now);
+    this.#parts.egress.flush();
+  }
+
+  #stats(): HostStats {
+    const { egress, mux } = this.#parts;
+    const maxTickLagMs = this.#maxLagMs;
+    this.#maxLagMs = 0;
+    return {
+      sessions: this.#viewers.size,
+      segments: this.#cache.size,
+      ...egress.stats,
+      received: mux.stats.received,
+      refused: mux.stats.refused,
+      unknown: mux.stats.unknown,
+      maxTickLagMs,
+    };
+  }
+}
+
+function gone(id: string): CidcastError {
+  return new CidcastError("SESSION_NOT_FOUND", `session ${id} is closed`);
+}
+
+/** An error as it crosses threads. */
+export function wireError(error: unknown): WireError {
+  const { code, message } = toCidcastError(error);
+  return { code, message };
+}

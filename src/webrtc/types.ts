@@ -1,0 +1,125 @@
+import type { ControlEventMessage } from "@cidcast/protocols/media-control";
+import type { AbortOptions, Principal } from "../core/index.ts";
+import type { MediaInfo, TrackVerdict } from "../media/index.ts";
+
+/** Quality levels of the signalling; `auto` leaves the choice to the controller. */
+export type QualityLevel = "auto" | "very_low" | "low" | "medium" | "high" | "very_high";
+
+export interface SessionInit extends AbortOptions {
+  readonly cid: string;
+  /** Only tracks of this kind; default: all default tracks. */
+  readonly kind?: "video" | "audio";
+  readonly trackIds?: readonly string[];
+  readonly quality?: QualityLevel;
+  /** Where playing starts, seconds. */
+  readonly startSeconds?: number;
+  readonly principal: Principal;
+  /** Who the session belongs to, for instance a signalling connection: only its owner may touch it. */
+  readonly owner: string;
+}
+
+export interface CandidateInit {
+  readonly candidate: string;
+  readonly sdpMid?: string | null;
+  readonly sdpMLineIndex?: number | null;
+}
+
+export type ControlCommand =
+  | { readonly type: "pause" }
+  | { readonly type: "resume" }
+  | { readonly type: "seek"; readonly positionSeconds: number }
+  | { readonly type: "set_loop"; readonly loop: boolean }
+  | { readonly type: "get_state" };
+
+export interface PlaybackState {
+  readonly state: "connecting" | "playing" | "paused" | "buffering" | "ended" | "closed";
+  readonly positionSeconds: number;
+  readonly durationSeconds: number;
+  readonly loop: boolean;
+}
+
+/** A viewer's session, whatever door it came through. */
+export interface StreamingSession {
+  /** `pc_id` on the wire. */
+  readonly id: string;
+  readonly cid: string;
+  readonly owner: string;
+  readonly info: MediaInfo;
+  readonly verdicts: Readonly<Record<string, TrackVerdict>>;
+  /** Applies the answer. `CONFLICT` when there was one already, `INVALID_SDP` when it cannot be used. */
+  answer(sdp: string): Promise<void>;
+  /** A trickled candidate; an empty string ends them. Any order, also before the answer. */
+  addCandidate(candidate: CandidateInit): Promise<void>;
+  control(command: ControlCommand): Promise<PlaybackState>;
+  /** Resolves to false, with the reason, when there is only one quality. */
+  setQuality(quality: QualityLevel): Promise<{ readonly success: boolean; readonly reason?: string }>;
+  /** Hears the events of media control: state, position, ended, error. */
+  onEvent(listener: (event: ControlEventMessage) => void): () => void;
+  /** Fields of connection_stats; every figure measured. */
+  stats(): Promise<Readonly<Record<string, unknown>>>;
+  close(reason?: string): Promise<void>;
+}
+
+/** Decides which quality a session gets. */
+export interface QualityController {
+  /** The level of a session, as its viewer chose it or was given. */
+  level(sessionId: string): QualityLevel;
+  /** False, with the reason in words for people, when the session cannot have it. */
+  set(sessionId: string, quality: QualityLevel): { readonly success: boolean; readonly reason?: string };
+  /** The session is over. */
+  forget(sessionId: string): void;
+}
+
+/** Opens and keeps viewers' sessions. */
+export interface WebRTCStreamingManager {
+  /** An offer of ours: all host candidates are in the SDP. */
+  createOffer(init: SessionInit): Promise<{ readonly session: StreamingSession; readonly sdp: string }>;
+  /** An answer to a viewer's offer (WHEP). */
+  createAnswer(
+    init: SessionInit & { readonly offerSdp: string },
+  ): Promise<{ readonly session: StreamingSession; readonly sdp: string }>;
+  /** The session of that id, when it belongs to `owner` (undefined: any owner). */
+  session(id: string, owner?: string): StreamingSession | undefined;
+  sessions(): readonly StreamingSession[];
+  globalMetrics(): Promise<Readonly<Record<string, unknown>>>;
+  closeOwner(owner: string, reason: string): Promise<void>;
+  readonly limits: { readonly maxSessions: number; readonly maxSessionsPerOwner: number };
+}
+
+/** How a signalling connection greets: `welcome` at once, or nothing until the client speaks. */
+export type Greeting = "welcome" | "silent";
+
+/** One signalling client, whatever carries its frames. */
+export interface SignallingConnection {
+  /** One text frame from the client. Never throws: errors are answered. */
+  receive(text: string): Promise<void>;
+  /** The carrier is gone: all its sessions are closed. */
+  close(reason: string): Promise<void>;
+}
+
+export interface SignallingHandler {
+  connect(init: {
+    readonly greeting: Greeting;
+    readonly principal: Principal;
+    /** Sends one text frame; false when the carrier is closed. */
+    readonly send: (text: string) => boolean;
+  }): SignallingConnection;
+}
+
+/** Events of this domain. */
+export interface WebRTCEvents {
+  webrtc_offer: { readonly pc_id: string; readonly cid: string };
+  webrtc_connection_created: { readonly pc_id: string; readonly cid: string };
+  webrtc_connection_established: { readonly pc_id: string; readonly cid: string };
+  webrtc_connected: { readonly pc_id: string; readonly cid: string };
+  webrtc_connection_closed: { readonly pc_id: string; readonly cid: string; readonly reason: string };
+  webrtc_stream_started: { readonly pc_id: string; readonly cid: string };
+  webrtc_stream_ended: { readonly pc_id: string; readonly cid: string };
+  webrtc_quality_changed: { readonly pc_id: string; readonly cid: string; readonly quality_level: string };
+  webrtc_error: {
+    readonly pc_id: string | undefined;
+    readonly cid: string | undefined;
+    readonly code: string;
+    readonly message: string;
+  };
+}

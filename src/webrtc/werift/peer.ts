@@ -1,0 +1,289 @@
+import { MediaStream, MediaStreamTrack, RTCPeerConnection, type RTCRtpTransceiver } from "werift";
+import { CidcastError, messageOf } from "../../core/index.ts";
+import type { MuxPort } from "../net/index.ts";
+import type { EgressPeer, NegotiatedStream, PeerHandlers, PeerInit } from "../peer.ts";
+import type { MasterKey } from "../rtp/srtp/index.ts";
+import type { CandidateInit } from "../types.ts";
+import { clockRateOf, codecParameters, headerExtensions } from "./codecs.ts";
+import { ControlChannels } from "./control-channels.ts";
+import { replaceDtlsStart } from "./dtls/start.ts";
+import { attachIce, type IceInit } from "./ice.ts";
+import {
+  type DtlsInternals,
+  dtlsTransportInternals,
+  type IceInternals,
+  senderInternals,
+} from "./internals.ts";
+import { outlineSdp, usableCandidate, withoutUnusableCandidates } from "./sdp.ts";
+
+/** Candidates a viewer may send; more are passed over. */
+export const MAX_CANDIDATES = 64;
+const GCM_PROFILE = 7;
+const KEY_BYTES = 16;
+const MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid";
+const TWCC_URI = "transport-wide-cc-extensions";
+
+/** A peer on werift. The only way in is one queue: calls never run beside each other. */
+export class WeriftPeer implements EgressPeer {
+  readonly #init: PeerInit;
+  readonly #ice: IceInit;
+  readonly #pc: RTCPeerConnection;
+  readonly #transceivers: RTCRtpTransceiver[] = [];
+  readonly #control: ControlChannels;
+  #port: MuxPort | undefined;
+  #connection: IceInternals | undefined;
+  #stopDtls = (): void => undefined;
+  #queue: Promise<unknown> = Promise.resolve();
+  #waiting: CandidateInit[] = [];
+  #candidates = 0;
+  #described = false;
+  #closed = false;
+
+  constructor(init: PeerInit, ice: IceInit) {
+    this.#init = init;
+    this.#ice = ice;
+    const codecsOf = (kind: "video" | "audio") => {
+      const codecs = new Set(init.tracks.filter(track => track.kind === kind).map(track => track.codec));
+      return [...codecs].flatMap(codec => codecParameters(codec));
+    };
+    this.#pc = new RTCPeerConnection({
+      codecs: { video: codecsOf("video"), audio: codecsOf("audio") },
+      headerExtensions: headerExtensions(),
+      // No server is asked by the package in any case: candidates are gathered by attachIce.
+      iceServers: [],
+      iceUseIpv6: false,
+      bundlePolicy: "max-bundle",
+    });
+    const handlers = this.#guarded(init.handlers);
+    this.#control = new ControlChannels({
+      pc: this.#pc,
+      onOpen: () => handlers.onControlOpen(),
+      onMessage: text => handlers.onControl(text),
+    });
+    this.#pc.connectionStateChange.subscribe(state => {
+      if (state === "failed" || state === "closed") handlers.onClosed(`connection ${state}`);
+    });
+  }
+
+  createOffer(): Promise<string> {
+    return this.#serial(async () => {
+      this.#addTransceivers();
+      this.#control.create();
+      this.#attach();
+      const offer = await this.#pc.createOffer();
+      await this.#pc.setLocalDescription(offer);
+      return this.#localSdp();
+    });
+  }
+
+  createAnswer(offerSdp: string): Promise<string> {
+    return this.#serial(async () => {
+      const outline = outlineSdp(offerSdp);
+      const kinds = new Set(outline.media.filter(media => !media.rejected).map(media => media.kind));
+      if (!this.#init.tracks.some(track => kinds.has(track.kind))) {
+        throw new CidcastError("INVALID_SDP", "the offer has no media section for a track of this content");
+      }
+      checkTransport(outline);
+      this.#addTransceivers();
+      await this.#invalidSdp(async () => {
+        await this.#pc.setRemoteDescription({ type: "offer", sdp: withoutUnusableCandidates(offerSdp) });
+        this.#attach();
+        await this.#pc.setLocalDescription(await this.#pc.createAnswer());
+      });
+      if (kinds.has("application")) this.#control.create();
+      await this.#nowDescribed();
+      return this.#localSdp();
+    });
+  }
+
+  setAnswer(sdp: string): Promise<void> {
+    return this.#serial(async () => {
+      checkTransport(outlineSdp(sdp));
+      await this.#invalidSdp(() =>
+        this.#pc.setRemoteDescription({ type: "answer", sdp: withoutUnusableCandidates(sdp) }),
+      );
+      await this.#nowDescribed();
+    });
+  }
+
+  addCandidate(candidate: CandidateInit): Promise<void> {
+    return this.#serial(async () => {
+      this.#candidates++;
+      if (this.#candidates > MAX_CANDIDATES || !usableCandidate(candidate.candidate)) return;
+      if (this.#described) await this.#apply(candidate);
+      else this.#waiting.push(candidate);
+    });
+  }
+
+  streams(): readonly NegotiatedStream[] {
+    return this.#transceivers.flatMap((transceiver, track) => {
+      const sender = senderInternals(transceiver.sender);
+      const codec = this.#init.tracks[track]?.codec;
+      const direction = transceiver.currentDirection;
+      if (codec === undefined || sender.codec === undefined) return [];
+      if (transceiver.mid == null || (direction !== "sendonly" && direction !== "sendrecv")) return [];
+      const idOf = (uri: string) =>
+        sender.headerExtensions.find(extension => extension.uri.includes(uri))?.id;
+      const midId = idOf(MID_URI);
+      return [
+        {
+          track,
+          ssrc: sender.ssrc,
+          payloadType: sender.codec.payloadType,
+          clockRate: clockRateOf(codec),
+          rtx:
+            sender.rtxPayloadType === undefined
+              ? undefined
+              : { ssrc: sender.rtxSsrc, payloadType: sender.rtxPayloadType },
+          mid: midId === undefined ? undefined : { id: midId, value: transceiver.mid },
+          twccId: idOf(TWCC_URI),
+        },
+      ];
+    });
+  }
+
+  sendControl(text: string): boolean {
+    return !this.#closed && this.#control.send(text);
+  }
+
+  sendRtcp(packet: Buffer): void {
+    const path = this.path();
+    if (path !== undefined) this.#port?.send(packet, path.host, path.port);
+  }
+
+  path():
+    | { readonly host: string; readonly port: number; readonly roundTripMs: number | undefined }
+    | undefined {
+    const connection = this.#connection;
+    const pair = connection?.nominated;
+    if (pair === undefined || connection?.canSendApplicationData() !== true) return undefined;
+    const [host, port] = pair.remoteAddr;
+    return { host, port, roundTripMs: pair.rtt === undefined ? undefined : pair.rtt * 1000 };
+  }
+
+  get iceState(): string {
+    return this.#pc.iceConnectionState;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#waiting = [];
+    this.#control.close();
+    this.#stopDtls();
+    await this.#pc.close().catch(() => undefined);
+    this.#port?.close();
+  }
+
+  #addTransceivers(): void {
+    // One stream for all tracks: browsers keep those of one stream in step.
+    const stream = new MediaStream();
+    for (const { kind, codec } of this.#init.tracks) {
+      const track = new MediaStreamTrack({ kind });
+      const transceiver = this.#pc.addTransceiver(track, { direction: "sendonly", streams: [stream] });
+      transceiver.codecs = (this.#pc.getConfiguration().codecs?.[kind] ?? []).filter(candidate =>
+        isCodec(candidate, codecParameters(codec)),
+      );
+      // Sender reports come from the media clock, not from the moment of sending.
+      transceiver.sender.runRtcp = () => Promise.resolve();
+      this.#transceivers.push(transceiver);
+    }
+  }
+
+  #attach(): void {
+    const [transport] = this.#pc.dtlsTransports;
+    if (transport === undefined || this.#port !== undefined) return;
+    const internals = dtlsTransportInternals(transport);
+    this.#connection = internals.iceTransport.connection;
+    this.#port = attachIce(this.#connection, this.#ice);
+    const handlers = this.#guarded(this.#init.handlers);
+    this.#port.onMedia = datagram => handlers.onMedia(datagram);
+    this.#stopDtls = replaceDtlsStart({
+      transport: internals,
+      port: this.#port,
+      onConnected: dtls => this.#onDtls(dtls, internals.role === "client" ? "client" : "server"),
+      onApplicationData: () => handlers.onKeysProven(),
+      onClosed: () => handlers.onClosed("the viewer closed the connection"),
+    });
+  }
+
+  #onDtls(dtls: DtlsInternals, dtlsRole: "client" | "server"): void {
+    const path = this.path();
+    if (this.#closed || path === undefined) return;
+    const gcm = dtls.srtp.srtpProfile === GCM_PROFILE;
+    const keys = dtls.extractSessionKeys(KEY_BYTES, gcm ? 12 : 14);
+    const profile = gcm ? "aead-aes-128-gcm" : "aes-128-cm-hmac-sha1-80";
+    const send: MasterKey = { profile, key: keys.localKey, salt: keys.localSalt };
+    const receive: MasterKey = { profile, key: keys.remoteKey, salt: keys.remoteSalt };
+    this.#init.handlers.onTransport({ ...path, send, receive, dtlsRole });
+  }
+
+  async #nowDescribed(): Promise<void> {
+    this.#described = true;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const candidate of waiting) await this.#apply(candidate);
+  }
+
+  async #apply(candidate: CandidateInit): Promise<void> {
+    // One bundle, one transport: which section a candidate names does not matter.
+    const { candidate: text } = candidate;
+    await this.#pc.addIceCandidate({ candidate: text, sdpMLineIndex: 0 }).catch(() => undefined);
+  }
+
+  #localSdp(): string {
+    const sdp = this.#pc.localDescription?.sdp;
+    if (sdp === undefined) throw new CidcastError("INTERNAL", "there is no local description");
+    return sdp;
+  }
+
+  async #invalidSdp<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const what = `the session description cannot be used: ${messageOf(error)}`;
+      throw new CidcastError("INVALID_SDP", what, { cause: error });
+    }
+  }
+
+  /** Runs after all that was asked before; a failure does not keep what follows from running. */
+  #serial<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#queue.then(() => {
+      if (this.#closed) throw new CidcastError("SESSION_NOT_FOUND", "the connection is closed");
+      return work();
+    });
+    this.#queue = next.catch(() => undefined);
+    return next;
+  }
+
+  #guarded(handlers: PeerHandlers): Omit<PeerHandlers, "onTransport"> {
+    const guard =
+      <A extends unknown[]>(fn: (...args: A) => void) =>
+      (...args: A): void => {
+        if (!this.#closed) fn(...args);
+      };
+    return {
+      onKeysProven: guard(() => handlers.onKeysProven()),
+      onMedia: guard(datagram => handlers.onMedia(datagram)),
+      onControlOpen: guard(() => handlers.onControlOpen()),
+      onControl: guard(text => handlers.onControl(text)),
+      onClosed: guard(reason => handlers.onClosed(reason)),
+    };
+  }
+}
+
+function isCodec(
+  candidate: { readonly mimeType: string; readonly payloadType: number },
+  wanted: readonly { readonly mimeType: string; readonly payloadType: number }[],
+): boolean {
+  return wanted.some(
+    codec => codec.mimeType === candidate.mimeType && codec.payloadType === candidate.payloadType,
+  );
+}
+
+function checkTransport(outline: ReturnType<typeof outlineSdp>): void {
+  if (outline.media.length === 0)
+    throw new CidcastError("INVALID_SDP", "the description has no media section");
+  if (!outline.hasFingerprint) throw new CidcastError("INVALID_SDP", "the description has no fingerprint");
+  if (!outline.hasIce) throw new CidcastError("INVALID_SDP", "the description has no ICE credentials");
+}

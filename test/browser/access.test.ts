@@ -1,0 +1,107 @@
+import { fileURLToPath } from "node:url";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { launchChromium, openPage, type PageLog } from "./chromium.ts";
+import { playerOf } from "./player-handle.ts";
+import { type RealNode, startRealNode } from "./real-node.ts";
+
+/** As in web/src/shared/access.ts, which only a page can load. */
+const MAX_TOKEN_CHARS = 512;
+const SAMPLE = fileURLToPath(new URL("../../samples/sample-720p.mp4", import.meta.url));
+const TOKEN = "a+token-that/needs=escaping&care";
+
+describe("the pages of a node that wants a token", () => {
+  let browser: Browser;
+  let real: RealNode;
+  let page: Page;
+  let log: PageLog;
+  beforeAll(async () => {
+    [browser, real] = await Promise.all([launchChromium(), startRealNode({ token: TOKEN })]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await real?.[Symbol.asyncDispose]();
+  });
+  beforeEach(async () => {
+    ({ page, log } = await openPage(browser));
+  });
+  afterEach(async () => {
+    await page.close();
+    if (log.errors.length > 0) throw new Error(`uncaught in the page: ${log.errors.join("; ")}`);
+  });
+  const query = `?token=${encodeURIComponent(TOKEN)}`;
+  /** Everything of a page that a person, a script of another origin or a later visit could read. */
+  const traces = (): Promise<string> =>
+    page.evaluate("location.href + document.documentElement.outerHTML + JSON.stringify(localStorage)");
+  const expectNoTrace = async (): Promise<void> => {
+    const all = await traces();
+    expect(all).not.toContain(TOKEN);
+    expect(all).not.toContain("token=");
+  };
+
+  it("say in words that one is needed", async () => {
+    await page.goto(`${real.url}/`);
+    await page.getByText("A token is needed").waitFor();
+    expect(await page.locator(".record").count()).toBe(0);
+  });
+
+  it("list, add and play with the one in the address, which nobody sees again", async () => {
+    await page.goto(`${real.url}/${query}#top`);
+    await page.locator(".record").first().waitFor();
+    expect(page.url()).toBe(`${real.url}/#top`);
+    await page.locator("#picker").setInputFiles(SAMPLE);
+    await page.locator(".upload.done").waitFor();
+    await expectNoTrace();
+    await page.getByRole("link", { name: "Play sample-720p.mp4" }).click();
+    await page.waitForURL(`${real.url}/play/*`);
+    await playerOf(page).reaches("playing");
+    await playerOf(page).advances({ frames: 15, samples: 12_000 });
+    await expectNoTrace();
+    await page.getByRole("heading", { name: "sample-720p.mp4" }).waitFor();
+    await page.reload();
+    await playerOf(page).reaches("playing");
+    await expectNoTrace();
+  });
+
+  it("hand it to a page that a link opens in a tab of its own, and to a download", async () => {
+    await page.goto(`${real.url}/${query}`);
+    await page.locator(".record a").first().waitFor();
+    // A tab that a link opens has a storage of its own.
+    await page.evaluate("document.querySelector('.record a').target = '_blank'");
+    const opened = page.context().waitForEvent("page");
+    await page.locator(".record a").first().click();
+    const second = await opened;
+    await playerOf(second).reaches("playing");
+    expect(second.url()).not.toContain("token");
+    const [download] = await Promise.all([
+      second.waitForEvent("download"),
+      second.getByRole("link", { name: "Download" }).click(),
+    ]);
+    expect(await download.failure()).toBeNull();
+    await second.close();
+    await expectNoTrace();
+  });
+
+  it("keep none that is longer than the limit", async () => {
+    const kept = "sessionStorage.getItem('cidcast-token')?.length ?? 0";
+    for (const [chars, expected] of [
+      [MAX_TOKEN_CHARS + 1, 0],
+      [MAX_TOKEN_CHARS, MAX_TOKEN_CHARS],
+    ] as const) {
+      await page.goto(`${real.url}/?token=${"x".repeat(chars)}`);
+      await page.getByText("A token is needed").waitFor();
+      expect(page.url()).toBe(`${real.url}/`);
+      expect(await page.evaluate(kept)).toBe(expected);
+    }
+  });
+
+  it("do not carry it to a new visit", async () => {
+    await page.goto(`${real.url}/${query}`);
+    await page.locator(".record").first().waitFor();
+    const later = await page.context().newPage();
+    await later.goto(`${real.url}/`);
+    await later.getByText("A token is needed").waitFor();
+    expect(await later.locator(".record").count()).toBe(0);
+    await later.close();
+  });
+});

@@ -1,0 +1,230 @@
+import { Readable } from "node:stream";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { TestClient } from "../../sockets/socket-server.ts";
+import { serveNode } from "./serve-node.ts";
+
+/** Frames of a stream of server-sent events, one by one. */
+class EventReader implements AsyncDisposable {
+  readonly #reader: ReadableStreamDefaultReader<string>;
+  #text = "";
+
+  private constructor(body: ReadableStream<Uint8Array>) {
+    this.#reader = body.pipeThrough(new TextDecoderStream() as never).getReader() as never;
+  }
+
+  static async open(url: string, headers: Readonly<Record<string, string>> = {}): Promise<EventReader> {
+    const response = await fetch(url, { headers });
+    const type = response.headers.get("content-type") ?? "";
+    if (!type.startsWith("text/event-stream")) throw new Error(`${response.status} ${type}`);
+    return new EventReader(response.body!);
+  }
+
+  async next(): Promise<{ event: string; id: string; data: Record<string, unknown> }> {
+    for (;;) {
+      const end = this.#text.indexOf("\n\n");
+      if (end >= 0) {
+        const block = this.#text.slice(0, end);
+        this.#text = this.#text.slice(end + 2);
+        const field = (name: string): string => new RegExp(`^${name}: (.*)$`, "m").exec(block)?.[1] ?? "";
+        if (!block.startsWith(":"))
+          return { event: field("event"), id: field("id"), data: JSON.parse(field("data")) as never };
+        continue;
+      }
+      const chunk = await this.#reader.read();
+      if (chunk.done) throw new Error("the stream ended");
+      this.#text += chunk.value;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reader.cancel();
+  }
+}
+
+const add = async (url: string, text: string, name: string): Promise<string> => {
+  const response = await fetch(`${url}/api/v0/add?name=${name}`, {
+    method: "POST",
+    body: text,
+    headers: { "content-type": "text/plain" },
+  });
+  const { cid } = (await response.json()) as { cid: string };
+  return cid;
+};
+
+describe("notifications of a node", () => {
+  test.each(["/ws/notifications", "/ws/notifications/", "/api/v0/notifications/ws", "/ws"])(
+    "who subscribes at %s hears of a file that is added",
+    async path => {
+      await using served = await serveNode();
+      using client = await TestClient.open(`${served.wsUrl}${path}`);
+      expect(await client.next()).toMatchObject({ type: "welcome" });
+      client.send({ action: "subscribe", notification_types: ["content_added"] });
+      expect(await client.next()).toMatchObject({
+        type: "subscription_confirmed",
+        notification_types: ["content_added"],
+      });
+      const cid = await add(served.url, "hello", "hello.txt");
+      expect(await client.next()).toMatchObject({
+        type: "notification",
+        notification_type: "content_added",
+        data: { cid, name: "hello.txt", size: 5 },
+      });
+    },
+  );
+
+  test("a status connection gets the first status and, without asking, what changes it", async () => {
+    await using served = await serveNode();
+    using client = await TestClient.open(`${served.wsUrl}/ws/status`);
+    expect(await client.next()).toMatchObject({ type: "welcome" });
+    const status = await client.next();
+    expect(status).toMatchObject({ type: "initial_status", ipfs_online: true, peers_connected: 0 });
+    const { cpu_usage, memory_usage, disk_usage } = status["system_info"] as Record<string, number>;
+    for (const share of [memory_usage!, disk_usage!]) {
+      expect(share).toBeGreaterThan(0);
+      expect(share).toBeLessThanOrEqual(100);
+    }
+    expect(cpu_usage).toBeGreaterThanOrEqual(0);
+    const confirmed = await client.until(frame => frame["type"] === "subscription_confirmed");
+    expect(confirmed["notification_types"]).toContain("pin_added");
+    const cid = await add(served.url, "pinned", "pinned.txt");
+    await served.node.content.pin(cid, { name: "again" });
+    await client.until(frame => frame["notification_type"] === "pin_added");
+    client.send({ action: "get_status" });
+    await client.until(frame => frame["type"] === "status_update");
+  });
+});
+
+describe("server-sent events", () => {
+  test("tell what happens, and go on where a lost connection ended", async () => {
+    await using served = await serveNode();
+    const url = `${served.url}/api/v0/events?types=content_added`;
+    let seen: string;
+    const first = await add(served.url, "before", "before.txt");
+    {
+      await using events = await EventReader.open(url);
+      expect(await events.next()).toMatchObject({ event: "welcome", data: { resumed: false } });
+      const cid = await add(served.url, "one", "one.txt");
+      const heard = await events.next();
+      expect(heard).toMatchObject({ event: "notification", data: { data: { cid } } });
+      expect(cid).not.toBe(first);
+      seen = heard.id;
+    }
+    const missed = await add(served.url, "two", "two.txt");
+    await using again = await EventReader.open(url, { "last-event-id": seen });
+    expect(await again.next()).toMatchObject({ event: "welcome", data: { resumed: true } });
+    expect(await again.next()).toMatchObject({ event: "notification", data: { data: { cid: missed } } });
+  });
+
+  test("go on over a restart of the node", async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), "cidcast-kept-"));
+    try {
+      let seen: string;
+      {
+        await using served = await serveNode({ dataDir });
+        await using events = await EventReader.open(`${served.url}/api/v0/events`);
+        seen = (await events.next()).id;
+        await add(served.url, "kept", "kept.txt");
+        expect(await events.next()).toMatchObject({ event: "notification" });
+      }
+      await using served = await serveNode({ dataDir });
+      const options = { "last-event-id": seen };
+      await using events = await EventReader.open(`${served.url}/api/v0/events?types=content_added`, options);
+      expect(await events.next()).toMatchObject({ event: "welcome", data: { resumed: true } });
+      expect(await events.next()).toMatchObject({ data: { notification_type: "content_added" } });
+    } finally {
+      await rm(dataDir, { recursive: true, force: true });
+    }
+  });
+
+  test("of a position that is none of this node's begin anew and say so", async () => {
+    await using served = await serveNode();
+    const options = { "last-event-id": "somebody-elses:7" };
+    await using events = await EventReader.open(`${served.url}/api/v0/events`, options);
+    expect(await events.next()).toMatchObject({ event: "resync_required" });
+  });
+
+  test("a filter that cannot be read is refused before anything is sent", async () => {
+    await using served = await serveNode();
+    const response = await fetch(`${served.url}/api/v0/events?filter=${encodeURIComponent("cid ^=")}`);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: { code: "INVALID_REQUEST" } });
+  });
+
+  test("end with the node, which does not wait for them", async () => {
+    const served = await serveNode();
+    const response = await fetch(`${served.url}/api/v0/events`);
+    const reader = response.body!.getReader();
+    await reader.read();
+    await served[Symbol.asyncDispose]();
+    expect((await reader.read()).done).toBe(true);
+  });
+});
+
+describe("rooms of a node", () => {
+  test("whoever comes late gets the offer that waits, byte for byte", async () => {
+    await using served = await serveNode();
+    const room = `${served.wsUrl}/ws/signal/?room=studio`;
+    const offer = '{"type":"offer",  "offer":{"type":"offer","sdp":"v=0\\r\\n"}}';
+    const candidate = '{"type":"candidate","candidate":{"candidate":"candidate:1","sdpMid":"0"}}';
+    using early = await TestClient.open(room);
+    early.send(offer);
+    early.send(candidate);
+    early.send("no json");
+    expect(await early.next()).toMatchObject({ error: "Expecting value: line 1 column 1 (char 0)" });
+    using late = await TestClient.open(room.replace("/?", "?"));
+    expect(await late.text()).toBe(offer);
+    expect(await late.text()).toBe(candidate);
+    const answer = '{"type":"answer","answer":{"type":"answer","sdp":"v=0"}}';
+    late.send(answer);
+    expect(await early.text()).toBe(answer);
+  });
+
+  test("a message for one peer reaches that one", async () => {
+    await using served = await serveNode();
+    using a = await TestClient.open(`${served.wsUrl}/ws/signaling/`);
+    using b = await TestClient.open(`${served.wsUrl}/ws/signaling`);
+    for (const [client, peer] of [
+      [a, "a"],
+      [b, "b"],
+    ] as const) {
+      client.send({ type: "join", room: "r", payload: { peer_id: peer }, peer_id: peer });
+      await client.until(frame => frame["type"] === "joined");
+    }
+    a.send({ type: "offer", target_peer_id: "b", payload: { target_peer_id: "b", offer: { sdp: "x" } } });
+    expect(await b.until(frame => frame["type"] === "offer")).toMatchObject({ source_peer_id: "a" });
+  });
+
+  test("talk at /ws/mcp/ and sessions at /signaling are served", async () => {
+    await using served = await serveNode();
+    using talk = await TestClient.open(`${served.wsUrl}/ws/mcp/`);
+    talk.send({ type: "connect", payload: { user_id: "ann" } });
+    expect(await talk.next()).toMatchObject({ type: "connect", status: "success" });
+    using sessions = await TestClient.open(`${served.wsUrl}/signaling`);
+    sessions.send({ type: "ping" });
+    expect(await sessions.until(frame => frame["type"] === "pong")).toBeDefined();
+  });
+
+  test("hold as many as the setting says", async () => {
+    await using served = await serveNode({ rooms: { maxMembers: 2 } });
+    const room = `${served.wsUrl}/ws/signal/?room=two`;
+    using _a = await TestClient.open(room);
+    using _b = await TestClient.open(room);
+    using third = await TestClient.open(room);
+    expect(await third.next()).toEqual({ type: "error", message: "Room is full" });
+    expect((await third.closed).code).toBe(1008);
+  });
+});
+
+test("a stream of a file being added tells the same to everybody who listens", async () => {
+  await using served = await serveNode();
+  using client = await TestClient.open(`${served.wsUrl}/ws/notifications`);
+  await client.next();
+  client.send({ action: "subscribe", notification_types: ["all_events"] });
+  await client.next();
+  const { cid } = await served.node.content.add(Readable.from([Buffer.from("in process")]));
+  const heard = await client.until(frame => frame["notification_type"] === "content_added");
+  expect(heard["data"]).toMatchObject({ cid });
+});

@@ -1,0 +1,224 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { TestClient } from "../../sockets/socket-server.ts";
+import { run } from "../../../src/cli/testing/run.ts";
+import { type ServedNode, serveNode } from "./serve-node.ts";
+
+interface Answer {
+  readonly status: number;
+  // Tests look into answers of every shape.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any;
+}
+
+async function call(
+  served: ServedNode,
+  method: string,
+  path: string,
+  init: { readonly headers?: Readonly<Record<string, string>>; readonly body?: unknown } = {},
+): Promise<Answer> {
+  const response = await fetch(`${served.url}${path}`, {
+    method,
+    headers: { ...(init.body !== undefined && { "content-type": "application/json" }), ...init.headers },
+    body: init.body === undefined ? null : JSON.stringify(init.body),
+  });
+  const text = await response.text();
+  const json = response.headers.get("content-type")?.startsWith("application/json") === true;
+  return { status: response.status, body: json ? JSON.parse(text) : text };
+}
+
+async function admin(served: ServedNode): Promise<Record<string, string>> {
+  return { "x-admin-key": (await readFile(served.node.adminKeyFile, "utf8")).trim() };
+}
+
+/** A tenant with a token, made through the admin API as its clients do. */
+async function tenant(
+  served: ServedNode,
+  scopes: readonly string[],
+): Promise<{ readonly tenantId: string; readonly token: string; readonly tokenId: string }> {
+  const headers = await admin(served);
+  const created = await call(served, "POST", "/api/admin/tenants/", { headers, body: { name: "acme" } });
+  expect(created.status).toBe(201);
+  const tenantId = created.body.tenant.tenant_id;
+  const made = await call(served, "POST", "/api/admin/tokens", {
+    headers,
+    body: { tenant_id: tenantId, scopes },
+  });
+  expect(made.status).toBe(201);
+  return { tenantId, token: made.body.token_info.token, tokenId: made.body.token_info.id };
+}
+
+const INITIALIZE = {
+  jsonrpc: "2.0",
+  id: 1,
+  method: "initialize",
+  params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "test", version: "1" } },
+};
+
+describe("the admin API of a node", () => {
+  test("asks for the admin key, whoever the caller is", async () => {
+    await using served = await serveNode();
+    expect((await call(served, "GET", "/api/admin/tenants")).body).toMatchObject({
+      error: "Admin key required",
+    });
+    const wrong = { "x-admin-key": "wrong" };
+    expect((await call(served, "GET", "/api/admin/tenants/", { headers: wrong })).status).toBe(401);
+    const headers = await admin(served);
+    expect((await call(served, "GET", "/api/admin/tenants/", { headers })).body).toEqual({
+      tenants: [],
+      total_count: 0,
+    });
+  });
+
+  test("is open on loopback where the setting says so", async () => {
+    await using served = await serveNode({ adminOpen: "loopback" });
+    expect((await call(served, "GET", "/api/admin/tenants")).status).toBe(200);
+  });
+});
+
+describe("a tenant's token", () => {
+  test("is its tenant at every door of HTTP, and nobody else", async () => {
+    await using served = await serveNode();
+    const { token, tenantId } = await tenant(served, ["content:read"]);
+    const headers = { authorization: `Bearer ${token}` };
+    const added = await fetch(`${served.url}/api/v0/add`, { method: "POST", body: "the owner's" });
+    const { cid } = (await added.json()) as { cid: string };
+    expect((await fetch(`${served.url}/ipfs/${cid}`)).status).toBe(200);
+    const refused = await call(served, "GET", `/ipfs/${cid}`, { headers });
+    expect([refused.status, refused.body.error.code]).toEqual([404, "CONTENT_NOT_FOUND"]);
+    await served.node.tenancy?.content.grant(tenantId, {
+      cid,
+      name: undefined,
+      size: 11,
+      contentType: "text/plain",
+    });
+    expect(await call(served, "GET", `/ipfs/${cid}`, { headers })).toMatchObject({
+      status: 200,
+      body: "the owner's",
+    });
+    for (const [method, path] of [
+      ["GET", "/api/v0/content"],
+      ["POST", "/api/v0/add"],
+      ["POST", "/api/v0/gc"],
+      ["POST", "/api/v0/shutdown"],
+      ["GET", `/api/v0/probe/${cid}`],
+      ["DELETE", `/api/v0/content/${cid}`],
+    ] as const) {
+      const answer = await call(served, method, path, { headers });
+      expect([path, answer.status, answer.body.error.code]).toEqual([path, 403, "FORBIDDEN"]);
+    }
+    const bad = { authorization: `Bearer ${token}x` };
+    expect((await call(served, "GET", "/api/v0/status", { headers: bad })).status).toBe(401);
+  });
+
+  test("ends every socket and stream at the moment it is revoked", async () => {
+    await using served = await serveNode();
+    const { token, tokenId } = await tenant(served, ["events"]);
+    using socket = await TestClient.open(`${served.wsUrl}/ws/notifications?token=${token}`);
+    await socket.next();
+    const stream = await fetch(`${served.url}/api/v0/events?token=${token}`);
+    const reader = stream.body!.getReader();
+    await reader.read();
+    const headers = await admin(served);
+    await call(served, "DELETE", `/api/admin/tokens/${tokenId}/`, { headers });
+    expect(await socket.closed).toEqual({ code: 4001, reason: "Invalid or expired token" });
+    expect((await reader.read()).done).toBe(true);
+  });
+
+  test("has as many requests a minute as its tenant's quota", async () => {
+    await using served = await serveNode();
+    const { token, tenantId } = await tenant(served, ["admin"]);
+    await served.node.tenancy?.tenants.setQuotas(tenantId, { requests_per_minute: 2 });
+    const headers = { authorization: `Bearer ${token}` };
+    const statuses: number[] = [];
+    for (let n = 0; n < 3; n++)
+      statuses.push((await call(served, "GET", "/api/v0/status", { headers })).status);
+    expect(statuses).toEqual([200, 200, 429]);
+  });
+});
+
+describe("MCP of a node", () => {
+  test("answers Streamable HTTP to its owner and to tenants", async () => {
+    await using served = await serveNode();
+    const { token } = await tenant(served, ["basic"]);
+    const accept = "application/json, text/event-stream";
+    const asked: Record<string, string>[] = [{ accept }, { accept, authorization: `Bearer ${token}` }];
+    for (const headers of asked) {
+      for (const path of ["/mcp", "/mcp/"]) {
+        const answer = await call(served, "POST", path, { headers, body: INITIALIZE });
+        expect(answer.status).toBe(200);
+        expect(JSON.stringify(answer.body)).toContain("cidcast");
+      }
+    }
+    const headers = { authorization: "Bearer cct_wrong", accept: "application/json, text/event-stream" };
+    expect((await call(served, "POST", "/mcp", { headers, body: INITIALIZE })).status).toBe(401);
+  });
+
+  test("answers plain JSON-RPC over HTTP", async () => {
+    await using served = await serveNode();
+    const { token, tenantId } = await tenant(served, ["basic"]);
+    const headers = { authorization: `Bearer ${token}`, "x-tenant-id": tenantId };
+    const body = {
+      jsonrpc: "2.0",
+      id: 1,
+      method: "tools/call",
+      params: { name: "echo", arguments: { message: "hi" } },
+    };
+    for (const path of ["/api/mcp/rpc", "/api/mcp/rpc/"]) {
+      const answer = await call(served, "POST", path, { headers, body });
+      expect([answer.status, JSON.stringify(answer.body)]).toEqual([200, expect.stringContaining("hi")]);
+    }
+    expect((await call(served, "POST", "/api/mcp/rpc/", { body })).body).toMatchObject({
+      error: "Bearer token required",
+    });
+  });
+
+  test("shares /ws/mcp/ with the rooms: frames with jsonrpc need a token and its tenant", async () => {
+    await using served = await serveNode();
+    const { token, tenantId } = await tenant(served, ["basic"]);
+    const path = `${served.wsUrl}/ws/mcp/`;
+    using client = await TestClient.open(`${path}?token=${token}&tenant_id=${tenantId}`);
+    client.send(INITIALIZE);
+    expect(await client.next()).toMatchObject({ id: 1, result: { serverInfo: { name: "cidcast" } } });
+    client.send({ type: "connect", payload: { user_id: "x" } });
+    expect(await client.next()).toMatchObject({ type: "error", message: "This token may not join rooms" });
+    for (const [query, reason] of [
+      ["", "Authentication token required"],
+      [`?token=${token}`, "Tenant ID required"],
+      [`?token=${token}&tenant_id=somebody`, "Token does not match tenant"],
+      ["?token=cct_wrong&tenant_id=x", "Invalid or expired token"],
+    ] as const) {
+      using refused = await TestClient.open(path + query);
+      refused.send(INITIALIZE);
+      expect(await refused.closed).toEqual({ code: 4001, reason });
+    }
+  });
+
+  test("speaks on a pipe, over a running node and over a data directory", async () => {
+    const line = `${JSON.stringify(INITIALIZE)}\n`;
+    const dataDir = await mkdtemp(join(tmpdir(), "cidcast-mcp-"));
+    const speak = async (): Promise<void> => {
+      const ended = await run(["mcp"], { cwd: dataDir, dataDir, stdin: line });
+      expect([ended.code, JSON.parse(ended.stdout).result.serverInfo.name]).toEqual([0, "cidcast"]);
+    };
+    try {
+      {
+        await using _served = await serveNode({ dataDir });
+        await speak();
+      }
+      await speak();
+    } finally {
+      await rm(dataDir, { recursive: true, force: true });
+    }
+  });
+
+  test("is not there where it is switched off", async () => {
+    await using served = await serveNode({ mcp: { enabled: false } });
+    expect((await call(served, "POST", "/mcp", { body: INITIALIZE })).status).toBe(404);
+    using talk = await TestClient.open(`${served.wsUrl}/ws/mcp/`);
+    talk.send(INITIALIZE);
+    expect(await talk.next()).toMatchObject({ id: 1, error: { code: -32000 } });
+  });
+});

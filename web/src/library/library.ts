@@ -1,0 +1,142 @@
+import { type ClientError, toClientError } from "@cidcast/client";
+import { el, errorText } from "@cidcast/player";
+import { pageNode } from "../shared/access.ts";
+import { watchDrops } from "./drop.ts";
+import { recordRow } from "./record-row.ts";
+import { createUploadList } from "./upload-list.ts";
+
+/** Records asked for at a time. */
+const PAGE_SIZE = 50;
+/** How long typing rests before a search starts, ms. */
+const SEARCH_AFTER_MS = 200;
+
+/** `<cid-library>`: what the node holds, and a way to add to it. */
+export class CidLibrary extends HTMLElement {
+  readonly #node = pageNode();
+  readonly #list = el("ul", { class: "records", attributes: { "aria-label": "Content" } });
+  readonly #state = el("div", { class: "state", attributes: { role: "status" } });
+  readonly #more = el("button", {
+    class: "button more",
+    text: "Show more",
+    attributes: { type: "button", hidden: "" },
+    on: { click: () => void this.#load(this.#list.childElementCount) },
+  });
+  readonly #search = el("input", {
+    class: "search",
+    attributes: {
+      type: "search",
+      placeholder: "Search by name or CID",
+      "aria-label": "Search",
+      maxlength: "200",
+    },
+    on: { input: () => this.#searchSoon() },
+  });
+  readonly #uploads = createUploadList(() => void this.#load(0));
+  #scope: AbortController | undefined;
+  #pending: AbortController | undefined;
+  #searchTimer: ReturnType<typeof setTimeout> | undefined;
+
+  connectedCallback(): void {
+    const scope = new AbortController();
+    this.#scope = scope;
+    const picker = el("input", {
+      class: "visually-hidden",
+      attributes: { type: "file", multiple: "", id: "picker" },
+    });
+    picker.addEventListener("change", () => {
+      this.#uploads.add(picker.files ?? []);
+      picker.value = "";
+    });
+    const choose = el("label", { class: "button primary", text: "Add files", attributes: { for: "picker" } });
+    this.replaceChildren(
+      el("div", { class: "bar" }, [
+        el("h1", { text: "Library" }),
+        this.#search,
+        el("span", { class: "choose" }, [picker, choose]),
+      ]),
+      this.#uploads.element,
+      this.#state,
+      this.#list,
+      this.#more,
+    );
+    watchDrops(this, files => this.#uploads.add(files), scope.signal);
+    document.addEventListener("visibilitychange", () => this.#refreshWhenShown(), { signal: scope.signal });
+    void this.#load(0);
+  }
+
+  disconnectedCallback(): void {
+    this.#scope?.abort();
+    this.#pending?.abort();
+    clearTimeout(this.#searchTimer);
+  }
+
+  #searchSoon(): void {
+    clearTimeout(this.#searchTimer);
+    this.#searchTimer = setTimeout(() => void this.#load(0), SEARCH_AFTER_MS);
+  }
+
+  #refreshWhenShown(): void {
+    // Only the first page: whoever has scrolled further keeps the place.
+    if (!document.hidden && this.#list.childElementCount <= PAGE_SIZE) void this.#load(0);
+  }
+
+  async #load(offset: number): Promise<void> {
+    this.#pending?.abort();
+    const pending = new AbortController();
+    this.#pending = pending;
+    const search = this.#search.value.trim();
+    try {
+      const { records, total } = await this.#node.list(
+        { search, limit: PAGE_SIZE, offset },
+        { signal: pending.signal },
+      );
+      const rows = records.map(recordRow);
+      if (offset === 0) this.#list.replaceChildren(...rows);
+      else this.#list.append(...rows);
+      this.#more.hidden = this.#list.childElementCount >= total;
+      this.#search.hidden = total === 0 && search === "";
+      this.#showState(total, search);
+    } catch (thrown) {
+      const error = toClientError(thrown);
+      if (error.code !== "ABORTED") this.#showError(error);
+    }
+  }
+
+  #showState(total: number, search: string): void {
+    if (total > 0) {
+      this.#state.replaceChildren();
+    } else if (search === "") {
+      this.#state.replaceChildren(
+        el("div", { class: "empty" }, [
+          el("strong", { text: "Nothing here yet" }),
+          el("p", {
+            class: "soft",
+            text: "Drop a video or sound file anywhere on this page, or choose one.",
+          }),
+          el("label", { class: "button primary", text: "Choose files", attributes: { for: "picker" } }),
+        ]),
+      );
+    } else {
+      this.#state.replaceChildren(el("p", { class: "soft", text: `Nothing is called “${search}”.` }));
+    }
+  }
+
+  #showError(error: ClientError): void {
+    const text = errorText(error.code);
+    this.#state.replaceChildren(
+      el("div", { class: "notice bad" }, [
+        el("strong", { text: text.title }),
+        `${text.advice} `,
+        el("code", { text: error.code }),
+        el("p", {}, [
+          el("button", {
+            class: "button",
+            text: "Try again",
+            attributes: { type: "button" },
+            on: { click: () => void this.#load(0) },
+          }),
+        ]),
+      ]),
+    );
+  }
+}

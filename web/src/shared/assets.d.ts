@@ -1,0 +1,6 @@
+declare module "*.svg" {
+  /** Address of the picture. */
+  const address: string;
+  export default address;
+}
+declare module "*.css";
