@@ -105,7 +105,7 @@ export interface Peer extends Service {
   disconnect(peerId: string, options?: AbortOptions): Promise<void>;
   /** Opens a stream, dialling first where needed. `PROTOCOL_UNSUPPORTED` when the peer does not speak it. */
   newStream(peerId: string, protocol: string, options?: ConnectOptions): Promise<PeerStream>;
-  /** Round trip to a peer, milliseconds. */
+  /** Round trip to a peer, whole milliseconds: 0 on a fast loopback. */
   ping(peerId: string, options?: AbortOptions): Promise<number>;
   connections(): readonly PeerConnection[];
   /** True when some connected peer could be asked for a block. */

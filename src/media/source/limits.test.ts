@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../core/index.ts";
 import { MAX_TRACKS, SEGMENT_MAX_FRAMES } from "../limits.ts";
@@ -48,26 +49,32 @@ describe.skipIf(!hasEncoder)("limits on work", () => {
     const sound = await source.rendition("a0");
     const first = await sound.segmentAt(0);
     expect(first?.startSeconds).toBe(0);
-    const before = childPids();
-    for (const pid of before) process.kill(pid, "SIGSTOP");
+    const silent = children();
+    expect(silent.length).toBeGreaterThan(0);
+    signal(silent, "SIGSTOP");
     const later = sound.segmentAt(20);
-    // Until the silent one is gone; the clock stands still while the next one starts.
-    while (childPids().some(pid => before.includes(pid))) {
+    // Until the silent one is given up; then the clock stands still while the next one starts.
+    while (!silent.some(child => child.killed)) {
       clock.advance(1000);
       await new Promise(resolve => setImmediate(resolve));
     }
+    signal(silent, "SIGCONT");
     expect((await later)?.startSeconds).toBe(20);
     expect(t.told).not.toContain("transcode_failed");
   });
 });
 
-/** Process ids of this process' transcode children. */
-function childPids(): number[] {
+/** Signals children from outside: their `killed` tells of this process' own decision alone. */
+function signal(processes: readonly ChildProcess[], name: NodeJS.Signals): void {
+  for (const { pid, killed } of processes) if (pid !== undefined && !killed) process.kill(pid, name);
+}
+
+/** This process' transcode children. */
+function children(): ChildProcess[] {
   // Node's list of what keeps the process alive has no public type.
   const handles = (process as unknown as { _getActiveHandles(): readonly object[] })._getActiveHandles();
-  return handles.flatMap(handle =>
-    "spawnargs" in handle && String(handle.spawnargs).includes("transcode/child.ts") && "pid" in handle
-      ? [Number(handle.pid)]
-      : [],
+  return handles.filter(
+    (handle): handle is ChildProcess =>
+      "spawnargs" in handle && String(handle.spawnargs).includes("transcode/child.ts"),
   );
 }
