@@ -190,7 +190,10 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
           mounted: mcp?.routes ?? [],
           sockets: eventSockets({
             notify,
-            rooms: await startRooms(shared, mcp?.jsonRpc),
+            rooms: await startRooms(shared, {
+              secret: config.secretKey ?? dataDir.signingKey(),
+              jsonRpc: mcp?.jsonRpc,
+            }),
             status: statusFrames({ status, dataDir: config.dataDir }),
             signalling: webrtc?.signalling,
             mcp: mcp !== undefined,

@@ -43,7 +43,50 @@ describe("loadConfig", () => {
     );
   });
 
+  test.each(["", "DJANGO_"])("the sources' names, with %j before them", prefix => {
+    const env = {
+      [`${prefix}ALLOWED_HOSTS`]: "localhost,127.0.0.1",
+      [`${prefix}CORS_ALLOWED_ORIGINS`]: "http://localhost:3000",
+      [`${prefix}REDIS_HOST`]: "localhost",
+      [`${prefix}SECRET_KEY`]: "a secret of a length",
+      [`${prefix}DEBUG`]: "True",
+    };
+    expect(loadConfig({ cwd, env })).toMatchObject({
+      allowedHosts: ["localhost", "127.0.0.1"],
+      corsOrigins: ["http://localhost:3000"],
+      redisUrl: "redis://localhost:6379",
+      secretKey: "a secret of a length",
+      debug: true,
+    });
+  });
+
   test.each([
+    ["redis", "redis://redis:6379"],
+    ["redis:6380", "redis://redis:6380"],
+    ["::1", "redis://[::1]:6379"],
+    ["[::1]:6380", "redis://[::1]:6380"],
+    ["rediss://user:pass@far.example/2", "rediss://user:pass@far.example/2"],
+  ])("REDIS_HOST %s is %s", (host, url) => {
+    expect(loadConfig({ cwd, env: { REDIS_HOST: host } }).redisUrl).toBe(url);
+  });
+
+  test("the node's own variable wins over another program's, and log names in DEBUG are none of its business", () => {
+    const env = { REDIS_HOST: "other", CIDCAST_REDIS_URL: "redis://own:1", DEBUG: "libp2p:*" };
+    expect(loadConfig({ cwd, env })).toMatchObject({ redisUrl: "redis://own:1", debug: false });
+  });
+
+  test("the password of a Redis and the key are never shown", () => {
+    const config = loadConfig({
+      cwd,
+      env: { REDIS_HOST: "redis://:hidden@r", SECRET_KEY: "hidden hidden hidden" },
+    });
+    expect(JSON.stringify(redactConfig(config))).not.toContain("hidden");
+  });
+
+  test.each([
+    [{ env: { CIDCAST_REDIS_URL: "http://r" } }, /redisUrl: a Redis is named like/],
+    [{ env: { SECRET_KEY: "short" } }, /secretKey: a key has at least 16 characters/],
+    [{ env: { DJANGO_DEBUG: "perhaps" } }, /DJANGO_DEBUG: "perhaps" is neither true nor false/],
     [{ env: { CIDCAST_PROT: "1" } }, /no setting CIDCAST_PROT, did you mean CIDCAST_PORT\?/],
     [{ env: { CIDCAST_PORT: "many" } }, /CIDCAST_PORT: "many" is not a number/],
     [{ env: { CIDCAST_PORT: "70000" } }, /^port: /],

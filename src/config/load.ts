@@ -5,6 +5,7 @@ import { closest, distance } from "fastest-levenshtein";
 import type { z } from "zod";
 import { CidcastError, messageOf } from "../core/index.ts";
 import { OPTIONS, type Option } from "./options.ts";
+import { ALIASES } from "./aliases.ts";
 import { type Config, type ConfigInput, configSchema } from "./schema.ts";
 
 /** Name of the file that is read from the working directory when there is one. */
@@ -14,11 +15,6 @@ export const CONFIG_FILE = "cidcast.config.json";
 const OTHER_VARIABLES: ReadonlySet<string> = new Set(["CIDCAST_API", "CIDCAST_CONFIG"]);
 /** Variables of the test suite. */
 const TEST_PREFIX = "CIDCAST_TEST_";
-/** Names other programs use for the same thing. */
-const ALIASES: Readonly<Record<string, string>> = {
-  FFMPEG_PATH: "CIDCAST_MEDIA_FFMPEG_PATH",
-  MCP_ENCRYPTION_KEY: "CIDCAST_MCP_ENCRYPTION_KEY",
-};
 /** Furthest a misspelt name may be from the one that is suggested, in edits. */
 const MAX_TYPO = 4;
 
@@ -39,8 +35,9 @@ export function loadConfig(init: LoadConfigInit = {}): Config {
   const cwd = init.cwd ?? process.cwd();
   const env = { ...readDotEnv(cwd), ...init.env };
   const tree = readFile(cwd, init.file ?? env["CIDCAST_CONFIG"]);
-  for (const [name, target] of Object.entries(ALIASES)) {
-    const value = env[name];
+  for (const { name, target, read } of ALIASES) {
+    const text = env[name];
+    const value = text === undefined || read === undefined ? text : read(text);
     if (value) assign(tree, optionOf("env", target, name), value, name);
   }
   for (const [name, value] of Object.entries(env)) {

@@ -130,11 +130,29 @@ export const configSchema = z.strictObject({
   allowedHosts: z
     .array(z.string().min(1))
     .default([])
-    .describe("Host names this node answers to, beside loopback's and the address it is bound to."),
+    .describe(
+      "Host names this node answers to, beside loopback's and the address it is bound to. Also `ALLOWED_HOSTS`, `DJANGO_ALLOWED_HOSTS`.",
+    ),
   corsOrigins: z
     .array(z.string().min(1))
     .default([])
-    .describe("Origins of other web sites that may use the API, for instance `https://app.example`."),
+    .describe(
+      "Origins of other web sites that may use the API, for instance `https://app.example`. Also `CORS_ALLOWED_ORIGINS`, `DJANGO_CORS_ALLOWED_ORIGINS`.",
+    ),
+  redisUrl: z
+    .string()
+    .regex(/^rediss?:\/\/[^/]/, "a Redis is named like redis://host:6379")
+    .optional()
+    .describe(
+      "Redis through which several nodes share events and rooms. Also `REDIS_HOST`, `DJANGO_REDIS_HOST`: a host, with or without port.",
+    ),
+  secretKey: z
+    .string()
+    .min(16, "a key has at least 16 characters")
+    .optional()
+    .describe(
+      "Key that tokens of rooms are signed with; nodes that share rooms need the same. Without it one is made in the data directory. Also `SECRET_KEY`, `DJANGO_SECRET_KEY`.",
+    ),
   maxUploadBytes: bytes.default(64 * 1024 ** 3).describe("Largest upload over HTTP, bytes."),
   sample: z.boolean().default(true).describe("Add the shipped sample clip on the first start."),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error"]).default("info").describe("What is logged."),
@@ -142,7 +160,12 @@ export const configSchema = z.strictObject({
     .enum(["auto", "pretty", "json"])
     .default("auto")
     .describe("`auto`: pretty on a terminal, else JSON."),
-  debug: z.boolean().default(false).describe("Log at `debug`, and stack traces in answers on loopback."),
+  debug: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Log at `debug`, and stack traces in answers on loopback. Also `DJANGO_DEBUG`, and `DEBUG` where it says true or false.",
+    ),
   content: content.prefault({}),
   media: media.prefault({}),
   webrtc: webrtc.prefault({}),
@@ -160,6 +183,8 @@ export type ConfigInput = z.input<typeof configSchema>;
 /** Settings whose values are never shown. */
 export const SECRET_PATHS: ReadonlySet<string> = new Set([
   "token",
+  "redisUrl",
+  "secretKey",
   "mcp.encryptionKey",
   "mcp.previousEncryptionKeys",
 ]);

@@ -2,13 +2,19 @@ import { systemClock } from "../core/index.ts";
 import {
   createGeneralHandler,
   createNotify,
+  createSharedLog,
   createStatusHandler,
   joinNodeEvents,
   mountRoutes,
   type NodeStatus as StatusFrame,
   type Notify,
 } from "../notify/index.ts";
-import { createRoomsService, type JsonRpcDoor, type RoomsService } from "../rooms/index.ts";
+import {
+  createRedisRoomsBackplane,
+  createRoomsService,
+  type JsonRpcDoor,
+  type RoomsService,
+} from "../rooms/index.ts";
 import type { SignallingHandler } from "../webrtc/index.ts";
 import type { SocketRoute } from "../ws/index.ts";
 import { refuseMcp, withRoomAccess } from "./mcp.ts";
@@ -21,30 +27,63 @@ const SHARED_PATH = "/ws/mcp";
 /** Opens the event log on the node's bus: from now on nothing that happens is missed. */
 export async function startNotify(shared: Shared): Promise<Notify> {
   const { config, log, metrics, events, parts, opened } = shared;
+  const { redisUrl } = config;
+  const components = { clock: systemClock, log, metrics };
+  const sharedLog = redisUrl === undefined ? undefined : createSharedLog({ url: redisUrl })(components);
   const notify = createNotify({
     log: config.events.log,
     directory: config.dataDir,
     durability: config.content.durability,
-  })({ clock: systemClock, log, metrics });
+  })({ ...components, ...(sharedLog !== undefined && { events: sharedLog }) });
   opened.push(notify);
   opened.push(closing("events", joinNodeEvents(events, { events: notify.events, log })));
   await notify.start();
   parts.ready("events", false);
+  if (sharedLog !== undefined) await startShared(shared, "events", sharedLog);
   return notify;
 }
 
-/** Opens the rooms. */
-export async function startRooms(shared: Shared, jsonRpc?: JsonRpcDoor): Promise<RoomsService> {
+/** Something that is shared between nodes, and works alone while it is not. */
+interface SharedPart {
+  readonly state: string;
+  onState(listener: () => void): () => void;
+  start(): Promise<void>;
+}
+
+/** Joins the other nodes; while Redis cannot be reached the part is `degraded`. */
+async function startShared({ parts, opened }: Shared, name: string, part: SharedPart): Promise<void> {
+  const tell = (): void => {
+    if (part.state === "connected") parts.ready(name, false);
+    else parts.degraded(name, "Redis cannot be reached: this node goes on alone");
+  };
+  opened.push(closing(`${name}-state`, part.onState(tell)));
+  await part.start();
+  tell();
+}
+
+/** Opens the rooms. Nodes with one secret take each other's tokens. */
+export async function startRooms(
+  shared: Shared,
+  init: { readonly secret: string; readonly jsonRpc?: JsonRpcDoor | undefined },
+): Promise<RoomsService> {
   const { config, log, metrics, parts, opened } = shared;
-  const rooms = createRoomsService({ maxMembers: config.rooms.maxMembers })({
+  const { redisUrl } = config;
+  const backplane =
+    redisUrl === undefined
+      ? undefined
+      : createRedisRoomsBackplane({ url: redisUrl })({ clock: systemClock, log });
+  if (backplane !== undefined) opened.push(backplane);
+  const rooms = createRoomsService({ maxMembers: config.rooms.maxMembers, secret: init.secret })({
     clock: systemClock,
     log,
     metrics,
-    jsonRpc,
+    backplane,
+    jsonRpc: init.jsonRpc,
   });
   opened.push(rooms);
   await rooms.start();
   parts.ready("rooms", false);
+  if (backplane !== undefined) await startShared(shared, "rooms", backplane);
   return rooms;
 }
 

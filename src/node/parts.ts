@@ -14,6 +14,11 @@ export class Parts {
     this.#parts.set(name, { name, state: "ready", reason, required });
   }
 
+  /** It works, with less than it should have. */
+  degraded(name: string, reason: string): void {
+    this.#parts.set(name, { name, state: "degraded", reason, required: false });
+  }
+
   disabled(name: string, reason: string): void {
     this.#parts.set(name, { name, state: "disabled", reason, required: false });
   }

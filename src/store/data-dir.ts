@@ -22,6 +22,8 @@ export interface DataDir extends Disposable {
   announce(running: RunningNode): void;
   /** The admin key, made on first use, readable by the owner only. */
   adminKey(): { readonly key: string; readonly file: string };
+  /** The key that tokens are signed with, made on first use, readable by the owner only. */
+  signingKey(): string;
   release(): void;
 }
 
@@ -38,7 +40,8 @@ export function lockDataDir(path: string): DataDir {
   return {
     path,
     announce: running => writeFileSync(join(path, RUNNING_FILE), JSON.stringify(running), { mode: 0o600 }),
-    adminKey: () => readOrMakeKey(join(path, "admin-key")),
+    adminKey: () => readOrMakeKey(join(path, "admin-key"), "admin key"),
+    signingKey: () => readOrMakeKey(join(path, "signing-key"), "signing key").key,
     release,
     [Symbol.dispose]: release,
   };
@@ -72,7 +75,7 @@ function takeLock(path: string): DatabaseSync {
   }
 }
 
-function readOrMakeKey(file: string): { readonly key: string; readonly file: string } {
+function readOrMakeKey(file: string, what: string): { readonly key: string; readonly file: string } {
   try {
     writeFileSync(file, `${randomBytes(ADMIN_KEY_BYTES).toString("base64url")}\n`, {
       mode: 0o600,
@@ -80,11 +83,11 @@ function readOrMakeKey(file: string): { readonly key: string; readonly file: str
     });
   } catch (cause) {
     if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) {
-      throw new CidcastError("STORAGE_FAILED", `The admin key ${file} cannot be written`, { cause });
+      throw new CidcastError("STORAGE_FAILED", `The ${what} ${file} cannot be written`, { cause });
     }
   }
   const key = readFileSync(file, "utf8").trim();
   if (key.length === 0)
-    throw new CidcastError("STORAGE_FAILED", `The admin key ${file} is empty: remove the file`);
+    throw new CidcastError("STORAGE_FAILED", `The ${what} ${file} is empty: remove the file`);
   return { key, file };
 }

@@ -210,7 +210,7 @@ export type VersionResult = z.output<typeof versionResult>;
 /** One part of the node and whether it works. */
 export const nodePart = z.object({
   name: z.string().describe("`content`, `media`, `webrtc`, `p2p`, `http` …"),
-  state: z.enum(["starting", "ready", "disabled", "failed"]),
+  state: z.enum(["starting", "ready", "degraded", "disabled", "failed"]),
   reason: z.string().optional().describe("Why it is not ready, in words for people."),
   required: z.boolean().describe("False when the node goes on without it."),
 });

@@ -343,7 +343,8 @@ class RedisLog implements SharedLog {
   }
 
   #setState(state: "connected" | "degraded"): void {
-    if (this.#state === state) return;
+    // Closing it is no failure.
+    if (this.#state === state || !this.#running) return;
     this.#state = state;
     if (state === "degraded") {
       this.#log.warn({}, "redis cannot be reached: events go on on this node alone");
