@@ -18,6 +18,9 @@ export interface PlayerHandle {
   run<Result>(expression: string): Promise<Result>;
 }
 
+/** How long one wait may take before it fails and says what was there instead, ms. */
+const WAIT_LIMIT_MS = 60_000;
+
 export function playerOf(page: Page): PlayerHandle {
   const run = async <Result>(expression: string): Promise<Result> => {
     await page.locator("cid-player").waitFor({ state: "attached" });
@@ -25,13 +28,28 @@ export function playerOf(page: Page): PlayerHandle {
       `(() => { const player = document.querySelector("cid-player"); return ${expression}; })()`,
     );
   };
-  const until = (event: string, condition: string): Promise<void> =>
-    run(`new Promise(resolve => {
-      const check = () => { if (${condition}) { player.removeEventListener("${event}", check); resolve(); } };
+  const stats = (): Promise<PlayerStats> => run("player.stats()");
+  const told = async (): Promise<string> =>
+    JSON.stringify(
+      await run(`player.stats().then(stats => ({
+        state: player.state, paused: player.paused, error: player.error?.code,
+        currentTime: player.currentTime, stats,
+      }))`),
+    );
+  const until = async (event: string, condition: string): Promise<void> => {
+    const met = await run<boolean>(`new Promise(resolve => {
+      const end = met => {
+        player.removeEventListener("${event}", check);
+        clearTimeout(timer);
+        resolve(met);
+      };
+      const check = () => { if (${condition}) end(true); };
+      const timer = setTimeout(end, ${WAIT_LIMIT_MS}, false);
       player.addEventListener("${event}", check);
       check();
     })`);
-  const stats = (): Promise<PlayerStats> => run("player.stats()");
+    if (!met) throw new Error(`waited in vain for ${condition}: ${await told()}`);
+  };
   return {
     run,
     stats,
@@ -47,10 +65,14 @@ export function playerOf(page: Page): PlayerHandle {
     passes: seconds => until("cid-time", `player.currentTime >= ${seconds}`),
     async advances({ frames, samples }) {
       const before = await stats();
+      const endMs = performance.now() + WAIT_LIMIT_MS;
       for (;;) {
         const now = await stats();
         const moved = now.framesDecoded - before.framesDecoded >= frames;
         if (moved && now.audioSamples - before.audioSamples >= samples) return now;
+        if (performance.now() > endMs) {
+          throw new Error(`waited in vain for ${frames} frames, ${samples} samples: ${await told()}`);
+        }
         await page.evaluate("new Promise(requestAnimationFrame)");
       }
     },
