@@ -1,4 +1,4 @@
-// Writes docs/CONFIGURATION.md, docs/LIMITS.md and docs/METRICS.md from the code. `--check` only tells whether they are current.
+// Writes docs/CONFIGURATION.md, docs/LIMITS.md and docs/METRICS.md from the code, and counts the rows of docs/COMPATIBILITY.md. `--check` only tells whether they are current.
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -113,6 +113,31 @@ function table(found: readonly Found[], heads: readonly [string, string]): strin
     .join("\n\n");
 }
 
+/** States a row of docs/COMPATIBILITY.md may have. */
+const STATES = ["works", "partly", "not yet"] as const;
+
+/** docs/COMPATIBILITY.md with the sums of its summary counted anew. */
+function withTotals(text: string): string {
+  const sums = new Map<string, number[]>();
+  const all = STATES.map(() => 0);
+  let part = "";
+  for (const line of text.split("\n")) {
+    if (line.startsWith("## ")) part = line.slice(3);
+    const state = /^\| `[^|]*` \|.*\| (works|partly|not yet)[^|]*\|[^|]*\|$/.exec(line)?.[1];
+    const at = STATES.findIndex(known => known === state);
+    if (at < 0) continue;
+    const row = sums.get(part) ?? STATES.map(() => 0);
+    sums.set(part, row);
+    row[at] = (row[at] ?? 0) + 1;
+    all[at] = (all[at] ?? 0) + 1;
+  }
+  const rows = [...sums].map(([name, counts]) => `| ${name} | ${counts.join(" | ")} |`);
+  const total = all.reduce((sum, count) => sum + count, 0);
+  const summary = ["| part | `works` | `partly` | `not yet` |", "|---|---|---|---|", ...rows];
+  summary.push(`| all ${total} | ${all.join(" | ")} |`);
+  return text.replace(/(?<=^## Summary\n)(?:\|.*\n)+/m, `${summary.join("\n")}\n`);
+}
+
 const DOCUMENTS: Readonly<Record<string, () => string | Promise<string>>> = {
   "docs/CONFIGURATION.md": () => `# Configuration
 
@@ -144,6 +169,7 @@ ${table(limits(), ["limit", "value"])}
 
 ${table(await metrics(), ["metric", "labels"])}
 `,
+  "docs/COMPATIBILITY.md": () => withTotals(readFileSync(join(ROOT, "docs/COMPATIBILITY.md"), "utf8")),
 };
 
 let stale = false;

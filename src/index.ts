@@ -23,6 +23,16 @@ export type {
   TrackVerdict,
 } from "./media/index.ts";
 export { type CidcastNode, createNode, type NodeEvents, type NodeOptions, VERSION } from "./node.ts";
+export {
+  type EmitEvent,
+  type EmitOptions,
+  type LogEvent,
+  NotificationType,
+  type Notify,
+  type SocketHandler,
+  type SocketRoute,
+  type WebSocketManager,
+} from "./notify/index.ts";
 export type { Peer, PeerConnection, PeerEvents, PeerStream, ProtocolHandler } from "./p2p/index.ts";
 export type {
   QualityController,

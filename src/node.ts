@@ -17,6 +17,7 @@ import type { NodeEvents } from "./node/shared.ts";
 import { VERSION } from "./node/version.ts";
 import { type Peer, peerMigrations } from "./p2p/index.ts";
 import { createSettings, lockDataDir, openDatabase, settingsMigrations } from "./store/index.ts";
+import type { Notify } from "./notify/index.ts";
 import { type Tenancy, tenancyMigrations } from "./tenancy/index.ts";
 import { createLogger, createMetrics } from "./telemetry/index.ts";
 import type { SignallingHandler, WebRTCStreamingManager } from "./webrtc/index.ts";
@@ -42,6 +43,8 @@ export interface CidcastNode extends AsyncDisposable {
   readonly content: Content;
   readonly media: Media;
   readonly events: EventBus<NodeEvents>;
+  /** Notifications: the log, `emitEvent`, and the WebSockets with `registerRoute`. Undefined when the node does not serve. */
+  readonly notify: Notify | undefined;
   /** Undefined when WebRTC is switched off or could not start: `status()` tells why. */
   readonly webrtc: WebRTCStreamingManager | undefined;
   readonly signalling: SignallingHandler | undefined;
@@ -216,6 +219,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     content,
     media,
     events,
+    notify,
     webrtc: webrtc?.manager,
     signalling: webrtc?.signalling,
     mcp: mcp?.mcp,

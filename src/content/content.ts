@@ -24,6 +24,7 @@ import type {
   AddOptions,
   BlockNetwork,
   Content,
+  ChangeOptions,
   ContentEvents,
   ContentFile,
   ContentHold,
@@ -179,10 +180,10 @@ class DefaultContent implements ContentService {
     return statRef(this.#context, ref, options);
   }
 
-  async remove(text: string, options: AbortOptions = {}): Promise<void> {
+  async remove(text: string, options: ChangeOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     const cid = parseCid(text);
-    const { holds, records, events } = this.#context;
+    const { holds, records, events } = this.#telling(options);
     if (holds.isHeld(cid)) {
       throw new CidcastError("CONTENT_IN_USE", `${cid.toString()} is playing or being transferred`);
     }
@@ -195,15 +196,20 @@ class DefaultContent implements ContentService {
   }
 
   pin(cid: string, options: PinOptions = {}): Promise<Pin> {
-    return this.#tracked(pinDag(this.#context, cid, this.#until(options)));
+    return this.#tracked(pinDag(this.#telling(options), cid, this.#until(options)));
   }
 
   unpin(cid: string, options: PinOptions = {}): Promise<void> {
-    return unpinDag(this.#context, cid, options);
+    return unpinDag(this.#telling(options), cid, options);
   }
 
   pins(): Promise<Pin[]> {
     return this.#context.records.pins();
+  }
+
+  /** The domain as a caller uses it who is told what happens. */
+  #telling({ events }: ChangeOptions): ContentContext {
+    return events === undefined ? this.#context : { ...this.#context, events };
   }
 
   gc(options: AbortOptions = {}): Promise<GcResult> {

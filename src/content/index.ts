@@ -18,6 +18,7 @@ export type {
   BlockNetwork,
   BlockOrigin,
   Content,
+  ChangeOptions,
   ContentEvents,
   ContentFile,
   ContentHold,

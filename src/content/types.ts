@@ -1,4 +1,4 @@
-import type { AbortOptions } from "../core/index.ts";
+import type { AbortOptions, EventPublisher } from "../core/index.ts";
 
 /** Content as the rest of the node sees it. CIDs are text in canonical form (`bafy…`, `bafk…`, `Qm…`). */
 
@@ -26,7 +26,13 @@ export interface AddProgress {
   readonly totalBytes: number | undefined;
 }
 
-export interface AddOptions extends AbortOptions {
+/** Options of verbs that change something. */
+export interface ChangeOptions extends AbortOptions {
+  /** Who is told what happens, in place of the node: for callers who tell it in their own way. */
+  readonly events?: EventPublisher<ContentEvents> | undefined;
+}
+
+export interface AddOptions extends ChangeOptions {
   readonly name?: string;
   /** Content type given by the sender: used only when sniffing finds nothing. */
   readonly contentType?: string;
@@ -121,10 +127,10 @@ export interface Content {
   ls(ref: string, options?: AbortOptions): AsyncIterable<DirectoryEntry>;
   stat(ref: string, options?: AbortOptions): Promise<ContentStat>;
   /** Takes the record and its pins away; blocks go at the next GC. `CONTENT_IN_USE` while held. */
-  remove(cid: string, options?: AbortOptions): Promise<void>;
+  remove(cid: string, options?: ChangeOptions): Promise<void>;
   /** Pins recursively: fetches what is missing first. */
-  pin(cid: string, options?: AbortOptions & { readonly name?: string }): Promise<Pin>;
-  unpin(cid: string, options?: AbortOptions & { readonly name?: string }): Promise<void>;
+  pin(cid: string, options?: ChangeOptions & { readonly name?: string }): Promise<Pin>;
+  unpin(cid: string, options?: ChangeOptions & { readonly name?: string }): Promise<void>;
   pins(): Promise<Pin[]>;
   gc(options?: AbortOptions): Promise<GcResult>;
   list(query?: ListQuery): Promise<{ readonly records: ContentRecord[]; readonly total: number }>;

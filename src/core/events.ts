@@ -7,6 +7,14 @@ export interface PublishedEvent<M, K extends keyof M = keyof M> {
   readonly data: M[K];
   /** Wall clock, milliseconds since 1970. */
   readonly atMs: number;
+  /** The tenant for whom it happened; none: the node's owner alone is told. */
+  readonly tenantId?: string;
+}
+
+/** What is said of an event beside its type and payload. */
+export interface EventContext {
+  /** The tenant for whom it happened. */
+  readonly tenantId?: string | undefined;
 }
 
 /** Ends a subscription. Safe to call twice. */
@@ -14,7 +22,7 @@ export type Unsubscribe = () => void;
 
 /** What a domain needs to tell the rest of the node what happened. */
 export interface EventPublisher<M> {
-  publish<K extends keyof M>(type: K, data: M[K]): void;
+  publish<K extends keyof M>(type: K, data: M[K], context?: EventContext): void;
 }
 
 /** In-process events of the node, typed by the map `M` from event type to payload. Delivery is synchronous and in order. */
@@ -28,8 +36,13 @@ export class EventBus<M> implements EventPublisher<M> {
   }
 
   /** Tells every subscriber; one that throws is logged and does not keep the others from hearing. */
-  publish<K extends keyof M>(type: K, data: M[K]): void {
-    const event: PublishedEvent<M> = { type, data, atMs: Date.now() };
+  publish<K extends keyof M>(type: K, data: M[K], { tenantId }: EventContext = {}): void {
+    const event: PublishedEvent<M> = {
+      type,
+      data,
+      atMs: Date.now(),
+      ...(tenantId !== undefined && { tenantId }),
+    };
     for (const listener of this.#byType.get(type) ?? []) this.#deliver(listener, event);
     for (const listener of this.#all) this.#deliver(listener, event);
   }

@@ -9,7 +9,13 @@ export {
   messageOf,
   toCidcastError,
 } from "./errors.ts";
-export { EventBus, type EventPublisher, type PublishedEvent, type Unsubscribe } from "./events.ts";
+export {
+  EventBus,
+  type EventContext,
+  type EventPublisher,
+  type PublishedEvent,
+  type Unsubscribe,
+} from "./events.ts";
 export { type CloseReason, type Service, STOP_BUDGET_MS, startAll, stopAll } from "./lifecycle.ts";
 export { type LogFields, type Logger, silentLogger } from "./logger.ts";
 export {

@@ -8,12 +8,13 @@ import {
   type RegisteredRoute,
 } from "../http/index.ts";
 import type { Media } from "../media/index.ts";
-import type { Notify } from "../notify/index.ts";
+import { mountRoutes, type Notify, type SocketRoute as RegisteredSocket } from "../notify/index.ts";
 import type { Peer } from "../p2p/index.ts";
 import type { Tenancy } from "../tenancy/index.ts";
-import { createWebSocketRouter, type SocketRoute } from "../ws/index.ts";
+import { createWebSocketRouter, type SocketRoute, type WebSocketRouter } from "../ws/index.ts";
 import { doorAuthoriser } from "./authoriser.ts";
 import type { WebRTCParts } from "./network.ts";
+import { closing } from "./parts.ts";
 import { WEB_ROOT } from "./paths.ts";
 import type { Shared } from "./shared.ts";
 import { VERSION } from "./version.ts";
@@ -80,12 +81,29 @@ export async function startDoors(doors: Doors): Promise<OpenDoors> {
     signallingMissing: parts.reason("webrtc"),
   });
   for (const route of doors.sockets) sockets.handle(route);
+  const unfollow = doors.notify.sockets.follow(route => serveRoute(sockets, route));
+  opened.push(closing("registered-sockets", unfollow));
   await sockets.start();
   // Stopped backwards: sockets are told why before HTTP takes them away.
   opened.push(http, sockets);
   await http.start();
   parts.ready("http", true);
   return { url: http.address().url, routes: () => ({ http: http.routes(), sockets: sockets.routes() }) };
+}
+
+/** Serves an address that an application registers, with and without a slash at its end, or neither. */
+function serveRoute(router: WebSocketRouter, route: RegisteredSocket): () => void {
+  const ends: (() => void)[] = [];
+  const end = (): void => {
+    for (const take of ends) take();
+  };
+  try {
+    for (const mounted of mountRoutes([route])) ends.push(router.handle(mounted));
+  } catch (error) {
+    end();
+    throw error;
+  }
+  return end;
 }
 
 /** `INVALID_CONFIG` when HTTP would serve other machines without a token. */

@@ -21,6 +21,8 @@ export interface WebSocketManager {
   registerRoute(route: SocketRoute): () => void;
   /** The route of a path. */
   route(path: string): SocketRoute | undefined;
+  /** Calls `serve` with every route that is registered from now on, and what it returns when the route goes. */
+  follow(serve: (route: SocketRoute) => () => void): () => void;
   routes(): readonly SocketRoute[];
   readonly emitEvent: EmitEvent;
   /** A system notification to every notification connection. */
@@ -34,6 +36,7 @@ export interface WebSocketManagerComponents {
 
 export function createWebSocketManager(components: WebSocketManagerComponents): WebSocketManager {
   const routes = new Map<string, SocketRoute>();
+  const followers = new Set<(route: SocketRoute) => () => void>();
   return {
     registerRoute(route) {
       const path = plain(route.path);
@@ -42,9 +45,19 @@ export function createWebSocketManager(components: WebSocketManagerComponents): 
       }
       if (routes.has(path)) throw new CidcastError("CONFLICT", `${route.path} is served already`);
       if (routes.size >= MAX_ROUTES) throw new CidcastError("LIMIT_REACHED", `At most ${MAX_ROUTES} routes`);
+      // One who cannot serve it throws, and the route does not come to be.
+      const ends = [...followers].map(serve => serve(route));
       routes.set(path, route);
       return () => {
-        if (routes.get(path) === route) routes.delete(path);
+        if (routes.get(path) !== route) return;
+        routes.delete(path);
+        for (const end of ends) end();
+      };
+    },
+    follow(serve) {
+      followers.add(serve);
+      return () => {
+        followers.delete(serve);
       };
     },
     route: path => routes.get(plain(path)),

@@ -97,15 +97,18 @@ export function joinNodeEvents<M>(
       components.log.error({ type: name, err: parsed.error }, "an event does not fit its notification");
       return;
     }
-    components.events.append(translation.type, parsed.data, optionsOf(translation, parsed.data, fields));
+    components.events.append(
+      translation.type,
+      parsed.data,
+      optionsOf(translation, parsed.data, event.tenantId),
+    );
   });
 }
 
-function optionsOf(translation: Translation, data: Fields, fields: Fields): EmitOptions {
+function optionsOf(translation: Translation, data: Fields, tenantId: string | undefined): EmitOptions {
   const key = translation.latestBy;
-  const tenantId = fields["tenantId"];
   return {
     ...(key === undefined ? {} : { latestKey: JSON.stringify(data[key] ?? key) }),
-    ...(typeof tenantId === "string" ? { tenantId } : {}),
+    ...(tenantId === undefined ? {} : { tenantId }),
   };
 }

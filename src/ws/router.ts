@@ -51,11 +51,14 @@ class Router implements WebSocketRouter {
       this.handle(route);
   }
 
-  handle(route: SocketRoute): void {
+  handle(route: SocketRoute): () => void {
     if (this.#routes.has(route.path)) {
       throw new CidcastError("CONFLICT", `the WebSocket path ${route.path} is taken`);
     }
     this.#routes.set(route.path, route);
+    return () => {
+      if (this.#routes.get(route.path) === route) this.#routes.delete(route.path);
+    };
   }
 
   routes(): readonly SocketRoute[] {

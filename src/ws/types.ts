@@ -82,8 +82,8 @@ export interface SocketRoute {
 /** The WebSocket door of a node. */
 export interface WebSocketRouter extends Service {
   readonly name: "ws";
-  /** Adds a path; before or after `start`. */
-  handle(route: SocketRoute): void;
+  /** Adds a path, before or after `start`; returns what takes it away. Sockets that are open stay. `CONFLICT` when it is taken. */
+  handle(route: SocketRoute): () => void;
   routes(): readonly SocketRoute[];
   /** Sockets open now. */
   connections(): number;

@@ -44,6 +44,20 @@ describe("adding", () => {
     expect((await node.content.pins()).map(pin => pin.name)).toEqual(["", "second"]);
   });
 
+  test("a caller who asks to be told what happens is told in place of the node", async () => {
+    const node = await bed.start();
+    const told: unknown[] = [];
+    const events = { publish: (type: string): void => void told.push(type) };
+    const { cid } = await node.content.add(pieces(Buffer.from("quiet")), { name: "q.txt", events });
+    await node.content.pin(cid, { name: "again", events });
+    await node.content.unpin(cid, { events });
+    await node.content.remove(cid, { events });
+    const pinned = ["pin_status_changed", "pin_added", "pin_status_changed"];
+    const unpinned = ["pin_removed", "pin_removed", "pin_status_changed"];
+    expect(told).toEqual(["content_added", "pin_added", ...pinned, ...unpinned, "content_removed"]);
+    expect(node.heard).toEqual([]);
+  });
+
   test("what was added is there after a restart", async () => {
     const node = await bed.start();
     const record = await node.content.add(pieces(Buffer.from("kept")), { name: "kept.txt" });

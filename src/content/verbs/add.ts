@@ -101,7 +101,8 @@ export class Adder {
   }
 
   async #save(root: BuiltNode, contentType: string, options: AddOptions): Promise<ContentRecord> {
-    const { records, events, clock } = this.#context;
+    const { records, clock } = this.#context;
+    const events = options.events ?? this.#context.events;
     const cid = root.cid.toString();
     const pin = options.pin === false ? undefined : (options.pin ?? "");
     const { record, added, pinned } = await records.save({

@@ -5,7 +5,7 @@ import { DAG_CBOR, parseCid } from "../dag/cid.ts";
 import { mayHaveLinks } from "../dag/links.ts";
 import { walkDag } from "../dag/walk.ts";
 import { PIN_FETCH_CONCURRENCY, PIN_PROGRESS_INTERVAL_MS, SNIFF_BYTES } from "../limits.ts";
-import type { Pin } from "../types.ts";
+import type { ChangeOptions, Pin } from "../types.ts";
 import type { ContentContext } from "./context.ts";
 import { checkPinName } from "./pin-name.ts";
 import { Pool } from "../dag/pool.ts";
@@ -14,7 +14,7 @@ import { contentSize, kindOf, openFile } from "./read.ts";
 /** Content type of structured data. @see https://www.iana.org/assignments/media-types/application/vnd.ipld.dag-cbor */
 const DAG_CBOR_TYPE = "application/vnd.ipld.dag-cbor";
 
-export type PinOptions = AbortOptions & { readonly name?: string };
+export type PinOptions = ChangeOptions & { readonly name?: string };
 
 /** Pins a DAG: fetches what is missing, then writes record and pin. */
 export async function pinDag(context: ContentContext, text: string, options: PinOptions): Promise<Pin> {

@@ -163,6 +163,7 @@ describe("the doors of the log", () => {
   test("events of the node's bus become notifications, and one that does not fit is not sent", () => {
     interface Events {
       content_added: { cid: string; name: string | undefined; size: number; contentType: string };
+      peer_disconnected: { peerId: string };
       peer_connected: { peerId: string; address: string; direction: "inbound" | "outbound" };
       transcode_failed: { cid: string; trackId: string; message: string };
       pin_progress: { cid: string; blocks: number; bytes: number };
@@ -175,6 +176,7 @@ describe("the doors of the log", () => {
     bus.publish("transcode_failed", { cid: "a", trackId: "1", message: "no" });
     bus.publish("pin_progress", { cid: "a", blocks: 1, bytes: 2 });
     bus.publish("pin_progress", { cid: "a", blocks: -1, bytes: 2 });
+    bus.publish("peer_disconnected", { peerId: "p" }, { tenantId: "t1" });
     bus.publish("internal", { x: 1 });
     off();
     bus.publish("internal", { x: 1 });
@@ -183,7 +185,9 @@ describe("the doors of the log", () => {
       { topic: "peer_connected", data: { peer_id: "p", address: "/ip4", direction: "inbound" } },
       { topic: "system_error", data: { code: "TRANSCODE_FAILED", message: "no", track_id: "1" } },
       { topic: "pin_progress", data: { blocks: 1 }, latestKey: '"a"' },
+      { topic: "peer_disconnected", data: { peer_id: "p" }, tenantId: "t1" },
     ]);
+    expect(notify.events.recent(10, event => event.tenantId !== undefined)).toHaveLength(1);
   });
 
   test("an event of an unknown type or with data that does not fit is refused", () => {

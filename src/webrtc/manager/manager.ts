@@ -220,7 +220,9 @@ class Manager implements RunningWebRTC {
       return await this.#openAdmitted(id, init, offerSdp);
     } catch (error) {
       const { code, message } = toCidcastError(error);
-      this.#components.events.publish("webrtc_error", { pc_id: undefined, cid: init.cid, code, message });
+      const { tenantId } = init.principal;
+      const about = { pc_id: undefined, cid: init.cid };
+      this.#components.events.publish("webrtc_error", { ...about, code, message }, { tenantId });
       throw error;
     } finally {
       this.#opening.delete(id);
@@ -241,6 +243,7 @@ class Manager implements RunningWebRTC {
         id,
         cid: source.cid,
         owner: init.owner,
+        tenantId: init.principal.tenantId,
         kind: tracks.some(track => track.info.kind === "video") ? "video" : "audio",
         source,
         renditions: tracks.map(track => track.rendition),
@@ -264,12 +267,11 @@ class Manager implements RunningWebRTC {
   }
 
   #opened(session: Session): void {
-    const about = { pc_id: session.id, cid: session.cid };
     this.#total++;
     this.#metrics.sessions.add();
     this.#announced.add(session.id);
-    this.#components.events.publish("webrtc_connection_created", about);
-    this.#components.events.publish("webrtc_offer", about);
+    this.#components.events.publish("webrtc_connection_created", aboutOf(session), session);
+    this.#components.events.publish("webrtc_offer", aboutOf(session), session);
   }
 
   #admit(owner: string): void {
@@ -298,37 +300,42 @@ class Manager implements RunningWebRTC {
   readonly #hooks: SessionHooks = {
     onConnected: (session, sinceAnswerMs) => {
       this.#metrics.connect.observe(sinceAnswerMs / 1000);
-      const about = { pc_id: session.id, cid: session.cid };
-      this.#components.events.publish("webrtc_connection_established", about);
-      this.#components.events.publish("webrtc_connected", about);
+      this.#components.events.publish("webrtc_connection_established", aboutOf(session), session);
+      this.#components.events.publish("webrtc_connected", aboutOf(session), session);
     },
     onStarted: (session, sinceRequestMs) => {
       this.#metrics.firstPacket.observe(sinceRequestMs / 1000);
       this.#streaming.add(session.id);
-      this.#components.events.publish("webrtc_stream_started", { pc_id: session.id, cid: session.cid });
+      this.#components.events.publish("webrtc_stream_started", aboutOf(session), session);
     },
     onFrames: frames => {
       this.#framesOfEnded += frames;
     },
     onQuality: (session, quality) => {
-      const about = { pc_id: session.id, cid: session.cid };
-      this.#components.events.publish("webrtc_quality_changed", { ...about, quality_level: quality });
+      this.#components.events.publish(
+        "webrtc_quality_changed",
+        { ...aboutOf(session), quality_level: quality },
+        session,
+      );
     },
     onError: (session, { code, message }) => {
-      const about = { pc_id: session.id, cid: session.cid };
-      this.#components.events.publish("webrtc_error", { ...about, code, message });
+      this.#components.events.publish("webrtc_error", { ...aboutOf(session), code, message }, session);
     },
     onClosed: (session, end) => this.#closed(session, end),
   };
 
   #closed(session: Session, end: SessionEnd): void {
-    const about = { pc_id: session.id, cid: session.cid };
     this.#sessions.delete(session.id);
     if (!this.#announced.delete(session.id)) return;
     this.#metrics.ended.add(1, { how: end.how });
-    this.#components.log.debug({ ...about, ...end }, "session closed");
-    if (this.#streaming.delete(session.id)) this.#components.events.publish("webrtc_stream_ended", about);
-    this.#components.events.publish("webrtc_connection_closed", { ...about, reason: end.reason });
+    this.#components.log.debug({ ...aboutOf(session), ...end }, "session closed");
+    if (this.#streaming.delete(session.id))
+      this.#components.events.publish("webrtc_stream_ended", aboutOf(session), session);
+    this.#components.events.publish(
+      "webrtc_connection_closed",
+      { ...aboutOf(session), reason: end.reason },
+      session,
+    );
   }
 
   async #lost(cause: Error): Promise<void> {
@@ -375,4 +382,9 @@ function openMessage(
       })),
     },
   };
+}
+
+/** What every event of a session tells. */
+function aboutOf({ id, cid }: Session): { readonly pc_id: string; readonly cid: string } {
+  return { pc_id: id, cid };
 }

@@ -38,6 +38,8 @@ export interface SessionParts {
   readonly id: string;
   readonly cid: string;
   readonly owner: string;
+  /** Whose events tell of it. */
+  readonly tenantId: string | undefined;
   readonly kind: "video" | "audio";
   readonly source: MediaSource;
   readonly renditions: readonly RenditionSource[];
@@ -52,6 +54,7 @@ export class Session implements StreamingSession {
   readonly id: string;
   readonly cid: string;
   readonly owner: string;
+  readonly tenantId: string | undefined;
   readonly #parts: SessionParts;
   readonly #feeder: Feeder;
   readonly #createdAtMs: number;
@@ -69,6 +72,7 @@ export class Session implements StreamingSession {
     this.id = parts.id;
     this.cid = parts.cid;
     this.owner = parts.owner;
+    this.tenantId = parts.tenantId;
     this.#createdAtMs = parts.clock.now();
     this.#qualityChangedAtMs = this.#createdAtMs;
     this.#requestedMs = parts.clock.monotonicMs();

@@ -228,3 +228,40 @@ test("a stream of a file being added tells the same to everybody who listens", a
   const heard = await client.until(frame => frame["notification_type"] === "content_added");
   expect(heard["data"]).toMatchObject({ cid });
 });
+
+test("an application has addresses of its own, and tells what it has to tell", async () => {
+  await using served = await serveNode();
+  const { notify } = served.node;
+  using listener = await TestClient.open(`${served.wsUrl}/ws/notifications`);
+  await listener.next();
+  listener.send({ action: "subscribe", notification_types: ["system_info"] });
+  await listener.next();
+  const remove = notify?.sockets.registerRoute({
+    path: "/ws/echo",
+    action: "events:subscribe",
+    handler: {
+      connect: socket => ({
+        receive: text => {
+          socket.send(text);
+          notify.emitEvent("system_info", { message: text });
+        },
+        close() {},
+      }),
+    },
+  });
+  for (const path of ["/ws/echo", "/ws/echo/"]) {
+    using client = await TestClient.open(served.wsUrl + path);
+    client.send("there and back");
+    expect(await client.text()).toBe("there and back");
+    expect(await listener.next()).toMatchObject({ data: { message: "there and back" } });
+  }
+  const taken = {
+    path: "/webrtc",
+    action: "events:subscribe",
+    handler: { connect: () => ({ receive() {}, close() {} }) },
+  } as const;
+  expect(() => notify?.sockets.registerRoute(taken)).toThrow(expect.objectContaining({ code: "CONFLICT" }));
+  expect(notify?.sockets.route("/webrtc")).toBeUndefined();
+  remove?.();
+  await expect(TestClient.open(`${served.wsUrl}/ws/echo`)).rejects.toThrow("404");
+});

@@ -127,6 +127,37 @@ describe("a tenant's token", () => {
     expect((await reader.read()).done).toBe(true);
   });
 
+  test("hears what happens to its own viewers, and not what happens to others", async () => {
+    await using served = await serveNode({ webrtc: { enabled: true } });
+    const [mine, other] = [await tenant(served, ["events", "media"]), await tenant(served, ["events"])];
+    const listen = async (query: string): Promise<TestClient> => {
+      const client = await TestClient.open(`${served.wsUrl}/ws/notifications${query}`);
+      await client.next();
+      client.send({ action: "subscribe", notification_types: ["all_events"] });
+      await client.next();
+      return client;
+    };
+    using asMine = await listen(`?token=${mine.token}`);
+    using asOther = await listen(`?token=${other.token}`);
+    using asOwner = await listen("");
+    const text = await served.node.content.add(chunksOf("no media"), { name: "words.txt" });
+    const { cid, size, contentType } = text;
+    await served.node.tenancy?.content.grant(mine.tenantId, { cid, name: undefined, size, contentType });
+    using viewer = await TestClient.open(`${served.wsUrl}/webrtc?token=${mine.token}`);
+    viewer.send({ type: "offer_request", cid });
+    const error = { notification_type: "webrtc_error", data: { cid } };
+    expect(await asMine.next()).toMatchObject(error);
+    const owners = [await asOwner.next(), await asOwner.next(), await asOwner.next()];
+    expect(owners).toMatchObject([
+      { notification_type: "content_added" },
+      { notification_type: "pin_added" },
+      error,
+    ]);
+    // What comes next for the other is what is meant for it: nothing came before.
+    served.node.notify?.emitEvent("system_info", { message: "fence" }, { tenantId: other.tenantId });
+    expect(await asOther.next()).toMatchObject({ data: { message: "fence" } });
+  });
+
   test("has as many requests a minute as its tenant's quota", async () => {
     await using served = await serveNode();
     const { token, tenantId } = await tenant(served, ["admin"]);
@@ -222,3 +253,7 @@ describe("MCP of a node", () => {
     expect(await talk.next()).toMatchObject({ id: 1, error: { code: -32000 } });
   });
 });
+
+async function* chunksOf(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
