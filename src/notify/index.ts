@@ -9,6 +9,7 @@ export {
   type Fanout,
   type Followed,
   type Selection,
+  compressedFrame,
   textFrame,
 } from "./fanout/index.ts";
 export { createEventLog, type EventLog, type EventStore, openFileStore } from "./log/index.ts";

@@ -8,7 +8,7 @@ export interface MountContext {
   readonly principal: Principal;
   readonly remoteAddress?: string | undefined;
   send(text: string): boolean;
-  /** Writes frames of a server as they are; only where the connection does not compress. */
+  /** Writes frames of a server as they are. */
   sendFrames?(frames: Buffer): boolean;
   /** Bytes waiting; without it the router alone watches for clients that do not read. */
   bufferedBytes?(): number;

@@ -48,7 +48,7 @@ export interface Carrier {
   send(text: string): boolean;
   /**
    * Writes frames as they go over a WebSocket, several back to back; false when it is closed. Left out where the
-   * carrier makes its own frames: compression was negotiated, or it is no WebSocket.
+   * carrier makes its own frames.
    */
   sendFrames?(frames: Buffer): boolean;
   /** Bytes accepted and not yet handed to the system. */

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { CidcastError, isCidcastError, type Principal, systemClock, toCidcastError } from "../core/index.ts";
+import { COMPRESSION, windowsFit } from "./compression.ts";
 import { DEFAULT_WEB_SOCKET_LIMITS, type WebSocketLimits } from "./limits.ts";
 import { webSocketMetrics } from "./metrics.ts";
 import { refuseUpgrade } from "./refuse.ts";
@@ -38,7 +39,7 @@ class Router implements WebSocketRouter {
     const options = {
       noServer: true,
       clientTracking: false,
-      perMessageDeflate: false,
+      perMessageDeflate: COMPRESSION,
       maxPayload: this.#limits.maxMessageBytes,
       // Known to the library, not to its types.
       closeTimeout: this.#limits.closeTimeoutMs,
@@ -116,6 +117,8 @@ class Router implements WebSocketRouter {
       const query = url?.searchParams ?? new URLSearchParams();
       query.delete("token");
       const remoteAddress = request.socket.remoteAddress;
+      const { "sec-websocket-extensions": offer = "" } = request.headers;
+      if (!windowsFit(offer)) delete request.headers["sec-websocket-extensions"];
       this.#wss.handleUpgrade(request, socket, head, ws =>
         this.#serve(ws, { route, principal, path, query, remoteAddress, carrier: socket }, request),
       );

@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { RawData, WebSocket } from "ws";
 import type { Cancel, Clock, Logger, Principal } from "../core/index.ts";
+import { compressed, mayCompress } from "./compression.ts";
 import type { WebSocketLimits } from "./limits.ts";
 import type { WebSocketMetrics } from "./metrics.ts";
 import { createWorkQueue } from "./work-queue.ts";
@@ -49,6 +50,7 @@ export function serveSocket(init: ServeSocketInit, components: ServeSocketCompon
   const { socket, route, path, query, principal, remoteAddress, carrier } = init;
   const { limits, clock, log, metrics } = components;
   const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>();
+  const packs = mayCompress(socket);
   let cause: string | undefined;
 
   const end = (why: string, code: number, reason: string): void => {
@@ -74,17 +76,17 @@ export function serveSocket(init: ServeSocketInit, components: ServeSocketCompon
     send(data) {
       if (!mayWrite()) return false;
       metrics.messages.add(1, { path: route.path, direction: "out" });
-      socket.send(data);
+      const frame = packs && typeof data === "string" ? compressed(data) : undefined;
+      if (frame !== undefined) carrier.write(frame);
+      else socket.send(data, { compress: false });
       return true;
     },
-    // Without compression the library writes each frame at once, so that the order of all writes holds.
-    ...(socket.extensions === "" && {
-      sendFrames(frames: Buffer) {
-        if (!mayWrite()) return false;
-        carrier.write(frames);
-        return true;
-      },
-    }),
+    // The library is never let compress: it writes each frame at once, so that the order of all writes holds.
+    sendFrames(frames: Buffer) {
+      if (!mayWrite()) return false;
+      carrier.write(frames);
+      return true;
+    },
     bufferedBytes: () => socket.bufferedAmount,
     close: (code, reason) => end("handler", code, reason),
   };

@@ -44,10 +44,10 @@ export interface SocketContext {
   /** Sends one frame: text for a string, else binary. False when the socket is closed or the client reads too slowly. */
   send(data: string | Uint8Array): boolean;
   /**
-   * Writes frames of a server as they go over the wire, several back to back; false as in `send`. Left out where
-   * compression was negotiated: frames then depend on those before them.
+   * Writes frames of a server as they go over the wire, several back to back; false as in `send`. None may depend on one
+   * before it.
    */
-  sendFrames?(frames: Buffer): boolean;
+  sendFrames(frames: Buffer): boolean;
   /** Bytes accepted and not yet handed to the system. */
   bufferedBytes(): number;
   /** Ends the connection. Codes as in RFC 6455 section 7.4. */

@@ -3,6 +3,8 @@ import type { LogEvent } from "../types.ts";
 
 /** FIN and opcode 1: a whole text message. RFC 6455, 5.2. */
 const TEXT_FRAME = 0x81;
+/** RSV1: the payload is compressed. RFC 7692, 6. */
+const COMPRESSED = 0x40;
 /** Longest payload whose length fits the second byte, and the marks of the longer forms. RFC 6455, 5.2. */
 const SHORT_MAX = 125;
 const LENGTH_16 = 126;
@@ -12,9 +14,22 @@ const MAX_16 = 0xffff;
 /** A text message as a server puts it on a WebSocket: not masked, not compressed. */
 export function textFrame(text: string): Buffer {
   const length = Buffer.byteLength(text);
+  const { frame, head } = emptyFrame(TEXT_FRAME, length);
+  frame.write(text, head);
+  return frame;
+}
+
+/** A text message whose payload is compressed, as a server puts it on a WebSocket that negotiated permessage-deflate. */
+export function compressedFrame(payload: Uint8Array): Buffer {
+  const { frame, head } = emptyFrame(TEXT_FRAME | COMPRESSED, payload.length);
+  frame.set(payload, head);
+  return frame;
+}
+
+function emptyFrame(first: number, length: number): { readonly frame: Buffer; readonly head: number } {
   const head = length <= SHORT_MAX ? 2 : length <= MAX_16 ? 4 : 10;
   const frame = Buffer.allocUnsafe(head + length);
-  frame[0] = TEXT_FRAME;
+  frame[0] = first;
   if (head === 2) frame[1] = length;
   else if (head === 4) {
     frame[1] = LENGTH_16;
@@ -23,8 +38,7 @@ export function textFrame(text: string): Buffer {
     frame[1] = LENGTH_64;
     frame.writeBigUInt64BE(BigInt(length), 2);
   }
-  frame.write(text, head);
-  return frame;
+  return { frame, head };
 }
 
 /** An event as the notification protocol writes it. */
