@@ -6,7 +6,7 @@ import { CidcastError, EventBus, type Logger, type Service, stopAll, systemClock
 import type { Mcp } from "./mcp/index.ts";
 import { createMedia, type Media } from "./media/index.ts";
 import { httpOf, type NodeRoutes, startDoors } from "./node/doors.ts";
-import { eventSockets, startNotify, startRooms } from "./node/events.ts";
+import { eventSockets, startNotify, startRooms, startWebhooks } from "./node/events.ts";
 import { addSample, collectRegularly, probeAdded } from "./node/library.ts";
 import { startMcp } from "./node/mcp.ts";
 import { startTenancy } from "./node/tenants.ts";
@@ -17,7 +17,7 @@ import type { NodeEvents } from "./node/shared.ts";
 import { VERSION } from "./node/version.ts";
 import { type Peer, peerMigrations } from "./p2p/index.ts";
 import { createSettings, lockDataDir, openDatabase, settingsMigrations } from "./store/index.ts";
-import type { Notify } from "./notify/index.ts";
+import { type Notify, notifyMigrations } from "./notify/index.ts";
 import { type Tenancy, tenancyMigrations } from "./tenancy/index.ts";
 import { createLogger, createMetrics } from "./telemetry/index.ts";
 import type { SignallingHandler, WebRTCStreamingManager } from "./webrtc/index.ts";
@@ -105,7 +105,13 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const database = await openDatabase({
     file: join(config.dataDir, "node.db"),
     durability: config.content.durability,
-    migrations: [...settingsMigrations, ...contentMigrations, ...peerMigrations, ...tenancyMigrations],
+    migrations: [
+      ...settingsMigrations,
+      ...contentMigrations,
+      ...peerMigrations,
+      ...tenancyMigrations,
+      ...notifyMigrations,
+    ],
   });
   opened.push(closing("database", () => database.close()));
   const settings = createSettings(database);
@@ -189,6 +195,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
           peer,
           webrtc,
           notify,
+          webhooks: await startWebhooks(shared, { notify, database, signingKey: dataDir.signingKey() }),
           tenancy,
           mounted: mcp?.routes ?? [],
           sockets: eventSockets({

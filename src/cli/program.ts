@@ -14,6 +14,7 @@ import { idCommand, statusCommand, stopCommand, versionCommand } from "./command
 import { mcpCommand } from "./commands/node/mcp.ts";
 import { peersCommand } from "./commands/node/peers.ts";
 import { startCommand } from "./commands/node/start.ts";
+import { webhookCommand } from "./commands/node/webhook.ts";
 import type { CliEnvironment } from "./environment.ts";
 import { EXIT, EXIT_HELP, exitCodeOf } from "./exit-codes.ts";
 import { errorLine } from "./output/output.ts";
@@ -57,6 +58,7 @@ function createProgram(environment: CliEnvironment): Command {
     versionCommand,
     statusCommand,
     peersCommand,
+    webhookCommand,
     stopCommand,
     mcpCommand,
   ]) {

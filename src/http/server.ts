@@ -6,6 +6,7 @@ import { addRoute } from "./api/add.ts";
 import { contentRoutes } from "./api/content.ts";
 import { collectDocs, docsRoutes } from "./api/docs.ts";
 import { eventRoutes } from "./api/events.ts";
+import { webhookRoutes } from "./api/webhooks.ts";
 import { healthRoutes } from "./api/health.ts";
 import { nodeRoutes } from "./api/node.ts";
 import type { ApiComponents } from "./api/types.ts";
@@ -145,6 +146,7 @@ async function start(
     contentRoutes(scope, api);
     nodeRoutes(scope, api);
     eventRoutes(scope, api);
+    webhookRoutes(scope, api);
     controlRoutes(scope, api);
     healthRoutes(scope, api);
     gatewayRoutes(scope, { content: api.content, limits: api.limits, log: api.log, metrics: api.http });

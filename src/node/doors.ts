@@ -8,7 +8,12 @@ import {
   type RegisteredRoute,
 } from "../http/index.ts";
 import type { Media } from "../media/index.ts";
-import { mountRoutes, type Notify, type SocketRoute as RegisteredSocket } from "../notify/index.ts";
+import {
+  mountRoutes,
+  type Notify,
+  type SocketRoute as RegisteredSocket,
+  type WebhookRegistry,
+} from "../notify/index.ts";
 import type { Peer } from "../p2p/index.ts";
 import type { Tenancy } from "../tenancy/index.ts";
 import { createWebSocketRouter, type SocketRoute, type WebSocketRouter } from "../ws/index.ts";
@@ -28,6 +33,7 @@ export interface Doors extends Shared {
   readonly peer: Peer | undefined;
   readonly webrtc: WebRTCParts | undefined;
   readonly notify: Notify;
+  readonly webhooks: WebhookRegistry;
   readonly tenancy: Tenancy;
   /** HTTP routes beside the door's own. */
   readonly mounted: readonly MountedRoute[];
@@ -60,6 +66,7 @@ export async function startDoors(doors: Doors): Promise<OpenDoors> {
     webrtcMissing: parts.reason("webrtc"),
     peer: peer === undefined ? undefined : peerControl(peer),
     events: doors.notify,
+    webhooks: doors.webhooks,
     tenants: doors.tenancy,
     mounted: doors.mounted,
     authoriser: doorAuthoriser,

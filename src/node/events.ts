@@ -1,13 +1,17 @@
+import { createHmac } from "node:crypto";
 import { systemClock } from "../core/index.ts";
 import {
   createGeneralHandler,
   createNotify,
   createSharedLog,
   createStatusHandler,
+  createWebhookRegistry,
   joinNodeEvents,
   mountRoutes,
   type NodeStatus as StatusFrame,
   type Notify,
+  type NotifyTables,
+  type WebhookRegistry,
 } from "../notify/index.ts";
 import {
   createRedisRoomsBackplane,
@@ -15,6 +19,7 @@ import {
   type JsonRpcDoor,
   type RoomsService,
 } from "../rooms/index.ts";
+import type { Database } from "../store/index.ts";
 import type { SignallingHandler } from "../webrtc/index.ts";
 import type { SocketRoute } from "../ws/index.ts";
 import { refuseMcp, withRoomAccess } from "./mcp.ts";
@@ -41,6 +46,24 @@ export async function startNotify(shared: Shared): Promise<Notify> {
   parts.ready("events", false);
   if (sharedLog !== undefined) await startShared(shared, "events", sharedLog);
   return notify;
+}
+
+/** Opens the webhooks: each goes on where its receiver was. */
+export async function startWebhooks(
+  { log, opened }: Shared,
+  init: { readonly notify: Notify; readonly database: Database; readonly signingKey: string },
+): Promise<WebhookRegistry> {
+  const secretOf = (id: string): string =>
+    createHmac("sha256", init.signingKey).update(`webhook:${id}`).digest("hex");
+  const webhooks = createWebhookRegistry({ secretOf })({
+    db: init.database.tables<NotifyTables>(),
+    notify: init.notify,
+    clock: systemClock,
+    log,
+  });
+  opened.push(webhooks);
+  await webhooks.start();
+  return webhooks;
 }
 
 /** Something that is shared between nodes, and works alone while it is not. */

@@ -1,5 +1,12 @@
 export { NOTIFICATION_TYPES, NotificationType } from "@cidcast/protocols/notifications";
 export { eventId, parseEventId, type SseChunk, sseEvents } from "./doors/sse.ts";
+export {
+  createWebhookRegistry,
+  type Webhook,
+  type WebhookRegistry,
+  type WebhookRequest,
+} from "./doors/webhook-registry.ts";
+export { notifyMigrations, type NotifyTables } from "./doors/webhook-tables.ts";
 export { createWebhooks, type WebhookInit, type Webhooks, webhookSignature } from "./doors/webhooks.ts";
 export { createEmitEvent, type EmitEvent } from "./emitter.ts";
 export {

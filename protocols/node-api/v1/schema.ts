@@ -86,6 +86,41 @@ export const eventsQuery = z.strictObject({
     .describe("For clients that cannot set the header `Last-Event-ID`."),
 });
 
+/** Longest URL of a webhook, characters. */
+export const MAX_WEBHOOK_URL_LENGTH = 2048;
+/** Most notification types a webhook names. */
+export const MAX_WEBHOOK_TYPES = 64;
+
+/** Body of `POST /api/v0/webhooks`. */
+export const webhookBody = z.strictObject({
+  url: z.string().max(MAX_WEBHOOK_URL_LENGTH).describe("Where events are posted to: http or https."),
+  types: z
+    .array(z.string().max(MAX_NAME_LENGTH))
+    .max(MAX_WEBHOOK_TYPES)
+    .optional()
+    .describe("Notification types; all without it."),
+  filter: z.string().max(MAX_EVENT_FILTER_LENGTH).optional().describe("A filter expression."),
+});
+export type WebhookBody = z.input<typeof webhookBody>;
+/** A webhook in answers. */
+export const webhookInfo = z.object({
+  id: z.string(),
+  url: z.string(),
+  types: z.array(z.string()),
+  filter: z.string().optional(),
+  createdAtMs: z.number(),
+  delivered: z.number().int().describe("Events its receiver accepted since the node started."),
+  givenUp: z.number().int().describe("Events that it did not take in eight attempts."),
+  lastError: z.string().optional(),
+});
+export type WebhookInfo = z.output<typeof webhookInfo>;
+/** Answer of `POST /api/v0/webhooks`: the secret is told here alone. */
+export const webhookAdded = webhookInfo.extend({
+  secret: z.string().describe("Key of the header `Cidcast-Signature`."),
+});
+export type WebhookAdded = z.output<typeof webhookAdded>;
+export const webhooksResult = z.object({ webhooks: z.array(webhookInfo) });
+
 const controlQuality = z.enum(["auto", "very_low", "low", "medium", "high", "very_high"]);
 
 /** Body of `POST /api/v0/mcp/webrtc/stream`. What its clients send beside is passed over: it has no meaning here. */

@@ -51,6 +51,9 @@ export function createEmbeddedApi(node: CidcastNode): NodeApi {
     status: async () => node.status(),
     peers: async () => notServing("has peers"),
     connect: async () => notServing("dials peers"),
+    addWebhook: async () => notServing("has webhooks"),
+    webhooks: async () => notServing("has webhooks"),
+    removeWebhook: async () => notServing("has webhooks"),
     shutdown: async () => notServing("can be stopped"),
     [Symbol.asyncDispose]: async () => node.stop(),
   };

@@ -14,6 +14,8 @@ import {
   probeResult,
   statResult,
   versionResult,
+  webhookAdded,
+  webhooksResult,
 } from "@cidcast/protocols/node-api";
 import type { HttpClient } from "./http-client.ts";
 import { encodeMultipart } from "./multipart.ts";
@@ -93,6 +95,20 @@ export function createHttpApi(http: HttpClient): NodeApi {
         headers: { "content-type": "application/json" },
         ...options,
       }),
+    addWebhook: async (request, options) =>
+      http.json(webhookAdded, "/api/v0/webhooks", {
+        method: "POST",
+        body: JSON.stringify(request),
+        headers: { "content-type": "application/json" },
+        ...options,
+      }),
+    webhooks: async options => (await http.json(webhooksResult, "/api/v0/webhooks", options)).webhooks,
+    removeWebhook: async (id, options) => {
+      await http.json(doneResult, `/api/v0/webhooks/${encodeURIComponent(id)}`, {
+        method: "DELETE",
+        ...options,
+      });
+    },
     shutdown: async options => {
       await http.json(doneResult, "/api/v0/shutdown", { method: "POST", ...options });
     },

@@ -11,6 +11,9 @@ import type {
   ProbeResult,
   StatResult,
   VersionResult,
+  WebhookAdded,
+  WebhookBody,
+  WebhookInfo,
 } from "@cidcast/protocols/node-api";
 import type { DirectoryEntrySource } from "../../content/index.ts";
 import type { AbortOptions } from "../../core/index.ts";
@@ -51,6 +54,9 @@ export interface NodeApi extends AsyncDisposable {
   status(options?: AbortOptions): Promise<NodeStatus>;
   peers(options?: AbortOptions): Promise<readonly PeerBody[]>;
   connect(address: string, options?: AbortOptions): Promise<ConnectResult>;
+  addWebhook(request: WebhookBody, options?: AbortOptions): Promise<WebhookAdded>;
+  webhooks(options?: AbortOptions): Promise<readonly WebhookInfo[]>;
+  removeWebhook(id: string, options?: AbortOptions): Promise<void>;
   /** Asks the running node to stop. */
   shutdown(options?: AbortOptions): Promise<void>;
 }

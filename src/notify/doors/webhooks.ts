@@ -23,6 +23,19 @@ export interface WebhookInit {
   readonly selection: Selection;
   /** Offset to begin at; default: from now. */
   readonly from?: number;
+  /** Told how each attempt went; the next begins when it is done. */
+  readonly onReport?: (report: DeliveryReport) => Promise<void>;
+}
+
+/** How an attempt to deliver events went. */
+export interface DeliveryReport {
+  readonly result: "accepted" | "retrying" | "given_up";
+  readonly events: number;
+  readonly epoch: string;
+  /** The last event of the request. */
+  readonly offset: number;
+  /** Why it failed. */
+  readonly error: string | undefined;
 }
 
 export interface WebhookComponents {
@@ -54,7 +67,7 @@ export function createWebhooks(components: WebhookComponents): Webhooks {
   const request = components.fetch ?? fetch;
   const running = new Map<AbortController, Promise<void>>();
 
-  const post = async (init: WebhookInit, batch: Readonly<Record<string, unknown>>, signal: AbortSignal) => {
+  const post = async (init: WebhookInit, batch: WebhookBatch, signal: AbortSignal): Promise<void> => {
     const body = JSON.stringify(batch);
     const atSeconds = Math.floor(clock.now() / 1000);
     const response = await request(init.url, {
@@ -64,7 +77,7 @@ export function createWebhooks(components: WebhookComponents): Webhooks {
       signal: AbortSignal.any([signal, AbortSignal.timeout(WEBHOOK_TIMEOUT_MS)]),
       headers: {
         "content-type": "application/json",
-        "idempotency-key": String(batch["id"]),
+        "idempotency-key": batch.id,
         "cidcast-signature": webhookSignature(init.secret, atSeconds, body),
       },
     });
@@ -72,25 +85,24 @@ export function createWebhooks(components: WebhookComponents): Webhooks {
     if (!response.ok) throw new Error(`the webhook answered ${response.status}`);
   };
 
-  const deliver = async (
-    init: WebhookInit,
-    batch: Readonly<Record<string, unknown>>,
-    signal: AbortSignal,
-  ) => {
+  const deliver = async (init: WebhookInit, batch: WebhookBatch, signal: AbortSignal): Promise<void> => {
+    const report = async (result: DeliveryReport["result"], error?: string): Promise<void> => {
+      const { epoch, offset } = batch;
+      await init.onReport?.({ result, events: batch.events.length, epoch, offset, error });
+    };
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
         await post(init, batch, signal);
         metrics.webhookRequests.add(1, { result: "accepted" });
-        return;
+        return await report("accepted");
       } catch (err) {
         if (signal.aborted) return;
         metrics.webhookRequests.add(1, { result: "failed" });
-        if (attempt + 1 >= WEBHOOK_ATTEMPTS) {
-          log.warn(
-            { host: new URL(init.url).host, err: messageOf(err) },
-            "events for a webhook are given up",
-          );
-          return;
+        const last = attempt + 1 >= WEBHOOK_ATTEMPTS;
+        await report(last ? "given_up" : "retrying", messageOf(err));
+        if (last) {
+          const { host } = new URL(init.url);
+          return log.warn({ host, err: messageOf(err) }, "events for a webhook are given up");
         }
       }
       await pause(clock, backoffMs(attempt, { initialMs: FIRST_RETRY_MS, maxMs: LAST_RETRY_MS }), signal);
@@ -136,8 +148,17 @@ export function createWebhooks(components: WebhookComponents): Webhooks {
   };
 }
 
+/** What one request tells. */
+interface WebhookBatch {
+  readonly id: string;
+  readonly epoch: string;
+  readonly offset: number;
+  readonly lost?: Followed["lost"];
+  readonly events: readonly Readonly<Record<string, unknown>>[];
+}
+
 /** Requests of a page. The id depends on the events alone, so that a repeated request is recognised. */
-function* batches(page: Followed, epoch: string): Generator<Readonly<Record<string, unknown>>> {
+function* batches(page: Followed, epoch: string): Generator<WebhookBatch> {
   const lost = page.lost === undefined ? {} : { lost: page.lost };
   for (let at = 0; at === 0 || at < page.events.length; at += WEBHOOK_BATCH) {
     const part: readonly LogEvent[] = page.events.slice(at, at + WEBHOOK_BATCH);
