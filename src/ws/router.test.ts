@@ -1,97 +1,12 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
 import { connect, type Socket } from "node:net";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import {
-  type Authoriser,
-  CidcastError,
-  ownerPrincipal,
-  scopeAuthoriser,
-  silentLogger,
-  VirtualClock,
-} from "../core/index.ts";
-import { createMetrics } from "../telemetry/index.ts";
-import type { SignallingHandler } from "../webrtc/index.ts";
+import { type Authoriser, CidcastError } from "../core/index.ts";
 import { DEFAULT_WEB_SOCKET_LIMITS } from "./limits.ts";
-import { createWebSocketRouter } from "./router.ts";
-import type { SocketContext, WebSocketComponents, WebSocketInit, WebSocketRouter } from "./types.ts";
-
-/** A signalling handler that answers each frame with it, and remembers who came and went. */
-class EchoSignalling implements SignallingHandler {
-  readonly greetings: string[] = [];
-  readonly closed: string[] = [];
-  onReceive: (text: string) => Promise<void> | void = () => undefined;
-
-  connect({ greeting, send }: Parameters<SignallingHandler["connect"]>[0]) {
-    this.greetings.push(greeting);
-    if (greeting === "welcome") send("welcome");
-    return {
-      receive: async (text: string) => {
-        await this.onReceive(text);
-        send(text);
-      },
-      close: async (reason: string) => {
-        this.closed.push(reason);
-      },
-    };
-  }
-}
-
-interface Fixture extends AsyncDisposable {
-  readonly server: Server;
-  readonly router: WebSocketRouter;
-  readonly signalling: EchoSignalling;
-  readonly clock: VirtualClock;
-  readonly port: number;
-  readonly metricsText: () => Promise<string>;
-  open(path?: string, headers?: Readonly<Record<string, string>>): Promise<WebSocket>;
-}
-
-async function serve(
-  limits: NonNullable<WebSocketInit["limits"]> = {},
-  components: Partial<WebSocketComponents> = {},
-): Promise<Fixture> {
-  const server = createServer((_request, response) => response.end("http"));
-  const signalling = new EchoSignalling();
-  const clock = new VirtualClock();
-  const telemetry = createMetrics({ processMetrics: false });
-  const router = createWebSocketRouter({ limits: { closeTimeoutMs: 200, ...limits } })({
-    server,
-    admit: () => ownerPrincipal,
-    authoriser: scopeAuthoriser,
-    log: silentLogger,
-    metrics: telemetry.metrics,
-    clock,
-    signalling,
-    ...components,
-  });
-  await router.start();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  return {
-    server,
-    router,
-    signalling,
-    clock,
-    port,
-    metricsText: async () => (await telemetry.render()).text,
-    async open(path = "/webrtc", headers = {}) {
-      const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, { headers });
-      socket.on("error", () => undefined);
-      await once(socket, "open");
-      return socket;
-    },
-    async [Symbol.asyncDispose]() {
-      await router.stop();
-      server.closeAllConnections();
-      server.close();
-    },
-  };
-}
+import { closing, next, serveRouter, until } from "./testing/serve-router.ts";
+import type { SocketContext } from "./types.ts";
 
 /** The refusal of an upgrade: status and body. */
 async function refusal(
@@ -106,18 +21,9 @@ async function refusal(
   return { status: response.statusCode, code: JSON.parse(text).error.code, headers: response.headers };
 }
 
-const next = async (socket: WebSocket): Promise<string> => String((await once(socket, "message"))[0]);
-const closing = async (socket: WebSocket): Promise<{ code: number; reason: string }> => {
-  const [code, reason] = await once(socket, "close");
-  return { code, reason: String(reason) };
-};
-const until = async (holds: () => boolean): Promise<void> => {
-  while (!holds()) await new Promise(resolve => setImmediate(resolve));
-};
-
 describe("paths", () => {
   test("of the signalling greet as their clients expect", async () => {
-    await using f = await serve();
+    await using f = await serveRouter();
     const silent = await f.open("/webrtc");
     silent.send("first");
     expect(await next(silent)).toBe("first");
@@ -129,14 +35,14 @@ describe("paths", () => {
   });
 
   test("that do not exist are 404, and nothing else is harmed", async () => {
-    await using f = await serve();
+    await using f = await serveRouter();
     expect(await refusal(f.port, "/nothing")).toMatchObject({ status: 404, code: "NOT_FOUND" });
     expect(await refusal(f.port, "/webrtc/more")).toMatchObject({ status: 404 });
     expect(await (await fetch(`http://127.0.0.1:${f.port}/`)).text()).toBe("http");
   });
 
   test("can be added, each once, and every one asks for an action", async () => {
-    await using f = await serve();
+    await using f = await serveRouter();
     let context: SocketContext | undefined;
     f.router.handle({
       path: "/echo",
@@ -167,7 +73,7 @@ describe("paths", () => {
         throw new CidcastError("UNAUTHENTICATED", "A token is needed");
       },
     };
-    await using f = await serve({}, { authoriser });
+    await using f = await serveRouter({}, { authoriser });
     expect(await refusal(f.port, "/webrtc")).toMatchObject({
       status: 401,
       code: "UNAUTHENTICATED",
@@ -181,14 +87,14 @@ describe("paths", () => {
     const admit = (): never => {
       throw new CidcastError("ORIGIN_NOT_ALLOWED", "no");
     };
-    await using f = await serve({}, { admit });
+    await using f = await serveRouter({}, { admit });
     expect(await refusal(f.port, "/webrtc")).toMatchObject({ status: 403, code: "ORIGIN_NOT_ALLOWED" });
     expect(await refusal(f.port, "/nothing")).toMatchObject({ status: 403, code: "ORIGIN_NOT_ALLOWED" });
     expect(await f.metricsText()).toContain('cidcast_ws_refused_total{reason="ORIGIN_NOT_ALLOWED"} 2');
   });
 
   test("answer an upgrade that is no WebSocket's with an error", async () => {
-    await using f = await serve();
+    await using f = await serveRouter();
     const socket = connect(f.port, "127.0.0.1");
     socket.write("GET /webrtc HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
     let text = "";
@@ -207,7 +113,7 @@ describe("without WebRTC", () => {
   };
 
   test("a path that greets says so at once and closes", async () => {
-    await using f = await serve({}, missing);
+    await using f = await serveRouter({}, missing);
     const socket = new WebSocket(`ws://127.0.0.1:${f.port}/ws/webrtc`);
     const closed = closing(socket);
     expect(JSON.parse(await next(socket))).toMatchObject(expected);
@@ -215,7 +121,7 @@ describe("without WebRTC", () => {
   });
 
   test("a silent path says so when the client speaks", async () => {
-    await using f = await serve({}, missing);
+    await using f = await serveRouter({}, missing);
     const socket = await f.open("/webrtc");
     const closed = closing(socket);
     const answer = next(socket);
@@ -227,7 +133,7 @@ describe("without WebRTC", () => {
 
 describe("limits", () => {
   test("a message beyond its size closes that socket with 1009 and harms no other", async () => {
-    await using f = await serve();
+    await using f = await serveRouter();
     const [bad, good] = await Promise.all([f.open(), f.open()]);
     const closed = closing(bad);
     bad.send(Buffer.alloc(10 * 1024 * 1024, "x").toString());
@@ -239,7 +145,7 @@ describe("limits", () => {
   });
 
   test("text that is not UTF-8 closes that socket with 1007", async () => {
-    await using f = await serve();
+    await using f = await serveRouter();
     const [bad, good] = await Promise.all([f.open(), f.open()]);
     const closed = closing(bad);
     bad.send(Buffer.from([0xc3, 0x28]), { binary: false });
@@ -249,7 +155,7 @@ describe("limits", () => {
   });
 
   test("a binary message where text is spoken closes with 1003", async () => {
-    await using f = await serve();
+    await using f = await serveRouter();
     const socket = await f.open();
     const closed = closing(socket);
     socket.send(Buffer.from([1]));
@@ -257,7 +163,7 @@ describe("limits", () => {
   });
 
   test("bytes that are no frames end the socket and nothing else", async () => {
-    await using f = await serve();
+    await using f = await serveRouter();
     const good = await f.open();
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ minLength: 2, maxLength: 64 }), async bytes => {
@@ -276,7 +182,7 @@ describe("limits", () => {
   });
 
   test("1,000 sockets that never speak are shed with a reason; those that spoke stay", async () => {
-    await using f = await serve();
+    await using f = await serveRouter();
     const speaker = await f.open();
     speaker.send("hello");
     await next(speaker);
@@ -296,7 +202,7 @@ describe("limits", () => {
   });
 
   test("sockets beyond the number are told to come again, and there is room when one goes", async () => {
-    await using f = await serve({ maxSockets: 2 });
+    await using f = await serveRouter({ maxSockets: 2 });
     const [first] = await Promise.all([f.open(), f.open()]);
     expect(await refusal(f.port, "/webrtc")).toMatchObject({
       status: 503,
@@ -309,7 +215,7 @@ describe("limits", () => {
   });
 
   test("sockets of one address beyond its number are refused", async () => {
-    await using f = await serve({ maxSocketsPerAddress: 1 });
+    await using f = await serveRouter({ maxSocketsPerAddress: 1 });
     const first = await f.open();
     expect(await refusal(f.port, "/webrtc")).toMatchObject({ status: 429, code: "LIMIT_REACHED" });
     first.terminate();
@@ -318,7 +224,7 @@ describe("limits", () => {
   });
 
   test("a client that does not read what it is sent is cut off", async () => {
-    await using f = await serve({ maxOutgoingBytes: 64 * 1024 });
+    await using f = await serveRouter({ maxOutgoingBytes: 64 * 1024 });
     let context: SocketContext | undefined;
     f.router.handle({
       path: "/flood",
@@ -344,7 +250,7 @@ describe("limits", () => {
   });
 
   test("frames made beforehand go out between the others in order, and are held to the same bound", async () => {
-    await using f = await serve({ maxOutgoingBytes: 64 * 1024 });
+    await using f = await serveRouter({ maxOutgoingBytes: 64 * 1024 });
     let context: SocketContext | undefined;
     let drained = 0;
     f.router.handle({
@@ -384,7 +290,7 @@ describe("limits", () => {
   });
 
   test("messages being handled are bounded: reading waits, and loses none", async () => {
-    await using f = await serve({ maxPendingMessages: 4 });
+    await using f = await serveRouter({ maxPendingMessages: 4 });
     const waiting: (() => void)[] = [];
     let most = 0;
     let running = 0;
@@ -407,7 +313,7 @@ describe("limits", () => {
   });
 
   test("a socket that answers no ping is ended, one that does stays", async () => {
-    await using f = await serve();
+    await using f = await serveRouter();
     const [dead, alive] = await Promise.all([f.open(), f.open()]);
     for (const socket of [dead, alive]) {
       socket.send("hello");
@@ -428,7 +334,7 @@ describe("limits", () => {
 
 describe("ends", () => {
   test("a client that leaves, politely or not, is known to be gone", async () => {
-    await using f = await serve();
+    await using f = await serveRouter();
     const [polite, rude] = await Promise.all([f.open(), f.open()]);
     polite.close(1000, "bye");
     await until(() => f.signalling.closed.length === 1);
@@ -439,7 +345,7 @@ describe("ends", () => {
   });
 
   test("a handler that fails ends its own socket only", async () => {
-    await using f = await serve();
+    await using f = await serveRouter();
     f.signalling.onReceive = text => {
       if (text === "bad") throw new Error("secret");
     };
@@ -452,7 +358,7 @@ describe("ends", () => {
   });
 
   test("stop says goodbye, waits a bounded time for those who do not answer, and takes no more", async () => {
-    const f = await serve({ closeTimeoutMs: 50 });
+    const f = await serveRouter({ closeTimeoutMs: 50 });
     const [nice, stuck] = await Promise.all([f.open(), f.open()]);
     stuck.pause();
     const goodbye = closing(nice);
@@ -464,78 +370,5 @@ describe("ends", () => {
     expect(String(error)).toMatch(/200|hang up/);
     stuck.terminate();
     await f[Symbol.asyncDispose]();
-  });
-});
-
-describe("compression", () => {
-  const large = JSON.stringify(
-    Array.from({ length: 2000 }, (_, i) => ({ type: "content_added", offset: i })),
-  );
-
-  test("of what is large, and only of that, in the order in which it was sent", async () => {
-    await using f = await serve();
-    const got: string[] = [];
-    let context: SocketContext | undefined;
-    f.router.handle({
-      path: "/large",
-      action: "events:subscribe",
-      connect(given) {
-        context = given;
-        return { onText: () => undefined, onClose: () => undefined };
-      },
-    });
-    const socket = await f.open("/large");
-    expect(socket.extensions).toBe("permessage-deflate");
-    let received = 0;
-    const carrier: Socket = Reflect.get(socket, "_socket");
-    carrier.on("data", chunk => (received += chunk.length));
-    socket.on("message", data => got.push((data as Buffer).toString()));
-    context?.send(large);
-    context?.send("small");
-    context?.sendFrames(Buffer.from([0x81, 1, 0x62]));
-    context?.send(large);
-    await until(() => got.length === 4);
-    expect(got).toEqual([large, "small", "b", large]);
-    expect(received).toBeLessThan(large.length / 2);
-    // What does not get smaller goes as it is.
-    const noise = Array.from({ length: 2000 }, (_, i) =>
-      String.fromCodePoint(0x4e00 + ((i * 7919) % 20_000)),
-    ).join("");
-    context?.send(noise);
-    await until(() => got.length === 5);
-    expect(got.at(-1)).toBe(noise);
-    socket.terminate();
-  });
-
-  test.each([
-    "",
-    "permessage-deflate",
-    "permessage-deflate; client_max_window_bits=9",
-    "permessage-deflate; client_max_window_bits; server_max_window_bits=10",
-    "x-webkit-deflate-frame",
-  ])("is done without where a client offers “%s”", async offer => {
-    await using f = await serve();
-    const url = `ws://127.0.0.1:${f.port}/webrtc`;
-    const socket = new WebSocket(url, {
-      perMessageDeflate: false,
-      headers: { "sec-websocket-extensions": offer },
-    });
-    await once(socket, "open");
-    expect(socket.extensions).toBe("");
-    socket.send(large);
-    expect(await next(socket)).toBe(large);
-    socket.terminate();
-  });
-
-  test("does not let a small frame become a large message", async () => {
-    await using f = await serve();
-    const bomb = new WebSocket(`ws://127.0.0.1:${f.port}/webrtc`, { perMessageDeflate: { threshold: 0 } });
-    await once(bomb, "open");
-    const other = await f.open();
-    bomb.send("x".repeat(16 * 1024 * 1024));
-    expect((await closing(bomb)).code).toBe(1009);
-    other.send("well");
-    expect(await next(other)).toBe("well");
-    other.terminate();
   });
 });

@@ -23,14 +23,16 @@ async function receiver() {
   const got: Received[] = [];
   const waiting: (() => void)[] = [];
   const state = { failing: false, refused: 0 };
-  const server = createServer(async (request, response) => {
-    let text = "";
-    for await (const chunk of request) text += String(chunk);
-    if (state.failing) state.refused += 1;
-    response.statusCode = state.failing ? 500 : 204;
-    if (!state.failing) got.push({ headers: request.headers, text, events: JSON.parse(text).events });
-    response.end();
-    for (const wake of waiting.splice(0)) wake();
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on("data", part => parts.push(part));
+    request.on("end", () => {
+      const text = Buffer.concat(parts).toString();
+      if (state.failing) state.refused += 1;
+      else got.push({ headers: request.headers, text, events: JSON.parse(text).events });
+      response.writeHead(state.failing ? 500 : 204).end();
+      for (const wake of waiting.splice(0)) wake();
+    });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
