@@ -9,6 +9,7 @@ import { httpOf, type NodeRoutes, startDoors } from "./node/doors.ts";
 import { eventSockets, startNotify, startRooms, startWebhooks } from "./node/events.ts";
 import { addSample, collectRegularly, probeAdded } from "./node/library.ts";
 import { startMcp } from "./node/mcp.ts";
+import { countPinning, tellSystemEvents } from "./node/system-events.ts";
 import { startTenancy } from "./node/tenants.ts";
 import { statusFrames } from "./node/machine.ts";
 import { startPeer, startWebRTC } from "./node/network.ts";
@@ -116,7 +117,8 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   opened.push(closing("database", () => database.close()));
   const settings = createSettings(database);
   const events = new EventBus<NodeEvents>(log);
-  const parts = new Parts(log);
+  const parts = new Parts(log, message => events.publish("system_warning", { message, code: "DEGRADED" }));
+  const pinning = countPinning(events);
 
   const shared = { config, log, metrics, events, parts, opened };
   const notify = serve ? await startNotify(shared) : undefined;
@@ -171,6 +173,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   ]);
   peers.current = peer;
 
+  const peerCount = (): number => new Set(peer?.connections().map(({ peerId }) => peerId)).size;
   const status = async (): Promise<NodeStatus> => ({
     name: "cidcast",
     version: VERSION,
@@ -178,11 +181,12 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     startedAtMs,
     parts: parts.list(),
     contentCount: (await content.list({ limit: 1 })).total,
-    peers: new Set(peer?.connections().map(connection => connection.peerId)).size,
+    peers: peerCount(),
     sessions: webrtc?.manager.sessions().length ?? 0,
     maxSessions: config.webrtc.maxSessions,
     encoder: media.encoder,
   });
+  const frames = statusFrames({ status, dataDir: config.dataDir, pinning });
   const doors =
     openHttp === undefined || notify === undefined || tenancy === undefined
       ? undefined
@@ -204,13 +208,17 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
               secret: config.secretKey ?? dataDir.signingKey(),
               jsonRpc: mcp?.jsonRpc,
             }),
-            status: statusFrames({ status, dataDir: config.dataDir }),
+            status: frames,
             signalling: webrtc?.signalling,
             mcp: mcp !== undefined,
           }),
           status,
           render: metricsHandle.render,
         });
+  if (notify !== undefined) {
+    const told = { events, notify, webrtc: webrtc?.manager, clock: systemClock, log };
+    opened.push(tellSystemEvents({ ...told, peers: peerCount, status: frames }));
+  }
   const url = doors?.url;
   if (url !== undefined) {
     place.url = url;

@@ -7,6 +7,8 @@ import type { NodeStatus as StatusFrame } from "../notify/index.ts";
 export function statusFrames(init: {
   readonly status: () => Promise<NodeStatus>;
   readonly dataDir: string;
+  /** Pins being fetched now. */
+  readonly pinning: () => number;
 }): () => Promise<StatusFrame> {
   let seen = { cpu: process.cpuUsage(), atMs: performance.now() };
   return async () => {
@@ -19,7 +21,7 @@ export function statusFrames(init: {
     return {
       ipfs_online: parts.some(({ name, state }) => name === "content" && state === "ready"),
       peers_connected: peers,
-      pins_in_progress: 0,
+      pins_in_progress: init.pinning(),
       system_info: {
         cpu_usage: cpu,
         memory_usage: percent(totalmem() - freemem(), totalmem()),

@@ -4,10 +4,13 @@ import type { Logger, Service } from "../core/index.ts";
 /** The parts of a node and how they are. */
 export class Parts {
   readonly #log: Logger;
+  readonly #onTrouble: (message: string) => void;
   readonly #parts = new Map<string, NodePart>();
 
-  constructor(log: Logger) {
+  /** `onTrouble` is told, in words, of each part that comes to be degraded or failed. */
+  constructor(log: Logger, onTrouble: (message: string) => void = () => undefined) {
     this.#log = log;
+    this.#onTrouble = onTrouble;
   }
 
   ready(name: string, required: boolean, reason?: string): void {
@@ -16,6 +19,7 @@ export class Parts {
 
   /** It works, with less than it should have. */
   degraded(name: string, reason: string): void {
+    if (this.reason(name) !== reason) this.#onTrouble(`${name} is degraded: ${reason}`);
     this.#parts.set(name, { name, state: "degraded", reason, required: false });
   }
 
@@ -25,6 +29,7 @@ export class Parts {
 
   failed(name: string, reason: string): void {
     this.#log.debug({ name, reason }, "part failed");
+    this.#onTrouble(`${name} has failed: ${reason}`);
     this.#parts.set(name, { name, state: "failed", reason, required: false });
   }
 

@@ -6,9 +6,16 @@ import type { PeerEvents } from "../p2p/index.ts";
 import type { TenancyEvents } from "../tenancy/index.ts";
 import type { WebRTCEvents } from "../webrtc/index.ts";
 import type { Parts } from "./parts.ts";
+import type { SystemEvents } from "./system-events.ts";
 
 /** Everything the node's domains tell each other. */
-export interface NodeEvents extends ContentEvents, MediaEvents, PeerEvents, TenancyEvents, WebRTCEvents {}
+export interface NodeEvents
+  extends ContentEvents,
+    MediaEvents,
+    PeerEvents,
+    SystemEvents,
+    TenancyEvents,
+    WebRTCEvents {}
 
 /** What every part of the node is given. */
 export interface Shared {

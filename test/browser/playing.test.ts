@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { TestClient } from "../sockets/socket-server.ts";
 import { screenshot } from "./artifacts.ts";
 import { launchChromium, openPage, type PageLog } from "./chromium.ts";
 import { runInPage } from "./in-page.ts";
@@ -10,6 +11,16 @@ import { type RealNode, startRealNode } from "./real-node.ts";
 const SAMPLE = fileURLToPath(new URL("../../samples/sample-720p.mp4", import.meta.url));
 /** A CID that nobody here has. */
 const UNKNOWN_CID = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
+/** What is told of a viewer that comes, sees and goes, in order. */
+const VIEWER_EVENTS = [
+  "webrtc_connection_created",
+  "webrtc_offer",
+  "webrtc_connection_established",
+  "webrtc_connected",
+  "webrtc_stream_started",
+  "webrtc_stream_ended",
+  "webrtc_connection_closed",
+];
 /** A second of sound, as samples. */
 const SECOND = 48_000;
 
@@ -52,6 +63,11 @@ describe("a node in a browser", () => {
 
   it.each([0, 1])("plays sample %i: picture, sound and position advance", async index => {
     const { cid, words, name } = samples()[index]!;
+    const heard: string[] = [];
+    using listener = await TestClient.open(`${real.url.replace("http", "ws")}/ws/notifications`);
+    await listener.next();
+    listener.send({ action: "subscribe", notification_types: VIEWER_EVENTS, filters: { cid } });
+    await listener.next();
     await open(cid);
     await player.reaches("playing");
     const stats = await player.advances({ frames: 45, samples: SECOND });
@@ -67,6 +83,12 @@ describe("a node in a browser", () => {
     await screenshot(page, `node-player-${name.replace(" ", "-")}`);
     expect(log.console).toEqual([]);
     expect(log.foreignRequests).toEqual([]);
+    await page.goto("about:blank");
+    while (heard.at(-1) !== "webrtc_connection_closed") {
+      const { notification_type } = await listener.next();
+      heard.push(String(notification_type));
+    }
+    expect(heard).toEqual(VIEWER_EVENTS);
   });
 
   it.each([0, 1])("pauses, goes on and seeks in sample %i", async index => {

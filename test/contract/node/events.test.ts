@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { TestClient } from "../../sockets/socket-server.ts";
-import { serveNode } from "./serve-node.ts";
+import { type ServedNode, serveNode } from "./serve-node.ts";
 
 /** Frames of a stream of server-sent events, one by one. */
 class EventReader implements AsyncDisposable {
@@ -94,6 +94,66 @@ describe("notifications of a node", () => {
     await client.until(frame => frame["notification_type"] === "pin_added");
     client.send({ action: "get_status" });
     await client.until(frame => frame["type"] === "status_update");
+  });
+});
+
+describe("what happens", () => {
+  const heardBy = async (served: ServedNode, types: readonly string[]) => {
+    const client = await TestClient.open(`${served.wsUrl}/ws/notifications`);
+    await client.next();
+    client.send({ action: "subscribe", notification_types: types });
+    await client.next();
+    return client;
+  };
+
+  test("to content is told to who subscribed, in order", async () => {
+    await using served = await serveNode();
+    const types = ["content_added", "content_removed", "pin_added", "pin_removed", "pin_status_changed"];
+    using client = await heardBy(served, types);
+    const cid = await add(served.url, "short-lived", "short.txt");
+    await fetch(`${served.url}/api/v0/pin/${cid}?name=second`, { method: "POST" });
+    await fetch(`${served.url}/api/v0/pin/${cid}?name=second`, { method: "DELETE" });
+    await fetch(`${served.url}/api/v0/content/${cid}`, { method: "DELETE" });
+    const told: unknown[] = [];
+    while (told.at(-1) !== "content_removed") {
+      const { notification_type, data } = await client.next();
+      expect(data).toMatchObject({ cid });
+      told.push(notification_type);
+      if (notification_type === "pin_status_changed") told.push((data as { status: string }).status);
+    }
+    const pinned = ["pin_status_changed", "pinning", "pin_added", "pin_status_changed", "pinned"];
+    expect(told).toEqual([
+      "content_added",
+      "pin_added",
+      ...pinned,
+      "pin_removed",
+      "pin_removed",
+      "content_removed",
+    ]);
+  });
+
+  test("to the swarm is told: who came, who went, and how many there are", async () => {
+    const p2p = { enabled: true, listen: ["/ip4/127.0.0.1/tcp/0"] };
+    await using served = await serveNode({ p2p });
+    using client = await heardBy(served, ["peer_connected", "peer_disconnected", "swarm_changed"]);
+    {
+      await using other = await serveNode({ p2p });
+      const [address] = other.node.peer?.multiaddrs ?? [];
+      await served.node.peer?.connectToPeer(String(address));
+      const came = { peer_id: other.node.peer?.id, direction: "outbound" };
+      expect(await client.next()).toMatchObject({ notification_type: "peer_connected", data: came });
+      expect(await client.next()).toMatchObject({ notification_type: "swarm_changed", data: { peers: 1 } });
+    }
+    expect(await client.next()).toMatchObject({ notification_type: "peer_disconnected" });
+    expect(await client.next()).toMatchObject({ notification_type: "swarm_changed", data: { peers: 0 } });
+  });
+
+  test("to a part that cannot start is told as a warning to who resumes from before", async () => {
+    await using served = await serveNode({ redisUrl: "redis://127.0.0.1:1" });
+    const events = served.node.notify?.events.recent(10, ({ topic }) => topic === "system_warning");
+    expect(events?.map(({ data }) => data["message"])).toContain(
+      "rooms is degraded: Redis cannot be reached: this node goes on alone",
+    );
   });
 });
 

@@ -130,10 +130,11 @@ describe("a tenant's token", () => {
   test("hears what happens to its own viewers, and not what happens to others", async () => {
     await using served = await serveNode({ webrtc: { enabled: true } });
     const [mine, other] = [await tenant(served, ["events", "media"]), await tenant(served, ["events"])];
+    const HEARD = ["content_added", "pin_added", "webrtc_error", "system_info"];
     const listen = async (query: string): Promise<TestClient> => {
       const client = await TestClient.open(`${served.wsUrl}/ws/notifications${query}`);
       await client.next();
-      client.send({ action: "subscribe", notification_types: ["all_events"] });
+      client.send({ action: "subscribe", notification_types: HEARD });
       await client.next();
       return client;
     };
