@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { EventBus, noMetrics, silentLogger, VirtualClock } from "../core/index.ts";
 import { createNotify } from "../notify/index.ts";
@@ -17,16 +18,22 @@ test("the node's figures are told every five seconds, while somebody listens", a
     system_info: { cpu_usage: 12.5 },
   });
   const service = tellSystemEvents({
-    ...{ events, notify, clock, status, log: silentLogger },
+    events,
+    notify,
+    clock,
+    status,
+    log: silentLogger,
     webrtc: undefined,
     peers: () => 2,
   });
-  await clock.advance(20_000);
+  clock.advance(20_000);
+  await setImmediate();
   expect(told).toEqual([]);
   const socket = { send: () => true, bufferedBytes: () => 0, close() {} };
   const principal = { kind: "local", id: "test", door: "ws", scopes: new Set<string>() } as const;
   const connection = notify.notifications.connect({ ...socket, principal });
-  await clock.advance(10_000);
+  clock.advance(10_000);
+  await setImmediate();
   expect(told).toEqual(
     Array.from({ length: 2 }, () => ({
       ipfs_online: true,
@@ -37,7 +44,8 @@ test("the node's figures are told every five seconds, while somebody listens", a
   );
   await connection.close("done");
   await service.stop();
-  await clock.advance(10_000);
+  clock.advance(10_000);
+  await setImmediate();
   expect(told).toHaveLength(2);
   await notify.stop();
 });
