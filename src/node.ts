@@ -12,7 +12,7 @@ import { startMcp } from "./node/mcp.ts";
 import { countPinning, tellSystemEvents } from "./node/system-events.ts";
 import { startTenancy } from "./node/tenants.ts";
 import { statusFrames } from "./node/machine.ts";
-import { startPeer, startWebRTC } from "./node/network.ts";
+import { startPeer, startPeerEvents, startWebRTC } from "./node/network.ts";
 import { closing, Parts } from "./node/parts.ts";
 import type { NodeEvents } from "./node/shared.ts";
 import { VERSION } from "./node/version.ts";
@@ -215,6 +215,9 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
           status,
           render: metricsHandle.render,
         });
+  if (notify !== undefined && tenancy !== undefined && peer !== undefined) {
+    await startPeerEvents(shared, { peer, notify, tenancy });
+  }
   if (notify !== undefined) {
     const told = { events, notify, webrtc: webrtc?.manager, clock: systemClock, log };
     opened.push(tellSystemEvents({ ...told, peers: peerCount, status: frames }));

@@ -1,6 +1,7 @@
 import type { ContentService } from "../content/index.ts";
 import { isCidcastError, messageOf, scopeAuthoriser, systemClock } from "../core/index.ts";
 import type { Media } from "../media/index.ts";
+import type { Notify } from "../notify/index.ts";
 import { createPeer, type Peer } from "../p2p/index.ts";
 import type { Database } from "../store/index.ts";
 import type { Tenancy } from "../tenancy/index.ts";
@@ -11,6 +12,8 @@ import {
   type RunningWebRTC,
   type SignallingHandler,
 } from "../webrtc/index.ts";
+import { servePeerEvents } from "./peer-events.ts";
+import { createPeerPrincipals } from "./peer-principal.ts";
 import { tenantViewers } from "./tenants.ts";
 import { closing } from "./parts.ts";
 import type { Shared } from "./shared.ts";
@@ -50,6 +53,23 @@ export async function startPeer(
   opened.push(closing("transfer", stopServing));
   parts.ready("p2p", false);
   return peer;
+}
+
+/** Lets peers that show a token subscribe to events. */
+export async function startPeerEvents(
+  { config, log, opened }: Shared,
+  init: { readonly peer: Peer; readonly notify: Notify; readonly tenancy: Tenancy },
+): Promise<void> {
+  const { peer, notify, tenancy } = init;
+  const stopServing = await servePeerEvents({
+    peer,
+    notifications: notify.notifications,
+    authenticate: createPeerPrincipals({ token: config.token, tenancy }),
+    watch: (principal, onEnd) => tenancy.watch(principal, onEnd),
+    authoriser: scopeAuthoriser,
+    log,
+  });
+  opened.push(closing("peer-events", stopServing));
 }
 
 /** WebRTC as the doors use it. */

@@ -4,6 +4,7 @@ import { isEventType } from "./types.ts";
 
 export { PAYLOADS, type PayloadOf } from "./payloads.ts";
 export {
+  EVENTS_PROTOCOL,
   type EventType,
   isEventType,
   isNotificationType,

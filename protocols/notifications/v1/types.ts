@@ -58,3 +58,6 @@ export function isNotificationType(text: unknown): text is NotificationType {
 export function isEventType(text: unknown): text is EventType {
   return isNotificationType(text) && text !== NotificationType.ALL_EVENTS;
 }
+
+/** libp2p protocol of the same log: see "Over libp2p" in spec.md. */
+export const EVENTS_PROTOCOL = "/ipfs-kit/events/1.0.0";
