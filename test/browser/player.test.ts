@@ -1,6 +1,6 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { CONNECTED_TIMEOUT_MS, MAX_WAITING_COMMANDS } from "../../packages/player/src/playback/limits.ts";
+import { CONNECTED_TIMEOUT_MS, MAX_WAITING_COMMANDS } from "../../packages/client/src/streaming/limits.ts";
 import { launchChromium, openPage, type PageLog } from "./chromium.ts";
 import { type MockNode, startMockNode } from "./mock/mock-node.ts";
 import { type PlayerHandle, playerOf } from "./player-handle.ts";

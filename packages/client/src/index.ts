@@ -57,4 +57,17 @@ export {
   type RelayMessage,
 } from "./rooms/broadcast-room.ts";
 export { joinTargetedRoom, type TargetedRoom, type TargetedRoomInit } from "./rooms/targeted-room.ts";
+export {
+  openPeerSession,
+  type PeerSession,
+  type PeerSessionEvents,
+  type PeerSessionInit,
+} from "./streaming/peer-session.ts";
+export type { RtcConfiguration, RtcConnection, RtcTrack } from "./streaming/rtc.ts";
+export type {
+  ContentStream,
+  ContentStreamEvents,
+  MediaPacket,
+  StreamInit,
+} from "./streaming/stream-content.ts";
 export { type NodeAddress, socketUrl } from "./socket-url.ts";

@@ -11,6 +11,7 @@ export const serverMessage = z.discriminatedUnion("type", [
     sdpMid: z.string().nullish(),
     sdpMLineIndex: z.number().int().nullish(),
   }),
+  z.object({ type: z.literal("stats"), connection_stats: z.record(z.string(), z.unknown()) }),
   z.object({ type: z.literal("closed"), pc_id: z.string(), reason: z.string().optional() }),
   /** An event of media control, where that goes over this socket. */
   z.object({ type: z.literal("control"), pc_id: z.string(), event: z.unknown() }),

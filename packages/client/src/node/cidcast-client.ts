@@ -9,6 +9,8 @@ import {
 } from "../notifications/subscription.ts";
 import { type BroadcastRoom, type BroadcastRoomInit, joinBroadcastRoom } from "../rooms/broadcast-room.ts";
 import { joinTargetedRoom, type TargetedRoom, type TargetedRoomInit } from "../rooms/targeted-room.ts";
+import type { RtcConnection } from "../streaming/rtc.ts";
+import { type ContentStream, type StreamInit, streamContent } from "../streaming/stream-content.ts";
 
 export interface CidcastClientInit {
   /** Address of the node, for instance `http://127.0.0.1:8000`. */
@@ -54,6 +56,14 @@ export class CidcastClient implements Disposable {
   /** Enters a room in which messages go to one peer. */
   joinSignalling(init: TargetedRoomInit): Promise<TargetedRoom> {
     return joinTargetedRoom(this.#init, { ...init, signal: this.#signal(init.signal) });
+  }
+
+  /** Streams content over WebRTC: tracks, control and figures. Ends with its own `close`, or with the client's. */
+  streamContent<C extends RtcConnection = RtcConnection>(
+    cid: string,
+    init: StreamInit<C> = {},
+  ): Promise<ContentStream<C>> {
+    return streamContent(this.#init, cid, { ...init, signal: this.#signal(init.signal) });
   }
 
   add: NodeClient["add"] = (body, options) => this.http.add(body, this.#options(options));

@@ -4,14 +4,15 @@ import {
   createBackoff,
   createEmitter,
   type ErrorCode,
+  openPeerSession,
   openSignalling,
+  type PeerSession,
   type PlaybackReport,
   type SignallingClient,
   type TrackReport,
 } from "@cidcast/client";
 import { keepConnected } from "./keep-connected.ts";
 import { RECONNECT } from "./limits.ts";
-import { openPeerSession, type PeerSession } from "./peer-session.ts";
 import { nextState, type PlayerSignal, type PlayerState } from "./player-state.ts";
 import type { PlayerSource, PlayerSourceEvents } from "./player-source.ts";
 import { createPositionClock } from "./position-clock.ts";
@@ -54,7 +55,7 @@ export class Playback implements PlayerSource {
   #paused = false;
   #connected = false;
   #scope: AbortController | undefined;
-  #session: PeerSession | undefined;
+  #session: PeerSession<RTCPeerConnection> | undefined;
   #baseline: StatsBaseline | undefined;
   /** What the node has last said of this session. */
   #reported: PlaybackReport["state"] | undefined;
@@ -186,11 +187,17 @@ export class Playback implements PlayerSource {
   async #connectOnce(signal: AbortSignal): Promise<ClientError> {
     const { promise: lost, resolve: lose } = Promise.withResolvers<ClientError>();
     let signalling: SignallingClient | undefined;
-    let session: PeerSession | undefined;
+    let session: PeerSession<RTCPeerConnection> | undefined;
     try {
       signalling = await openSignalling({ node: this.#init.node, token: this.#init.token, signal });
       const startSeconds = this.positionSeconds;
-      session = await openPeerSession({ signalling, cid: this.#init.cid, startSeconds, signal });
+      session = await openPeerSession({
+        signalling,
+        cid: this.#init.cid,
+        startSeconds,
+        signal,
+        createPeerConnection: configuration => new RTCPeerConnection(configuration),
+      });
       session.on("lost", lose);
       signal.addEventListener("abort", () => lose(new ClientError("ABORTED", "Playing was ended")), {
         once: true,
@@ -204,7 +211,7 @@ export class Playback implements PlayerSource {
     }
   }
 
-  #begin(session: PeerSession, startSeconds: number): void {
+  #begin(session: PeerSession<RTCPeerConnection>, startSeconds: number): void {
     this.#session = session;
     this.#seen = false;
     this.#reported = undefined;
@@ -214,7 +221,10 @@ export class Playback implements PlayerSource {
     if (this.positionSeconds !== startSeconds) this.seek(this.positionSeconds);
     if (this.#paused) session.control({ type: "pause" });
     if (this.#loop) session.control({ type: "set_loop", loop: true });
-    this.#events.emit("stream", session.stream);
+    this.#events.emit(
+      "stream",
+      new MediaStream(session.tracks.filter(track => track instanceof MediaStreamTrack)),
+    );
   }
 
   #onControl(event: ControlEvent): void {

@@ -1,15 +1,16 @@
+import { CONTROL_LABEL } from "@cidcast/protocols/media-control";
 import {
-  CONTROL_LABEL,
   type ControlCommand,
   type ControlEvent,
   parseControlEvent,
   readControlEvent,
-  type SignallingClient,
-} from "@cidcast/client";
+} from "../control-messages.ts";
+import type { RtcChannel, RtcConnection } from "./rtc.ts";
+import type { SignallingClient } from "../signalling-client.ts";
 import { CONTROL_FALLBACK_MS, MAX_WAITING_COMMANDS } from "./limits.ts";
 
 export interface ControlLinkInit {
-  readonly pc: RTCPeerConnection;
+  readonly pc: RtcConnection;
   readonly signalling: SignallingClient;
   readonly onEvent: (event: ControlEvent) => void;
   readonly signal: AbortSignal;
@@ -19,7 +20,7 @@ export interface ControlLinkInit {
 export class ControlLink {
   readonly #init: ControlLinkInit;
   readonly #waiting: ControlCommand[] = [];
-  #channel: RTCDataChannel | undefined;
+  #channel: RtcChannel | undefined;
   /** The session, once control goes over the signalling socket. */
   #viaSocket: string | undefined;
 
@@ -44,7 +45,7 @@ export class ControlLink {
     } else if (this.#waiting.length < MAX_WAITING_COMMANDS) this.#waiting.push(command);
   }
 
-  #use(channel: RTCDataChannel): void {
+  #use(channel: RtcChannel): void {
     this.#channel = channel;
     channel.addEventListener("message", event => {
       const parsed = parseControlEvent(event.data);

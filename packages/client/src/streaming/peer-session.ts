@@ -1,23 +1,23 @@
-import {
-  ClientError,
-  type ControlCommand,
-  type ControlEvent,
-  createEmitter,
-  errorFromWire,
-  type SignallingClient,
-} from "@cidcast/client";
+import { ClientError, errorFromWire } from "../client-error.ts";
+import type { ControlCommand, ControlEvent } from "../control-messages.ts";
+import { createEmitter } from "../emitter.ts";
+import type { SignallingClient } from "../signalling-client.ts";
 import { ControlLink } from "./control-link.ts";
 import { CONNECTED_TIMEOUT_MS, INTERRUPTION_MS } from "./limits.ts";
+import type { RtcConfiguration, RtcConnection, RtcTrack } from "./rtc.ts";
 import { withOpusStereo } from "./opus-stereo.ts";
 
-export interface PeerSessionInit {
+export interface PeerSessionInit<C extends RtcConnection = RtcConnection> {
   readonly signalling: SignallingClient;
   readonly cid: string;
   readonly startSeconds: number;
+  /** Only tracks of this kind; default: all. */
+  readonly kind?: "video" | "audio" | undefined;
+  readonly createPeerConnection: (configuration: RtcConfiguration) => C;
   readonly signal: AbortSignal;
 }
 
-interface PeerSessionEvents {
+export interface PeerSessionEvents {
   /** What the node says about playing. */
   control: ControlEvent;
   /** The session is gone without our doing. Comes at most once. */
@@ -25,11 +25,11 @@ interface PeerSessionEvents {
 }
 
 /** One WebRTC session with a node. */
-export interface PeerSession {
+export interface PeerSession<C extends RtcConnection = RtcConnection> {
   readonly pcId: string;
-  /** All tracks of the session. */
-  readonly stream: MediaStream;
-  readonly connection: RTCPeerConnection;
+  /** Every track of the session. */
+  readonly tracks: readonly RtcTrack[];
+  readonly connection: C;
   control(command: ControlCommand): void;
   on<Name extends keyof PeerSessionEvents>(
     name: Name,
@@ -39,17 +39,19 @@ export interface PeerSession {
 }
 
 /** Asks for an offer and answers it. Resolves when the answer is on its way; media follows. */
-export async function openPeerSession(init: PeerSessionInit): Promise<PeerSession> {
+export async function openPeerSession<C extends RtcConnection>(
+  init: PeerSessionInit<C>,
+): Promise<PeerSession<C>> {
   const { signalling, signal } = init;
   // Made before the offer is here: its certificate is then ready when it is needed.
-  const pc = new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
+  const pc = init.createPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
   const scope = new AbortController();
   const events = createEmitter<PeerSessionEvents>();
-  const stream = new MediaStream();
+  const tracks: RtcTrack[] = [];
   pc.addEventListener("track", event => {
     // As little delay as the network allows: nothing here waits for a buffer to fill.
-    event.receiver.jitterBufferTarget = 0;
-    stream.addTrack(event.track);
+    if (event.receiver !== undefined) event.receiver.jitterBufferTarget = 0;
+    tracks.push(event.track);
   });
   const link = new ControlLink({
     pc,
@@ -70,7 +72,12 @@ export async function openPeerSession(init: PeerSessionInit): Promise<PeerSessio
     if (!scope.signal.aborted) events.emit("lost", error);
   };
   try {
-    const offer = await signalling.requestOffer({ cid: init.cid, startSeconds: init.startSeconds, signal });
+    const offer = await signalling.requestOffer({
+      cid: init.cid,
+      startSeconds: init.startSeconds,
+      ...(init.kind !== undefined && { kind: init.kind }),
+      signal,
+    });
     pcId = offer.pcId;
     watchSignalling(signalling, pc, pcId, { lose, signal: scope.signal });
     sendCandidates(pc, signalling, pcId);
@@ -93,7 +100,7 @@ export async function openPeerSession(init: PeerSessionInit): Promise<PeerSessio
   }
   return {
     pcId,
-    stream,
+    tracks,
     connection: pc,
     control: command => link.send(command),
     on: (name, listener) => events.on(name, listener),
@@ -103,7 +110,7 @@ export async function openPeerSession(init: PeerSessionInit): Promise<PeerSessio
 
 function watchSignalling(
   signalling: SignallingClient,
-  pc: RTCPeerConnection,
+  pc: RtcConnection,
   pcId: string,
   { lose, signal }: { lose: (error: ClientError) => void; signal: AbortSignal },
 ): void {
@@ -125,19 +132,15 @@ function watchSignalling(
   signal.addEventListener("abort", () => stops.forEach(stop => stop()), { once: true });
 }
 
-function sendCandidates(pc: RTCPeerConnection, signalling: SignallingClient, pcId: string): void {
+function sendCandidates(pc: RtcConnection, signalling: SignallingClient, pcId: string): void {
   pc.addEventListener("icecandidate", ({ candidate }) => {
     if (!candidate) return;
-    const { sdpMid, sdpMLineIndex } = candidate;
+    const { sdpMid = null, sdpMLineIndex = null } = candidate;
     signalling.candidate(pcId, { candidate: candidate.candidate, sdpMid, sdpMLineIndex });
   });
 }
 
-function watchConnection(
-  pc: RTCPeerConnection,
-  lose: (error: ClientError) => void,
-  signal: AbortSignal,
-): void {
+function watchConnection(pc: RtcConnection, lose: (error: ClientError) => void, signal: AbortSignal): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const expect = (ms: number, message: string): void => {
     clearTimeout(timer);
