@@ -3,6 +3,7 @@ export const ERRORS = {
   INVALID_REQUEST: { status: 400, meaning: "The request does not fit its schema." },
   INVALID_CID: { status: 400, meaning: "The text is not a CID." },
   INVALID_SDP: { status: 400, meaning: "The session description cannot be used." },
+  INVALID_CAR: { status: 400, meaning: "The bytes are not a CAR file, or it is torn." },
   INVALID_CONFIG: { status: 400, meaning: "A setting has a value that it cannot have." },
   UNAUTHENTICATED: { status: 401, meaning: "A token is needed and none, or no valid one, was given." },
   FORBIDDEN: { status: 403, meaning: "The caller may not do this." },

@@ -190,6 +190,20 @@ describe("verbs on a data directory", () => {
     expect((await readdir(at.cwd, { recursive: true })).filter(name => name.endsWith(".part"))).toEqual([]);
   });
 
+  test("car export writes a CAR that car import takes on another data directory", async () => {
+    const [from, to] = [
+      { cwd: dir, dataDir: join(dir, "car-from") },
+      { cwd: dir, dataDir: join(dir, "car-to") },
+    ];
+    const { cid } = JSON.parse((await run(["add", "film", "--json"], from)).stdout) as { cid: string };
+    expect((await run(["car", "export", cid, "-o", "film.car"], from)).code).toBe(EXIT.ok);
+    expect((await run(["car", "export", cid, "-o", "film.car"], from)).stderr).toContain("CONFLICT");
+    const imported = JSON.parse((await run(["car", "import", "film.car", "--json"], to)).stdout) as unknown;
+    expect(imported).toMatchObject({ roots: [cid], blocks: expect.any(Number) as number });
+    expect((await run(["cat", `${cid}/a.txt`], to)).stdout).toBe("aaa");
+    expect((await run(["pin", "ls"], to)).stdout).toContain(cid);
+  });
+
   test("errors are one line with a code, or one object with --json", async () => {
     const at = { cwd: dir, dataDir: join(dir, "errors") };
     const plain = await run(["cat", "nonsense"], at);

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { CidcastError, toCidcastError } from "../core/index.ts";
 import { addCommand } from "./commands/content/add.ts";
+import { carCommand } from "./commands/content/car.ts";
 import { catCommand } from "./commands/content/cat.ts";
 import { gcCommand } from "./commands/content/gc.ts";
 import { getCommand } from "./commands/content/get.ts";
@@ -49,6 +50,7 @@ function createProgram(environment: CliEnvironment): Command {
     statCommand,
     catCommand,
     getCommand,
+    carCommand,
     pinCommand,
     rmCommand,
     gcCommand,

@@ -16,13 +16,15 @@ import { MemoryBlockstore } from "./blockstore/memory-blockstore.ts";
 import { Mutex } from "./blockstore/mutex.ts";
 import { PackBlockstore } from "./blockstore/pack/index.ts";
 import { type Blocks, VerifiedBlocks } from "./dag/blocks.ts";
-import { parseCid } from "./dag/cid.ts";
+import type { DagSelection } from "./car/select.ts";
+import { IDENTITY, parseCid } from "./dag/cid.ts";
 import { type ContentLimits, DEFAULT_CONTENT_LIMITS } from "./limits.ts";
 import { contentMetrics } from "./metrics.ts";
 import { RecordStore } from "./records/record-store.ts";
 import type {
   AddOptions,
   BlockNetwork,
+  CarImport,
   Content,
   ChangeOptions,
   ContentEvents,
@@ -30,19 +32,25 @@ import type {
   ContentHold,
   ContentRecord,
   ContentStat,
+  DagExport,
   DirectoryEntry,
   DirectoryEntrySource,
   GcResult,
+  ImportCarOptions,
   ListQuery,
   MediaSummary,
+  PathOptions,
   Pin,
   RangeOptions,
+  ResolvedPath,
 } from "./types.ts";
 import { NodeCache } from "./unixfs/index.ts";
 import { Adder } from "./verbs/add.ts";
 import { collect } from "./verbs/collect.ts";
 import type { ContentContext } from "./verbs/context.ts";
+import { blockOf, exportDag, resolvePath } from "./verbs/dag.ts";
 import { Holds } from "./verbs/holds.ts";
+import { importCar } from "./verbs/import-car.ts";
 import { type PinOptions, pinDag, unpinDag } from "./verbs/pin.ts";
 import { kindOf, listDirectory, openFile, resolveRef, statRef, typeOf } from "./verbs/read.ts";
 
@@ -234,6 +242,27 @@ class DefaultContent implements ContentService {
 
   contentTypeOf(ref: string, options: AbortOptions & { readonly name?: string } = {}): Promise<string> {
     return typeOf(this.#context, ref, options);
+  }
+
+  async isLocal(text: string): Promise<boolean> {
+    const cid = parseCid(text);
+    return cid.multihash.code === IDENTITY || this.blocks.has(cid);
+  }
+
+  path(ref: string, options: PathOptions = {}): Promise<ResolvedPath> {
+    return resolvePath(this.#context, ref, options);
+  }
+
+  async block(text: string, options: AbortOptions = {}): Promise<Uint8Array> {
+    return blockOf(this.blocks, parseCid(text), { ...options, root: text });
+  }
+
+  dag(ref: string, selection: DagSelection = {}): Promise<DagExport> {
+    return exportDag(this.#context, ref, selection);
+  }
+
+  importCar(source: AsyncIterable<Uint8Array>, options: ImportCarOptions = {}): Promise<CarImport> {
+    return this.#tracked(importCar(this.#context, source, this.#until(options)));
   }
 
   guard(): BlockGuard {

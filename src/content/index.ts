@@ -1,5 +1,8 @@
 export { CID_PROFILE } from "./add/profile.ts";
 export type { BlockDurability, BlockGuard } from "./blockstore/blockstore.ts";
+export { carEntry, carHeader, type DagBlock } from "./car/codec.ts";
+export { type CarStream, readCar } from "./car/reader.ts";
+export type { DagSelection, EntityBytes } from "./car/select.ts";
 export {
   type BlockstoreInit,
   type ContentComponents,
@@ -17,18 +20,23 @@ export type {
   AddProgress,
   BlockNetwork,
   BlockOrigin,
+  CarImport,
   Content,
   ChangeOptions,
+  ContentDag,
   ContentEvents,
   ContentFile,
   ContentHold,
   ContentRecord,
   ContentStat,
+  DagExport,
   DirectoryEntry,
   DirectoryEntrySource,
   GcResult,
+  ImportCarOptions,
   ListQuery,
   MediaSummary,
   Pin,
   RangeOptions,
+  ResolvedPath,
 } from "./types.ts";

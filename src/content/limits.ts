@@ -82,6 +82,18 @@ export const FILE_CACHE_BLOCKS = 4;
 /** Directory entries whose kind is looked up ahead of the reader of `ls`. */
 export const LS_CONCURRENCY = 8;
 
+/** Largest header of a CAR that is read, bytes: more roots than {@link CAR_MAX_ROOTS} do not need it. */
+export const CAR_MAX_HEADER_BYTES = 64 * 1024;
+
+/** Most roots of a CAR that is read. */
+export const CAR_MAX_ROOTS = 1000;
+
+/** Most blocks of a CAR in which repeats are sent as often as they stand: a DAG of shared nodes is endless that way. */
+export const CAR_MAX_REPEATED_BLOCKS = 1024 * 1024;
+
+/** Blocks of a CAR that are read but not yet written. */
+export const CAR_INFLIGHT_BLOCKS = 16;
+
 /** Limits that the configuration may change. */
 export interface ContentLimits {
   readonly maxConcurrentAdds: number;

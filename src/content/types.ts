@@ -1,4 +1,7 @@
+import type { CID } from "multiformats/cid";
 import type { AbortOptions, EventPublisher } from "../core/index.ts";
+import type { DagBlock } from "./car/codec.ts";
+import type { DagSelection } from "./car/select.ts";
 
 /** Content as the rest of the node sees it. CIDs are text in canonical form (`bafy…`, `bafk…`, `Qm…`). */
 
@@ -113,8 +116,60 @@ export interface ListQuery {
   readonly offset?: number;
 }
 
+/** A reference followed to its end, with what is needed to verify that. */
+export interface ResolvedPath {
+  /** What the reference leads to. */
+  readonly end: CID;
+  /** The CID of each name on the way: the root first, `end` last. */
+  readonly roots: readonly CID[];
+  /** Every block on the way, shards of large directories too, without `end`. */
+  readonly path: readonly CID[];
+}
+
+/** A DAG that is being read. */
+export interface DagExport extends ResolvedPath {
+  /** Blocks of the path, then those selected below its end, depth first. To be consumed or returned. */
+  readonly blocks: AsyncGenerator<DagBlock>;
+}
+
+export interface PathOptions extends AbortOptions {
+  readonly local?: boolean;
+}
+
+export interface ImportCarOptions extends AbortOptions {
+  /** Pin every root under this name; default: under `""`. `false`: not pinned, so GC may take the blocks. */
+  readonly pin?: string | false;
+  readonly onProgress?: (progress: { readonly blocks: number; readonly bytes: number }) => void;
+}
+
+/** What a CAR brought. */
+export interface CarImport {
+  /** CIDs the CAR names as its roots. */
+  readonly roots: readonly string[];
+  readonly blocks: number;
+  /** Bytes of the blocks. */
+  readonly bytes: number;
+}
+
+/** Content as blocks, for who verifies it himself. */
+export interface ContentDag {
+  /** True when the block of the CID is here; asks no network. */
+  isLocal(cid: string): Promise<boolean>;
+  /**
+   * Follows a path through directories, and through the maps and lists of dag-cbor documents. `PATH_NOT_FOUND`. With
+   * `local` no network is asked: what is not here is `CONTENT_NOT_FOUND`.
+   */
+  path(ref: string, options?: PathOptions): Promise<ResolvedPath>;
+  /** One verified block, from here or else from the network. */
+  block(cid: string, options?: AbortOptions): Promise<Uint8Array>;
+  /** Resolves a reference and reads the blocks that are selected, from here or else from the network. */
+  dag(ref: string, selection?: DagSelection): Promise<DagExport>;
+  /** Takes in every block of a CAR, each verified, then pins its roots; what a root lacks is fetched first. `INVALID_CAR`. */
+  importCar(source: AsyncIterable<Uint8Array>, options?: ImportCarOptions): Promise<CarImport>;
+}
+
 /** The content domain. A `ref` is a CID, or a CID and a path: `bafy…/dir/file.mp4`, with or without a leading `/ipfs/`. */
-export interface Content {
+export interface Content extends ContentDag {
   add(source: AsyncIterable<Uint8Array>, options?: AddOptions): Promise<ContentRecord>;
   addDirectory(entries: AsyncIterable<DirectoryEntrySource>, options?: AddOptions): Promise<ContentRecord>;
   /** Resolves a path to the CID and kind at its end. */

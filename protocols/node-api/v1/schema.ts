@@ -150,6 +150,21 @@ export const addResult = addedContent.extend({
 });
 export type AddResult = z.output<typeof addResult>;
 
+/** Query of `POST /api/v0/car`. */
+export const carQuery = z.strictObject({
+  pin: flag
+    .optional()
+    .describe("`0`: the roots are not pinned, so a garbage collection may take the blocks."),
+  "pin-name": nameText.optional().describe("Name of the pins."),
+});
+/** Answer of `POST /api/v0/car`. */
+export const carResult = z.object({
+  roots: z.array(cidText),
+  blocks: z.number().int().min(0),
+  bytes: z.number().int().min(0).describe("Bytes of the blocks."),
+});
+export type CarResult = z.output<typeof carResult>;
+
 /** Something the node's owner has added or fetched. */
 export const contentRecord = addedContent.extend({
   addedAtMs: z.number().describe("Milliseconds since 1970."),

@@ -1,5 +1,5 @@
 import { type AddResult, MAX_PAGE_SIZE, probeResult } from "@cidcast/protocols/node-api";
-import type { AddOptions, ContentRecord } from "../../content/index.ts";
+import { type AddOptions, carEntry, carHeader, type ContentRecord } from "../../content/index.ts";
 import { CidcastError } from "../../core/index.ts";
 import type { CidcastNode } from "../../node.ts";
 import type { ApiAddOptions, NodeApi } from "./node-api.ts";
@@ -35,6 +35,18 @@ export function createEmbeddedApi(node: CidcastNode): NodeApi {
     },
     stat: async (ref, options) => content.stat(ref, options),
     cat: (ref, options) => content.cat(ref, options),
+    async *exportCar(ref, options = {}) {
+      const dag = await content.dag(ref, options);
+      yield carHeader([dag.end]);
+      for await (const block of dag.blocks) yield Buffer.concat(carEntry(block));
+    },
+    importCar: async (source, { pin, signal } = {}) => {
+      const { roots, blocks, bytes } = await content.importCar(source, {
+        signal,
+        ...(pin !== undefined && { pin }),
+      });
+      return { roots: [...roots], blocks, bytes };
+    },
     remove: async (cid, options) => content.remove(cid, options),
     pin: async (cid, name, options) => content.pin(cid, { ...options, ...(name !== undefined && { name }) }),
     unpin: async (cid, name, options) =>

@@ -1,5 +1,6 @@
 import {
   addResult,
+  carResult,
   connectResult,
   doneResult,
   gcResult,
@@ -72,6 +73,19 @@ export function createHttpApi(http: HttpClient): NodeApi {
           start === undefined && end === undefined
             ? {}
             : { range: `bytes=${start ?? 0}-${end === undefined ? "" : end - 1}` },
+      }),
+    exportCar: (ref, { signal } = {}) =>
+      http.bytes(`/ipfs/${encodeRef(ref)}`, { signal, query: { format: "car" } }),
+    importCar: async (source, options = {}) =>
+      http.json(carResult, "/api/v0/car", {
+        method: "POST",
+        body: source,
+        query: addQueryOf(options),
+        headers: {
+          "content-type": "application/vnd.ipld.car",
+          ...(options.totalBytes !== undefined && { "content-length": String(options.totalBytes) }),
+        },
+        signal: options.signal,
       }),
     remove: async (cid, options) => {
       await http.json(doneResult, path("content", cid), { method: "DELETE", ...options });

@@ -1,5 +1,6 @@
 import type {
   AddResult,
+  CarResult,
   ConnectResult,
   ContentRecordBody,
   DirectoryEntryBody,
@@ -43,6 +44,12 @@ export interface NodeApi extends AsyncDisposable {
   ls(ref: string, options?: AbortOptions): AsyncIterable<DirectoryEntryBody>;
   stat(ref: string, options?: AbortOptions): Promise<StatResult>;
   cat(ref: string, options?: ApiReadOptions): AsyncIterable<Uint8Array>;
+  /** The blocks of a DAG as a CAR, depth first. */
+  exportCar(ref: string, options?: AbortOptions): AsyncIterable<Uint8Array>;
+  importCar(
+    source: AsyncIterable<Uint8Array>,
+    options?: Pick<ApiAddOptions, "pin" | "totalBytes" | "signal">,
+  ): Promise<CarResult>;
   remove(cid: string, options?: AbortOptions): Promise<void>;
   pin(cid: string, name: string | undefined, options?: AbortOptions): Promise<PinBody>;
   unpin(cid: string, name: string | undefined, options?: AbortOptions): Promise<void>;

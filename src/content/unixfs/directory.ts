@@ -27,12 +27,12 @@ async function directory(nodes: NodeCache, cid: CID, options: BlockOptions): Pro
   return node;
 }
 
-/** What a name stands for in a directory. `PATH_NOT_FOUND` when it has no such name. */
+/** What a name stands for in a directory. `PATH_NOT_FOUND` when it has no such name. `onShard` hears of the shards on the way. */
 export async function lookup(
   nodes: NodeCache,
   root: CID,
   name: string,
-  options: BlockOptions = {},
+  options: BlockOptions & { readonly onShard?: (cid: CID) => void } = {},
 ): Promise<CID> {
   const missing = (): CidcastError =>
     new CidcastError("PATH_NOT_FOUND", `${root.toString()} has no entry “${shorten(name)}”`);
@@ -45,6 +45,7 @@ export async function lookup(
     if (found !== undefined) return found.Hash;
     const shard = node.links.find(link => link.Name === prefix);
     if (shard === undefined) throw missing();
+    options.onShard?.(shard.Hash);
     node = await shardOf(nodes, shard.Hash, node.fanout, options);
   }
   const link = node.links.find(link => link.Name === name);

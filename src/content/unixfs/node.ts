@@ -68,6 +68,9 @@ function build(cid: CID, links: PBLink[], data: UnixFsData): UnixFsNode {
     case "file":
     case "raw":
       return fileNode(cid, links, data);
+    case "symlink":
+      // Never followed: a link is a small file that holds where it points.
+      return rawFile(data.data);
     case "directory":
       return { kind: "directory", links, fanout: 0 };
     case "hamt":

@@ -1,5 +1,5 @@
 import type { CID } from "multiformats/cid";
-import type { AbortOptions } from "../../core/index.ts";
+import { type AbortOptions, isCidcastError } from "../../core/index.ts";
 import { sniff } from "../add/content-type.ts";
 import { parseRef, RAW } from "../dag/cid.ts";
 import { walkDag } from "../dag/walk.ts";
@@ -138,6 +138,18 @@ export async function typeOf(
 ): Promise<string> {
   const name = options.name ?? parseRef(ref).path.at(-1);
   await using file = await openFile(context, ref, options);
-  const head = await file.read(0, Math.min(SNIFF_BYTES, file.size), options);
-  return sniff(head, { name });
+  return sniff(await headOf(file, options), { name });
+}
+
+/** The first bytes of a file, fewer where a block of them is nowhere. */
+async function headOf(file: ContentFile, options: AbortOptions): Promise<Uint8Array> {
+  const head: Uint8Array[] = [];
+  try {
+    for await (const chunk of file.stream({ ...options, start: 0, end: Math.min(SNIFF_BYTES, file.size) })) {
+      head.push(chunk);
+    }
+  } catch (error) {
+    if (!isCidcastError(error, "CONTENT_NOT_FOUND")) throw error;
+  }
+  return Buffer.concat(head);
 }

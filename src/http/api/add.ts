@@ -1,5 +1,12 @@
 import multipart from "@fastify/multipart";
-import { type AddResult, addQuery, addResult } from "@cidcast/protocols/node-api";
+import {
+  type AddResult,
+  addQuery,
+  addResult,
+  type CarResult,
+  carQuery,
+  carResult,
+} from "@cidcast/protocols/node-api";
 import type { FastifyInstance } from "fastify";
 import type { z } from "zod";
 import type { AddOptions } from "../../content/index.ts";
@@ -33,18 +40,28 @@ export async function addRoute(app: FastifyInstance, components: ApiComponents):
   });
   app.addContentTypeParser("*", (_request, _payload, done) => done(null));
   let uploads = 0;
-  const admitted = async (context: AddContext): Promise<AddResult> => {
+  const admit = async <T>(work: () => Promise<T>): Promise<T> => {
     if (uploads >= components.limits.maxConcurrentUploads) {
       components.http.refused.add(1, { reason: "uploads" });
       throw new CidcastError("BUSY", `${uploads} uploads are running`, { retryAfterSeconds: 5 });
     }
     uploads += 1;
     try {
-      return await add(components, context);
+      return await work();
     } finally {
       uploads -= 1;
     }
   };
+  const admitted = async (context: AddContext): Promise<AddResult> => admit(() => add(components, context));
+  route(app, {
+    method: "POST",
+    url: "/api/v0/car",
+    action: "content:add",
+    query: carQuery,
+    answer: carResult,
+    summary: "Takes in the blocks of a CAR and pins its roots",
+    handler: async context => admit(() => takeCar(components, context)),
+  });
   route(app, {
     method: "POST",
     url: "/api/v0/add",
@@ -67,18 +84,41 @@ export async function addRoute(app: FastifyInstance, components: ApiComponents):
   });
 }
 
-async function add(components: ApiComponents, context: AddContext): Promise<AddResult> {
-  const { content, init, limits, http } = components;
-  const { query, request } = context;
-  const maxBytes = init.maxUploadBytes;
+/** Signal and size of a body that is content. `PAYLOAD_TOO_LARGE`. */
+function bodyOf(
+  { init, limits }: ApiComponents,
+  { request, signal }: Pick<AddContext, "request" | "signal">,
+): { readonly signal: AbortSignal; readonly totalBytes: number | undefined } {
   const declared = request.headers["content-length"];
   const totalBytes = declared === undefined ? undefined : Number(declared);
-  if (totalBytes !== undefined && totalBytes > maxBytes) throw tooLarge(maxBytes);
+  if (totalBytes !== undefined && totalBytes > init.maxUploadBytes) throw tooLarge(init.maxUploadBytes);
   const pace = watchBody(request.raw, {
     minBytesPerSecond: limits.minBodyBytesPerSecond,
     graceMs: limits.bodyGraceMs,
   });
-  const signal = AbortSignal.any([context.signal, pace]);
+  return { signal: AbortSignal.any([signal, pace]), totalBytes };
+}
+
+async function takeCar(
+  components: ApiComponents,
+  context: RouteContext<undefined, z.output<typeof carQuery>, undefined>,
+): Promise<CarResult> {
+  const { content, init, http } = components;
+  const { query, request } = context;
+  const { signal } = bodyOf(components, context);
+  const { roots, blocks, bytes } = await content.importCar(
+    bodyChunks(request.raw, { signal, maxBytes: init.maxUploadBytes }),
+    { signal, pin: query.pin === false ? false : (query["pin-name"] ?? "") },
+  );
+  http.contentReceived.add(bytes);
+  return { roots: [...roots], blocks, bytes };
+}
+
+async function add(components: ApiComponents, context: AddContext): Promise<AddResult> {
+  const { content, init, http } = components;
+  const { query, request } = context;
+  const maxBytes = init.maxUploadBytes;
+  const { signal, totalBytes } = bodyOf(components, context);
   const options = {
     signal,
     ...(query.name !== undefined && { name: query.name }),

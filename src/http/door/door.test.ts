@@ -169,7 +169,10 @@ describe("Origin", () => {
       method: "OPTIONS",
       headers: { origin, "access-control-request-method": "GET", "access-control-request-headers": "range" },
     });
-    expect([preflight.status, preflight.headers["access-control-allow-methods"]]).toEqual([204, "GET, HEAD"]);
+    expect([preflight.status, preflight.headers["access-control-allow-methods"]]).toEqual([
+      204,
+      "GET, HEAD, OPTIONS",
+    ]);
   });
 });
 

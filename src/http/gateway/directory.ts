@@ -32,25 +32,38 @@ function bodyOf({ name, cid, type, size }: DirectoryEntry): DirectoryEntryBody {
 
 /** A listing for people: no scripts, so it lives under the same sandbox as content. */
 export function directoryHtml(
-  path: string,
+  { cid, path }: { readonly cid: string; readonly path: string },
   page: DirectoryPage,
   place: { readonly limit: number; readonly offset: number },
 ): string {
+  const names = [cid, ...(path === "" ? [] : path.split("/"))];
+  const here = `/ipfs/${names.map(encodePath).join("/")}`;
+  const up = path === "" ? "" : `<tr><td><a href="${here}/..">..</a></td><td></td><td></td></tr>`;
   const rows = page.entries.map(entry => {
     const slash = entry.type === "directory" ? "/" : "";
     const size = entry.size === undefined ? "" : formatBytes(entry.size);
-    return `<tr><td><a href="./${encodePath(entry.name)}${slash}">${escapeHtml(entry.name)}${slash}</a></td><td class="n">${size}</td><td><code>${escapeHtml(entry.cid)}</code></td></tr>`;
+    const name = encodePath(entry.name);
+    const link = `<a href="${here}/${name}${slash}">${escapeHtml(entry.name)}</a>${slash}`;
+    const block = `<a class="ipfs-hash" translate="no" href="/ipfs/${entry.cid}?filename=${name}">${escapeHtml(entry.cid)}</a>`;
+    return `<tr><td>${link}</td><td class="n">${size}</td><td>${block}</td></tr>`;
+  });
+  const crumbs = names.map((name, index) => {
+    const to = `/ipfs/${names
+      .slice(0, index + 1)
+      .map(encodePath)
+      .join("/")}`;
+    return `<a href="${to}">${escapeHtml(name)}</a>`;
   });
   const next = place.offset + place.limit;
   const more = page.truncated
     ? `<p><a href="?offset=${next}&amp;limit=${place.limit}">Next ${place.limit}</a></p>`
     : "";
-  const title = escapeHtml(path);
+  const title = `Index of ${escapeHtml(`/ipfs/${names.join("/")}/`)}`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>
-<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}h1{font-size:1.1rem;overflow-wrap:anywhere}table{border-collapse:collapse;width:100%}td,th{padding:.25rem .5rem;text-align:left;overflow-wrap:anywhere}.n{text-align:right;white-space:nowrap}code{font-size:.8em;opacity:.7}</style></head>
-<body><main><h1>${title}</h1><table><thead><tr><th scope="col">Name</th><th scope="col" class="n">Size</th><th scope="col">CID</th></tr></thead>
-<tbody><tr><td><a href="../">../</a></td><td></td><td></td></tr>${rows.join("\n")}</tbody></table>${more}</main></body></html>
+<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}h1{font-size:1.1rem;overflow-wrap:anywhere}table{border-collapse:collapse;width:100%}td,th{padding:.25rem .5rem;text-align:left;overflow-wrap:anywhere}.n{text-align:right;white-space:nowrap}.ipfs-hash{font:.8em ui-monospace,monospace;opacity:.7}</style></head>
+<body><main><h1>Index of /ipfs/${crumbs.join("/")}</h1><table><thead><tr><th scope="col">Name</th><th scope="col" class="n">Size</th><th scope="col">CID</th></tr></thead>
+<tbody>${up}${rows.join("\n")}</tbody></table>${more}</main></body></html>
 `;
 }
 

@@ -5,9 +5,17 @@ import { CidcastError, type Logger } from "../../core/index.ts";
 import type { HttpLimits } from "../limits.ts";
 import type { HttpMetrics } from "../metrics.ts";
 import { allowsRange, matchesNone } from "./conditional.ts";
-import { cacheControl, CONTENT_CSP, contentDisposition, encodePath, withCharset } from "./headers.ts";
+import {
+  cacheControl,
+  CONTENT_CSP,
+  contentDisposition,
+  gatewayPath,
+  rootsHeader,
+  withCharset,
+} from "./headers.ts";
 import { parseRange } from "./range.ts";
 import { type ContentRef, findWithin } from "./ref.ts";
+import { timed } from "./timing.ts";
 
 export interface FileComponents {
   readonly content: Content;
@@ -21,6 +29,12 @@ export interface FileRequest {
   readonly ref: ContentRef;
   /** CID of the file that the ref leads to. */
   readonly cid: string;
+  /** CID that the answer stands for, where that is not the file's own: a directory, by its index. */
+  readonly standsFor?: string;
+  /** Path of that index, whose name and type are told. */
+  readonly indexOf?: string;
+  /** CID of each name of the ref. */
+  readonly roots?: readonly string[];
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   readonly signal: AbortSignal;
@@ -36,15 +50,17 @@ export interface FileRequest {
 export async function sendFile(components: FileComponents, asked: FileRequest): Promise<FastifyReply> {
   const { content, limits } = components;
   const { ref, cid, request, reply, signal } = asked;
-  const etag = `"${cid}"`;
+  const etag = `"${asked.standsFor ?? cid}"`;
+  const timing = await timed(content, ref.cid);
   const isPrivate = request.principal.kind !== "local" && request.principal.kind !== "anonymous";
   reply
     .header("etag", etag)
     .header("cache-control", cacheControl("immutable", isPrivate))
     .header("content-security-policy", CONTENT_CSP)
     .header("cross-origin-resource-policy", "cross-origin")
-    .header("x-ipfs-path", `/ipfs/${encodePath(ref.ref)}`)
+    .header("x-ipfs-path", gatewayPath(ref))
     .header("accept-ranges", "bytes");
+  if (asked.roots !== undefined) reply.header("x-ipfs-roots", rootsHeader(asked.roots));
   if (matchesNone(request.headers["if-none-match"], etag)) return reply.code(304).send();
 
   const find = <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> =>
@@ -74,10 +90,12 @@ export async function sendFile(components: FileComponents, asked: FileRequest): 
         "content-disposition",
         contentDisposition(asked.download ? "attachment" : "inline", asked.filename ?? type.name),
       );
-    if (request.method === "HEAD" || start === end) return await reply.send();
+    if (request.method === "HEAD" || start === end)
+      return await reply.header("server-timing", timing()).send();
 
     const chunks = file.stream({ start, end, signal })[Symbol.asyncIterator]();
     const first = await find(async () => chunks.next());
+    reply.header("server-timing", timing());
     const hold = content.hold(cid);
     const count = (bytes: number): void => components.metrics.contentSent.add(bytes);
     const body = Readable.from(rest(first, chunks, count), { objectMode: false });
@@ -98,11 +116,12 @@ export async function sendFile(components: FileComponents, asked: FileRequest): 
 
 async function openWithType(
   { content }: FileComponents,
-  { ref, cid, filename }: FileRequest,
+  { ref, cid, filename, indexOf }: FileRequest,
   find: <T>(work: (signal: AbortSignal) => Promise<T>) => Promise<T>,
 ): Promise<[ContentFile, { readonly contentType: string; readonly name: string | undefined }]> {
   const record = await content.record(cid);
-  const name = ref.path === "" ? record?.name : ref.path.split("/").at(-1);
+  const path = indexOf ?? ref.path;
+  const name = path === "" ? record?.name : path.split("/").at(-1);
   const hint = filename ?? name;
   const contentType =
     record?.contentType ??

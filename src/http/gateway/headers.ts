@@ -1,7 +1,8 @@
 /** Content of a CID never changes: 29,030,400 s (48 weeks) is what IPFS gateways say. */
 const IMMUTABLE_SECONDS = 29_030_400;
-/** Listings are made by this program, so they may change with it: a day. */
-const LISTING_SECONDS = 86_400;
+/** Listings are made by this program, so they may change with it: a week, and a month while a new one is fetched. */
+const LISTING_SECONDS = 604_800;
+const LISTING_STALE_SECONDS = 2_678_400;
 
 /**
  * What stored content may do in a browser: be looked at. `sandbox` gives it an origin of its own and no scripts, so a page
@@ -26,7 +27,7 @@ export function cacheControl(kind: "immutable" | "listing", isPrivate: boolean):
   const audience = isPrivate ? "private" : "public";
   return kind === "immutable"
     ? `${audience}, max-age=${IMMUTABLE_SECONDS}, immutable`
-    : `${audience}, max-age=${LISTING_SECONDS}`;
+    : `${audience}, max-age=${LISTING_SECONDS}, stale-while-revalidate=${LISTING_STALE_SECONDS}`;
 }
 
 /** The type as sent: text is UTF-8 where nothing else is said. */
@@ -40,4 +41,14 @@ export function encodePath(path: string): string {
     .split("/")
     .map(part => encodeURIComponent(part.toWellFormed()))
     .join("/");
+}
+
+/** `X-Ipfs-Path`: what was asked for. */
+export function gatewayPath({ ref, slash }: { readonly ref: string; readonly slash: boolean }): string {
+  return `/ipfs/${encodePath(ref)}${slash ? "/" : ""}`;
+}
+
+/** `X-Ipfs-Roots`: the CID of each name of the path. */
+export function rootsHeader(roots: readonly string[]): string {
+  return roots.join(",");
 }

@@ -8,12 +8,12 @@ const FULL: RangeAnswer = { kind: "full" };
 const UNSATISFIABLE: RangeAnswer = { kind: "unsatisfiable" };
 
 /**
- * Reads a `Range` header. One range in bytes is served; several, another unit and what does not parse are passed over, and
- * an empty file is always whole (RFC 9110 sections 14.1.1, 14.2).
+ * Reads a `Range` header. The first range in bytes is served, also of several (RFC 9110 section 15.3.7 lets a server send
+ * fewer parts); another unit and what does not parse are passed over, and an empty file is always whole (section 14.1.1).
  */
 export function parseRange(header: string | undefined, size: number): RangeAnswer {
   if (header === undefined || size === 0) return FULL;
-  const match = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header);
+  const match = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*(?:,[ \t]*(?:\d+-\d*|-\d+)[ \t]*)*$/i.exec(header);
   if (match === null) return FULL;
   const [, first = "", last = ""] = match;
   if (first === "") {

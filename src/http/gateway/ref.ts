@@ -60,3 +60,14 @@ export async function resolveRef(
 ): ReturnType<Content["resolve"]> {
   return findWithin(timeoutMs, ref, options, signal => content.resolve(ref.ref, { signal }));
 }
+
+/** Refuses a ref of which a block is not here, without asking any peer. `PRECONDITION_FAILED`. */
+export async function requireLocal(content: Content, ref: ContentRef, options: AbortOptions): Promise<void> {
+  try {
+    const { end } = await content.path(ref.ref, { ...options, local: true });
+    if (await content.isLocal(end.toString())) return;
+  } catch (error) {
+    if (!isCidcastError(error, "CONTENT_NOT_FOUND")) throw error;
+  }
+  throw new CidcastError("PRECONDITION_FAILED", `${ref.ref} is not here, and no peer is to be asked`);
+}

@@ -1,16 +1,18 @@
 import { DEFAULT_PAGE_SIZE, MAX_NAME_LENGTH, MAX_PAGE_SIZE } from "@cidcast/protocols/node-api";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
-import { CidcastError, isCidcastError } from "../../core/index.ts";
+import { isCidcastError } from "../../core/index.ts";
 import { type RouteContext, route } from "../routing/route.ts";
 import { matchesNone } from "./conditional.ts";
 import { directoryHtml, readDirectory } from "./directory.ts";
 import { type FileComponents, sendFile } from "./file.ts";
-import { cacheControl, CONTENT_CSP } from "./headers.ts";
-import { type ContentRef, refParams, resolveRef } from "./ref.ts";
+import { cacheControl, CONTENT_CSP, gatewayPath, rootsHeader } from "./headers.ts";
+import { type ContentRef, refParams, requireLocal, resolveRef } from "./ref.ts";
+import { representationOf, trustlessQuery } from "./trustless/negotiate.ts";
+import { sendCar, sendRaw } from "./trustless/send.ts";
 
 /** Changes when listings look different, so that browsers ask again. */
-const LISTING_VERSION = "1";
+const LISTING_VERSION = "2";
 
 /** Query of the gateway. What it does not know it passes over: addresses are often given such things by others. */
 const gatewayQuery = z.object({
@@ -19,7 +21,7 @@ const gatewayQuery = z.object({
     .optional()
     .transform(text => text === "" || text === "1" || text === "true"),
   filename: z.string().max(MAX_NAME_LENGTH).optional(),
-  format: z.string().max(MAX_NAME_LENGTH).optional(),
+  ...trustlessQuery,
   limit: z.coerce.number().int().min(1).max(MAX_PAGE_SIZE).default(DEFAULT_PAGE_SIZE),
   offset: z.coerce.number().int().min(0).default(0),
 });
@@ -35,17 +37,24 @@ export function gatewayRoutes(app: FastifyInstance, components: FileComponents):
     resource: ({ cid }) => ({ cid }),
     params: refParams,
     query: gatewayQuery,
-    summary: "A file, or a directory's index.html or listing",
+    summary: "A file, a directory's index.html or listing, or blocks (`format=raw`, `format=car`)",
     handler: async context => {
       const { params: ref, query, request, reply, signal } = context;
-      if (query.format !== undefined) {
-        throw new CidcastError("INVALID_REQUEST", `query.format: ${query.format} is not served`);
+      const wanted = representationOf(query, request.headers.accept);
+      reply.header("vary", "Accept");
+      if (isOnlyIfCached(request.headers["cache-control"])) await requireLocal(content, ref, { signal });
+      if (wanted.kind === "raw")
+        return sendRaw(components, { ref, request, reply, signal, filename: query.filename });
+      if (wanted.kind === "car") {
+        return sendCar(components, { ref, request, reply, signal, filename: query.filename }, wanted);
       }
       const target = await resolveRef(content, ref, limits.findTimeoutMs, { signal });
-      if (target.type === "directory") return sendDirectory(components, context, target.cid);
+      const roots = (await content.path(ref.ref, { signal })).roots.map(String);
+      if (target.type === "directory") return sendDirectory(components, context, { cid: target.cid, roots });
       return sendFile(components, {
         ref,
         cid: target.cid,
+        roots,
         request,
         reply,
         signal,
@@ -59,12 +68,11 @@ export function gatewayRoutes(app: FastifyInstance, components: FileComponents):
 async function sendDirectory(
   components: FileComponents,
   context: GatewayContext,
-  cid: string,
+  { cid, roots }: { readonly cid: string; readonly roots: readonly string[] },
 ): Promise<FastifyReply> {
   const { content, limits } = components;
   const { params: ref, query, request, reply, signal, principal } = context;
   const json = wantsJson(request.headers.accept);
-  reply.header("vary", "Accept");
   if (!json) {
     // Links in an index or listing are relative to the directory.
     if (!ref.slash) return redirectToSlash(context);
@@ -73,8 +81,11 @@ async function sendDirectory(
       const target = await resolveRef(content, index, limits.findTimeoutMs, { signal });
       if (target.type === "file") {
         return await sendFile(components, {
-          ref: index,
+          ref,
           cid: target.cid,
+          standsFor: cid,
+          roots,
+          indexOf: index.path,
           request,
           reply,
           signal,
@@ -86,20 +97,28 @@ async function sendDirectory(
       if (!isCidcastError(error, "PATH_NOT_FOUND")) throw error;
     }
   }
-  const etag = `"dir-${LISTING_VERSION}-${json ? "json" : "html"}-${query.offset}-${query.limit}-${cid}"`;
+  const variant = `${LISTING_VERSION}-${json ? "json" : "html"}-${query.offset}-${query.limit}`;
+  const etag = `"DirIndex-${variant}_CID-${cid}"`;
   reply
     .header("etag", etag)
+    .header("x-ipfs-path", gatewayPath(ref))
+    .header("x-ipfs-roots", rootsHeader(roots))
     .header("cache-control", cacheControl("listing", principal.kind === "token"))
     .header("content-security-policy", CONTENT_CSP);
   if (matchesNone(request.headers["if-none-match"], etag)) return reply.code(304).send();
   const page = await readDirectory(content, cid, { signal, limit: query.limit, offset: query.offset });
   if (json) return reply.type("application/json; charset=utf-8").send({ cid, ...page });
-  return reply.type("text/html; charset=utf-8").send(directoryHtml(`/ipfs/${ref.ref}/`, page, query));
+  return reply.type("text/html; charset=utf-8").send(directoryHtml(ref, page, query));
 }
 
 function redirectToSlash({ request, reply }: GatewayContext): FastifyReply {
   const [path = "", query] = request.url.split("?", 2);
   return reply.redirect(`${path}/${query === undefined ? "" : `?${query}`}`, 301);
+}
+
+/** True when a client wants what is here, or nothing (RFC 9111 section 5.2.1.7). */
+function isOnlyIfCached(header: string | undefined): boolean {
+  return (header ?? "").split(",").some(part => part.trim().toLowerCase() === "only-if-cached");
 }
 
 /** True when a client asks for JSON before HTML. */

@@ -12,6 +12,7 @@ const EXPECTED: Readonly<Record<string, Action>> = {
   "GET /favicon.ico": "pages:read",
   "GET /ipfs/*": "content:read",
   "POST /api/v0/add": "content:add",
+  "POST /api/v0/car": "content:add",
   "GET /api/v0/content": "content:list",
   "GET /api/v0/content/:cid": "content:list",
   "DELETE /api/v0/content/:cid": "content:remove",

@@ -186,6 +186,32 @@ export class FakeContent implements Content {
     return this.records.get(cid);
   }
 
+  async isLocal(cid: string): Promise<boolean> {
+    return this.nodes.has(cid);
+  }
+
+  async path(ref: string, options: { signal?: AbortSignal | undefined } = {}) {
+    const names = ref.split("/");
+    const roots: CID[] = [];
+    for (let length = 1; length <= names.length; length++) {
+      const { cid } = await this.resolve(names.slice(0, length).join("/"), options);
+      roots.push(CID.parse(cid));
+    }
+    return { end: roots.at(-1) ?? CID.parse(""), roots, path: roots.slice(0, -1) };
+  }
+
+  async block(): Promise<Uint8Array> {
+    throw new Error("not part of this fake");
+  }
+
+  async dag(): ReturnType<Content["dag"]> {
+    throw new Error("not part of this fake");
+  }
+
+  async importCar(): ReturnType<Content["importCar"]> {
+    throw new Error("not part of this fake");
+  }
+
   async setMedia(): Promise<void> {
     throw new Error("not part of this fake");
   }

@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
-import { mkdir, open, rename, rm } from "node:fs/promises";
-import { basename, dirname, join, resolve, sep } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { basename, join, resolve, sep } from "node:path";
 import type { Command } from "commander";
 import { CidcastError } from "../../../core/index.ts";
 import { type CommandContext, type CommonOptions, nodeCommand, withNode } from "../../command.ts";
 import type { CliEnvironment } from "../../environment.ts";
 import { createProgress, type Progress } from "../../output/progress.ts";
+import { saveStream } from "../../output/save.ts";
 
 /** Deepest directory that is written: deeper ones are made to hurt. */
 const MAX_DEPTH = 64;
@@ -83,23 +84,11 @@ class Saver {
   }
 
   async file(cid: string, target: string): Promise<void> {
-    await mkdir(dirname(target), { recursive: true });
-    // A broken-off download must not look like a file.
-    const part = `${target}.${process.pid}.part`;
-    const handle = await open(part, "wx");
-    try {
-      for await (const chunk of this.#context.api.cat(cid, { signal: this.#context.signal })) {
-        await handle.writeFile(chunk);
-        this.bytes += chunk.length;
-        this.#progress.update(this.bytes);
-      }
-      await handle.close();
-      await rename(part, target);
-    } catch (error) {
-      await handle.close().catch(() => undefined);
-      await rm(part, { force: true });
-      throw error;
-    }
+    const chunks = this.#context.api.cat(cid, { signal: this.#context.signal });
+    await saveStream(chunks, target, more => {
+      this.bytes += more;
+      this.#progress.update(this.bytes);
+    });
   }
 }
 
