@@ -196,7 +196,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
             }),
             status: statusFrames({ status, dataDir: config.dataDir }),
             signalling: webrtc?.signalling,
-            mcp: mcp !== undefined,
+            mcp: mcp?.jsonRpc,
           }),
           status,
           render: metricsHandle.render,

@@ -68,8 +68,9 @@ export async function addRoute(app: FastifyInstance, components: ApiComponents):
 }
 
 async function add(components: ApiComponents, context: AddContext): Promise<AddResult> {
-  const { content, init, limits, http } = components;
-  const { query, request } = context;
+  const { init, limits, http } = components;
+  const { query, request, principal } = context;
+  const content = components.contentFor(principal);
   const maxBytes = init.maxUploadBytes;
   const declared = request.headers["content-length"];
   const totalBytes = declared === undefined ? undefined : Number(declared);
