@@ -210,7 +210,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
             }),
             status: frames,
             signalling: webrtc?.signalling,
-            mcp: mcp !== undefined,
+            mcp: mcp?.jsonRpc,
           }),
           status,
           render: metricsHandle.render,

@@ -12,7 +12,9 @@ import { nodeRoutes } from "./api/node.ts";
 import type { ApiComponents } from "./api/types.ts";
 import { controlRoutes } from "./control/routes.ts";
 import { createDoor, type Door } from "./door/door.ts";
+import { contentViews } from "./door/tenants.ts";
 import { hostInUrl } from "./door/hosts.ts";
+import { fileComponents } from "./api/types.ts";
 import { gatewayRoutes } from "./gateway/routes.ts";
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from "./limits.ts";
 import { httpMetrics } from "./metrics.ts";
@@ -47,7 +49,8 @@ export function createHttpServer(init: HttpInit): (components: HttpComponents) =
     const http = httpMetrics(components.metrics, () => guard.current?.inFlight() ?? 0);
     const { app, server, sockets } = createApp(limits);
     const stopping = new AbortController();
-    const api: ApiComponents = { ...components, init, limits, http, stopping: stopping.signal };
+    const contentFor = contentViews(components.content, components.tenants);
+    const api: ApiComponents = { ...components, contentFor, init, limits, http, stopping: stopping.signal };
     const log = components.log.child({ part: "http" });
     const reveal = init.debug === true && door.loopback;
 
@@ -149,7 +152,7 @@ async function start(
     webhookRoutes(scope, api);
     controlRoutes(scope, api);
     healthRoutes(scope, api);
-    gatewayRoutes(scope, { content: api.content, limits: api.limits, log: api.log, metrics: api.http });
+    gatewayRoutes(scope, fileComponents(api));
   });
   await app.register(async scope => addRoute(scope, api));
   await app.register(async scope => whepRoutes(scope, api));

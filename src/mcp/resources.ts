@@ -72,6 +72,7 @@ async function readContent(
       `${ref} has ${file.size} bytes: read at most ${MAX_RESOURCE_BYTES} at a time with ?start=&end=`,
     );
   }
+  tenancy.quotas.checkEgress(principal.tenantId, end - start);
   const bytes = await file.read(start, end, { signal });
   tenancy.quotas.addEgress(principal.tenantId, bytes.length);
   const mimeType = await content.contentTypeOf(ref, { signal });

@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { MAX_MESSAGE_BYTES } from "@cidcast/protocols/mcp";
 import { systemClock } from "../core/index.ts";
 import {
   createGeneralHandler,
@@ -22,7 +23,7 @@ import {
 import type { Database } from "../store/index.ts";
 import type { SignallingHandler } from "../webrtc/index.ts";
 import type { SocketRoute } from "../ws/index.ts";
-import { refuseMcp, withRoomAccess } from "./mcp.ts";
+import { refuseMcp, shareWithRooms } from "./mcp.ts";
 import { closing } from "./parts.ts";
 import type { Shared } from "./shared.ts";
 
@@ -117,7 +118,7 @@ export function eventSockets(init: {
   readonly status: () => Promise<StatusFrame>;
   readonly signalling: SignallingHandler | undefined;
   /** Clients of `/ws/mcp/` may speak MCP, rooms, or both. */
-  readonly mcp: boolean;
+  readonly mcp: JsonRpcDoor | undefined;
 }): SocketRoute[] {
   const { notify, rooms, status, signalling, mcp } = init;
   const { sockets, notifications } = notify;
@@ -126,13 +127,13 @@ export function eventSockets(init: {
   sockets.registerRoute({ path: "/ws/status", action, handler: createStatusHandler(components) });
   const general = createGeneralHandler({ ...components, signalling });
   sockets.registerRoute({ path: "/ws", action, handler: general });
-  const isShared = (path: string): boolean => mcp && path.startsWith(SHARED_PATH);
+  const isShared = (path: string): boolean => mcp !== undefined && path.startsWith(SHARED_PATH);
   const routes = rooms.routes.map(route =>
-    isShared(route.path)
-      ? { ...route, action: "mcp:connect" as const, handler: withRoomAccess(route.handler) }
+    mcp !== undefined && isShared(route.path)
+      ? { ...route, action: "mcp:connect" as const, handler: shareWithRooms(route.handler, mcp) }
       : route,
   );
   return mountRoutes([...sockets.routes(), ...routes]).map(route =>
-    isShared(route.path) ? { ...route, refuse: refuseMcp } : route,
+    isShared(route.path) ? { ...route, refuse: refuseMcp, maxMessageBytes: MAX_MESSAGE_BYTES } : route,
   );
 }

@@ -111,10 +111,11 @@ export function refuseMcp({ message }: CidcastError): { readonly code: number; r
 }
 
 /**
- * `/ws/mcp/` is open to everybody who may speak MCP; the rooms behind it only to those who may join rooms. Frames of others
- * are passed on when they are MCP's.
+ * `/ws/mcp/` is open to everybody who may speak MCP; the rooms behind it only to those who may join rooms. Frames of MCP go
+ * to MCP at once: the limits of the rooms, on sizes and messages a second, are not its own. A client that speaks one of the
+ * two has a connection to that one alone.
  */
-export function withRoomAccess(handler: SocketHandler): SocketHandler {
+export function shareWithRooms(rooms: SocketHandler, mcp: JsonRpcDoor): SocketHandler {
   return {
     connect(socket): SocketConnection {
       const { principal } = socket;
@@ -122,23 +123,29 @@ export function withRoomAccess(handler: SocketHandler): SocketHandler {
         socket.close(CLOSE_UNAUTHENTICATED, CLOSE_REASONS.tokenRequired);
         return { receive() {}, close() {} };
       }
-      const connection = handler.connect(socket);
-      if (principal.scopes.has("*") || principal.scopes.has("rooms:join")) return connection;
+      const mayJoin = principal.scopes.has("*") || principal.scopes.has("rooms:join");
+      let agent: SocketConnection | undefined;
+      let member: SocketConnection | undefined;
       return {
-        ...connection,
         receive(text) {
-          if (isJsonRpc(text)) return connection.receive(text);
+          if (isJsonRpc(text)) return (agent ??= mcp.connect(socket)).receive(text);
+          if (mayJoin) return (member ??= rooms.connect(socket)).receive(text);
           socket.send(JSON.stringify({ type: "error", message: "This token may not join rooms" }));
           return undefined;
         },
-        close: reason => connection.close(reason),
+        drained: () => member?.drained?.(),
+        async close(reason) {
+          await Promise.all([agent?.close(reason), member?.close(reason)]);
+        },
       };
     },
   };
 }
 
-/** True for what the rooms' door takes for MCP's. */
+/** True for what is MCP's and not the rooms'. */
 function isJsonRpc(text: string): boolean {
+  // Most frames of rooms are told by this alone. The name may be spelt with escapes.
+  if (!text.includes("jsonrpc") && !text.includes("\\u")) return false;
   try {
     const frame: unknown = JSON.parse(text);
     const messages: readonly unknown[] = Array.isArray(frame) ? frame : [frame];

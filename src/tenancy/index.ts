@@ -8,7 +8,8 @@ export { ALL_SCOPES, grantsOf, parseScopes, type Scope } from "./tokens/scopes.t
 export type { Session, SessionCounts, SessionStore } from "./tenants/sessions.ts";
 export { tenancyMigrations } from "./tables/migrations.ts";
 export { createTenancy, type Tenancy, type TenancyComponents, type TenancyInit } from "./tenancy.ts";
-export type { TenantContent, TenantContentRecord } from "./tenants/tenant-content.ts";
+export type { OwnedContent } from "./content/content-view.ts";
+export type { TenantContent, TenantContentRecord } from "./content/tenant-content.ts";
 export type { TenantStore, TenantSummary } from "./tenants/tenants.ts";
 export { tokenIdOf } from "./tokens/live-tokens.ts";
 export type { CreateTokenInit, TokenStore } from "./tokens/tokens.ts";

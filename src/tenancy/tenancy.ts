@@ -8,7 +8,8 @@ import { createGuessGuard, type GuessGuard } from "./quotas/guess-guard.ts";
 import { createQuotas, type TenantQuotas } from "./quotas/quotas.ts";
 import { createSessionStore, type SessionStore } from "./tenants/sessions.ts";
 import type { TenancyTables } from "./tables/tables.ts";
-import { createTenantContent, type TenantContent } from "./tenants/tenant-content.ts";
+import { createContentViews, type OwnedContent } from "./content/content-view.ts";
+import { createTenantContent, type TenantContent } from "./content/tenant-content.ts";
 import { createTenantStore, type TenantStore } from "./tenants/tenants.ts";
 import { createTokenResolver } from "./tokens/resolver.ts";
 import { createTokenStore, type TokenStore } from "./tokens/tokens.ts";
@@ -41,6 +42,8 @@ export interface Tenancy extends Service, TokenResolver {
   readonly quotas: TenantQuotas;
   readonly content: TenantContent;
   readonly guesses: GuessGuard;
+  /** Content as the tenant has it. */
+  contentView(store: OwnedContent, tenantId: string): OwnedContent;
   /** Ends a token everywhere before this resolves: sockets, sessions and subscriptions are told at once. */
   revokeToken(id: string): Promise<TokenInfo>;
   /** Ends a tenant and all its tokens everywhere. */
@@ -76,6 +79,7 @@ export async function createTenancy(init: TenancyInit, components: TenancyCompon
   /** Quotas by tenant: asked on every request, changed rarely and only here. */
   const quotasByTenant = new Map<string, Tenant["quotas"]>();
   const quotas = createQuotas({ clock, metrics, quotasOf: id => quotasByTenant.get(id) ?? {} });
+  const content = createTenantContent({ db, clock });
 
   return {
     name: "tenancy",
@@ -98,7 +102,8 @@ export async function createTenancy(init: TenancyInit, components: TenancyCompon
     sessions,
     audit,
     quotas,
-    content: createTenantContent({ db, clock }),
+    content,
+    contentView: createContentViews({ content, quotas }),
     guesses,
     resolveToken: (text, options) => resolver.resolveToken(text, options),
     isLive: principal => resolver.isLive(principal),

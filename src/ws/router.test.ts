@@ -144,6 +144,23 @@ describe("limits", () => {
     expect(f.signalling.closed).toEqual(["protocol"]);
   });
 
+  test("a path may read larger messages than the others", async () => {
+    await using f = await serveRouter({ maxMessageBytes: 1000 });
+    f.router.handle({
+      path: "/large",
+      action: "mcp:connect",
+      maxMessageBytes: 5000,
+      connect: ({ send }) => ({ onText: text => void send(text), onClose: () => undefined }),
+    });
+    const [small, large] = await Promise.all([f.open(), f.open("/large")]);
+    large.send("x".repeat(5000));
+    expect(await next(large)).toHaveLength(5000);
+    const closed = Promise.all([closing(small), closing(large)]);
+    small.send("x".repeat(1001));
+    large.send("x".repeat(5001));
+    expect((await closed).map(({ code }) => code)).toEqual([1009, 1009]);
+  });
+
   test("text that is not UTF-8 closes that socket with 1007", async () => {
     await using f = await serveRouter();
     const [bad, good] = await Promise.all([f.open(), f.open()]);

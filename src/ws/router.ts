@@ -28,7 +28,8 @@ class Router implements WebSocketRouter {
   readonly #sockets = new Set<ServedSocket>();
   readonly #byAddress = new Map<string, number>();
   readonly #metrics: ReturnType<typeof webSocketMetrics>;
-  readonly #wss: WebSocketServer;
+  /** By the largest message they read. */
+  readonly #servers = new Map<number, WebSocketServer>();
   #started = false;
   #stopped: Promise<void> | undefined;
 
@@ -36,18 +37,6 @@ class Router implements WebSocketRouter {
     this.#components = components;
     this.#limits = { ...DEFAULT_WEB_SOCKET_LIMITS, ...init.limits };
     this.#metrics = webSocketMetrics(components.metrics, () => this.#sockets.size);
-    const options = {
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: COMPRESSION,
-      maxPayload: this.#limits.maxMessageBytes,
-      // Known to the library, not to its types.
-      closeTimeout: this.#limits.closeTimeoutMs,
-    };
-    this.#wss = new WebSocketServer(options);
-    this.#wss.on("wsClientError", (error, socket) => {
-      refuseUpgrade(socket, new CidcastError("INVALID_REQUEST", error.message));
-    });
     for (const route of signallingRoutes(components.signalling, components.signallingMissing))
       this.handle(route);
   }
@@ -89,7 +78,27 @@ class Router implements WebSocketRouter {
     await Promise.race([Promise.all(sockets.map(socket => socket.closed)), late]);
     clearTimeout(timer);
     for (const socket of this.#sockets) socket.terminate();
-    this.#wss.close();
+    for (const server of this.#servers.values()) server.close();
+  }
+
+  #serverOf(route: SocketRoute | undefined): WebSocketServer {
+    const maxPayload = route?.maxMessageBytes ?? this.#limits.maxMessageBytes;
+    const known = this.#servers.get(maxPayload);
+    if (known !== undefined) return known;
+    const options = {
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: COMPRESSION,
+      maxPayload,
+      // Known to the library, not to its types.
+      closeTimeout: this.#limits.closeTimeoutMs,
+    };
+    const server = new WebSocketServer(options);
+    server.on("wsClientError", (error, socket) => {
+      refuseUpgrade(socket, new CidcastError("INVALID_REQUEST", error.message));
+    });
+    this.#servers.set(maxPayload, server);
+    return server;
   }
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -109,7 +118,7 @@ class Router implements WebSocketRouter {
           isCidcastError(error) && TOKEN_REFUSED.has(error.code) ? route?.refuse?.(error) : undefined;
         if (told === undefined || socket.destroyed) throw error;
         this.#metrics.refused.add(1, { reason: toCidcastError(error).code });
-        this.#wss.handleUpgrade(request, socket, head, ws => ws.close(told.code, told.reason));
+        this.#serverOf(route).handleUpgrade(request, socket, head, ws => ws.close(told.code, told.reason));
       });
       if (principal === undefined || route === undefined) return;
       // It may have hung up while its token was looked up.
@@ -119,7 +128,7 @@ class Router implements WebSocketRouter {
       const remoteAddress = request.socket.remoteAddress;
       const { "sec-websocket-extensions": offer = "" } = request.headers;
       if (!windowsFit(offer)) delete request.headers["sec-websocket-extensions"];
-      this.#wss.handleUpgrade(request, socket, head, ws =>
+      this.#serverOf(route).handleUpgrade(request, socket, head, ws =>
         this.#serve(ws, { route, principal, path, query, remoteAddress, carrier: socket }, request),
       );
     } catch (thrown) {

@@ -71,6 +71,8 @@ export interface SocketRoute {
   readonly action: Action;
   /** False for paths where only the server speaks. Default true. */
   readonly clientSpeaks?: boolean;
+  /** Largest message that is read, bytes. Default: the router's own limit. */
+  readonly maxMessageBytes?: number;
   /**
    * What a client whose token is refused is told: the handshake is then made, and the socket closed with it. Without it
    * the handshake is refused.

@@ -2,8 +2,8 @@ import { z } from "zod";
 
 /** JSON-RPC as the node's MCP doors take and answer it. See spec.md beside this file. */
 
-/** Largest message of a client, bytes, at every door. */
-export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+/** Largest message of a client, bytes, at every door: 3 MiB of content in base64, and what stands around it. */
+export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024 + 64 * 1024;
 /** Longest request id and method name, characters. */
 export const MAX_ID_LENGTH = 256;
 

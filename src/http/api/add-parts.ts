@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { type AddedContent, type AddResult, entryPath, nameText } from "@cidcast/protocols/node-api";
-import type { AddOptions, Content, ContentRecord, DirectoryEntrySource } from "../../content/index.ts";
+import type { AddOptions, ContentRecord, DirectoryEntrySource } from "../../content/index.ts";
+import type { OwnedContent } from "../../tenancy/index.ts";
 import { CidcastError, raceSignal } from "../../core/index.ts";
 import { bodyChunks, fromBodyError, tooLarge } from "../routing/body.ts";
 import { parse } from "../routing/route.ts";
@@ -17,7 +18,7 @@ export type FormPart =
 type FilePart = Extract<FormPart, { type: "file" }>;
 
 interface PartsInit {
-  readonly content: Content;
+  readonly content: OwnedContent;
   readonly options: AddOptions & { readonly signal: AbortSignal };
   readonly parts: AsyncIterator<FormPart>;
   /** All files become one directory, whatever their names. */

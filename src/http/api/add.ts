@@ -104,7 +104,10 @@ async function takeCar(
   context: RouteContext<undefined, z.output<typeof carQuery>, undefined>,
 ): Promise<CarResult> {
   const { content, init, http } = components;
-  const { query, request } = context;
+  const { query, request, principal } = context;
+  if (principal.tenantId !== undefined) {
+    throw new CidcastError("FORBIDDEN", "A tenant's token adds files, not CARs");
+  }
   const { signal } = bodyOf(components, context);
   const { roots, blocks, bytes } = await content.importCar(
     bodyChunks(request.raw, { signal, maxBytes: init.maxUploadBytes }),
@@ -115,8 +118,9 @@ async function takeCar(
 }
 
 async function add(components: ApiComponents, context: AddContext): Promise<AddResult> {
-  const { content, init, http } = components;
-  const { query, request } = context;
+  const { init, http } = components;
+  const { query, request, principal } = context;
+  const content = components.contentFor(principal);
   const maxBytes = init.maxUploadBytes;
   const { signal, totalBytes } = bodyOf(components, context);
   const options = {

@@ -19,7 +19,7 @@ import { readDirectory } from "../gateway/directory.ts";
 import { sendFile } from "../gateway/file.ts";
 import { findWithin, refParams, resolveRef } from "../gateway/ref.ts";
 import { route } from "../routing/route.ts";
-import type { ApiComponents } from "./types.ts";
+import { type ApiComponents, fileComponents } from "./types.ts";
 
 const cidParams = z.object({ cid: cidText });
 
@@ -30,7 +30,7 @@ export function contentRoutes(app: FastifyInstance, components: ApiComponents): 
   pinRoutes(app, components);
 }
 
-function recordRoutes(app: FastifyInstance, { content }: ApiComponents): void {
+function recordRoutes(app: FastifyInstance, { content, contentFor }: ApiComponents): void {
   route(app, {
     method: "GET",
     url: "/api/v0/content",
@@ -38,8 +38,8 @@ function recordRoutes(app: FastifyInstance, { content }: ApiComponents): void {
     query: listQuery,
     answer: listResult,
     summary: "What was added, newest first",
-    handler: async ({ query: { search, limit, offset } }) =>
-      content.list({ limit, offset, ...(search !== undefined && search !== "" && { search }) }),
+    handler: async ({ query: { search, limit, offset }, principal }) =>
+      contentFor(principal).list({ limit, offset, ...(search !== undefined && search !== "" && { search }) }),
   });
   route(app, {
     method: "GET",
@@ -49,9 +49,10 @@ function recordRoutes(app: FastifyInstance, { content }: ApiComponents): void {
     params: cidParams,
     answer: contentRecord,
     summary: "One record",
-    handler: async ({ params: { cid }, signal }) => {
+    handler: async ({ params: { cid }, principal, signal }) => {
+      const own = contentFor(principal);
       // Resolving first makes one text of the CID's several spellings, and an INVALID_CID of what is none.
-      const record = (await content.record(cid)) ?? (await content.record(await canonical(cid, signal)));
+      const record = (await own.record(cid)) ?? (await own.record(await canonical(cid, signal)));
       if (record === undefined) throw new CidcastError("CONTENT_NOT_FOUND", `${cid} was not added here`);
       return record;
     },
@@ -73,8 +74,8 @@ function recordRoutes(app: FastifyInstance, { content }: ApiComponents): void {
     params: cidParams,
     answer: doneResult,
     summary: "Takes record and pins away; blocks go at the next garbage collection",
-    handler: async ({ params, signal }) => {
-      await content.remove(params.cid, { signal });
+    handler: async ({ params, principal, signal }) => {
+      await contentFor(principal).remove(params.cid, { signal });
       return { ok: true };
     },
   });
@@ -84,7 +85,8 @@ function recordRoutes(app: FastifyInstance, { content }: ApiComponents): void {
 const LOCAL_MS = 1000;
 
 function readRoutes(app: FastifyInstance, components: ApiComponents): void {
-  const { content, limits, log, http } = components;
+  const { content, limits } = components;
+  const file = fileComponents(components);
   route(app, {
     method: ["GET", "HEAD"],
     url: "/api/v0/cat/*",
@@ -97,10 +99,15 @@ function readRoutes(app: FastifyInstance, components: ApiComponents): void {
       if (target.type !== "file") {
         throw new CidcastError("NOT_A_FILE", `${ref.ref} is a directory: ask for a file in it`);
       }
-      return sendFile(
-        { content, limits, log, metrics: http },
-        { ref, cid: target.cid, request, reply, signal, download: false, filename: undefined },
-      );
+      return sendFile(file, {
+        ref,
+        cid: target.cid,
+        request,
+        reply,
+        signal,
+        download: false,
+        filename: undefined,
+      });
     },
   });
   route(app, {
@@ -133,7 +140,7 @@ function readRoutes(app: FastifyInstance, components: ApiComponents): void {
   });
 }
 
-function pinRoutes(app: FastifyInstance, { content }: ApiComponents): void {
+function pinRoutes(app: FastifyInstance, { content, contentFor }: ApiComponents): void {
   route(app, {
     method: "POST",
     url: "/api/v0/pin/:cid",
@@ -143,8 +150,11 @@ function pinRoutes(app: FastifyInstance, { content }: ApiComponents): void {
     query: pinQuery,
     answer: pinBody,
     summary: "Pins recursively; fetches what is missing first",
-    handler: async ({ params, query, signal }) =>
-      content.pin(params.cid, { signal, ...(query.name !== undefined && { name: query.name }) }),
+    handler: async ({ params, query, principal, signal }) =>
+      contentFor(principal).pin(params.cid, {
+        signal,
+        ...(query.name !== undefined && { name: query.name }),
+      }),
   });
   route(app, {
     method: "DELETE",
@@ -155,8 +165,11 @@ function pinRoutes(app: FastifyInstance, { content }: ApiComponents): void {
     query: pinQuery,
     answer: doneResult,
     summary: "Takes a pin away",
-    handler: async ({ params, query, signal }) => {
-      await content.unpin(params.cid, { signal, ...(query.name !== undefined && { name: query.name }) });
+    handler: async ({ params, query, principal, signal }) => {
+      await contentFor(principal).unpin(params.cid, {
+        signal,
+        ...(query.name !== undefined && { name: query.name }),
+      });
       return { ok: true };
     },
   });
@@ -166,7 +179,7 @@ function pinRoutes(app: FastifyInstance, { content }: ApiComponents): void {
     action: "content:list",
     answer: pinsResult,
     summary: "Every pin",
-    handler: async () => ({ pins: await content.pins() }),
+    handler: async ({ principal }) => ({ pins: await contentFor(principal).pins() }),
   });
   route(app, {
     method: "POST",

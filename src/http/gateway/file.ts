@@ -2,6 +2,8 @@ import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Content, ContentFile } from "../../content/index.ts";
 import { CidcastError, type Logger } from "../../core/index.ts";
+import type { TenantQuotas } from "../../tenancy/index.ts";
+import type { ContentFor } from "../door/tenants.ts";
 import type { HttpLimits } from "../limits.ts";
 import type { HttpMetrics } from "../metrics.ts";
 import { allowsRange, matchesNone } from "./conditional.ts";
@@ -19,6 +21,9 @@ import { timed } from "./timing.ts";
 
 export interface FileComponents {
   readonly content: Content;
+  readonly contentFor: ContentFor;
+  /** Undefined: nobody has quotas. */
+  readonly quotas: Pick<TenantQuotas, "addEgress" | "checkEgress"> | undefined;
   readonly limits: HttpLimits;
   readonly log: Logger;
   readonly metrics: HttpMetrics;
@@ -93,11 +98,17 @@ export async function sendFile(components: FileComponents, asked: FileRequest): 
     if (request.method === "HEAD" || start === end)
       return await reply.header("server-timing", timing()).send();
 
+    const { tenantId } = request.principal;
+    components.quotas?.checkEgress(tenantId, end - start);
     const chunks = file.stream({ start, end, signal })[Symbol.asyncIterator]();
     const first = await find(async () => chunks.next());
     reply.header("server-timing", timing());
     const hold = content.hold(cid);
-    const count = (bytes: number): void => components.metrics.contentSent.add(bytes);
+    const count = (bytes: number): void => {
+      components.metrics.contentSent.add(bytes);
+      // Others of the tenant may have used up the day since: the body then breaks off.
+      components.quotas?.addEgress(tenantId, bytes);
+    };
     const body = Readable.from(rest(first, chunks, count), { objectMode: false });
     handedOver = true;
     // Not in the generator: one that was never asked for a value runs no `finally`.
@@ -115,11 +126,11 @@ export async function sendFile(components: FileComponents, asked: FileRequest): 
 }
 
 async function openWithType(
-  { content }: FileComponents,
-  { ref, cid, filename, indexOf }: FileRequest,
+  { content, contentFor }: FileComponents,
+  { ref, cid, filename, indexOf, request }: FileRequest,
   find: <T>(work: (signal: AbortSignal) => Promise<T>) => Promise<T>,
 ): Promise<[ContentFile, { readonly contentType: string; readonly name: string | undefined }]> {
-  const record = await content.record(cid);
+  const record = await contentFor(request.principal).record(cid);
   const path = indexOf ?? ref.path;
   const name = path === "" ? record?.name : path.split("/").at(-1);
   const hint = filename ?? name;

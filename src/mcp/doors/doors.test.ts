@@ -1,3 +1,4 @@
+import { MAX_MESSAGE_BYTES } from "@cidcast/protocols/mcp";
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { ownerPrincipal } from "../../core/index.ts";
@@ -307,7 +308,7 @@ describe("sockets", () => {
   test("a message over the limit closes the socket", async () => {
     await using s = await startTestMcp();
     const { socket, closed } = carrier(s, await s.t.tenant("A", []));
-    socket.receive("x".repeat(4 * 1024 * 1024 + 1));
+    socket.receive("x".repeat(MAX_MESSAGE_BYTES + 1));
     expect((await closed).code).toBe(1009);
   });
 
@@ -408,7 +409,7 @@ describe("streamable http", () => {
       (await s.mcp.fetch(post(headers, body), { principal: ownerPrincipal })).status;
     expect(await status({}, "{")).toBe(400);
     expect(await status({}, "[".repeat(1000))).toBe(400);
-    expect(await status({}, `"${"x".repeat(4 * 1024 * 1024)}"`)).toBe(413);
+    expect(await status({}, `"${"x".repeat(MAX_MESSAGE_BYTES)}"`)).toBe(413);
     expect(await status({ "content-type": "text/plain" }, "{}")).toBe(415);
   });
 });

@@ -23,6 +23,8 @@ export interface TenantQuotas {
   lease(tenantId: string | undefined, kind: LeaseKind): Disposable;
   /** Counts bytes sent. `LIMIT_REACHED` when the day's are used up; they are counted all the same. */
   addEgress(tenantId: string | undefined, bytes: number): void;
+  /** `LIMIT_REACHED` when so many bytes are more than the day has left. Counts nothing. */
+  checkEgress(tenantId: string | undefined, bytes: number): void;
   /** `LIMIT_REACHED` when `usedBytes` and `moreBytes` together are more than the tenant may keep. */
   checkStorage(tenantId: string | undefined, usedBytes: number, moreBytes: number): void;
   /** Bytes the tenant may keep. */
@@ -53,6 +55,20 @@ export function createQuotas(components: QuotasComponents): TenantQuotas {
   };
   const storageLimit = (tenantId: string): number =>
     quotasOf(tenantId).storage_bytes ?? DEFAULT_STORAGE_BYTES;
+  const sentToday = (tenantId: string): number => {
+    const day = Math.floor(clock.now() / DAY_MS);
+    if (day !== egressDay) {
+      egressDay = day;
+      egress = new Map();
+    }
+    return egress.get(tenantId) ?? 0;
+  };
+  const requireEgress = (tenantId: string, used: number): void => {
+    const most = quotasOf(tenantId).egress_bytes_per_day ?? DEFAULT_EGRESS_BYTES_PER_DAY;
+    if (used <= most) return;
+    const untilMidnight = Math.ceil(((egressDay + 1) * DAY_MS - clock.now()) / 1000);
+    refuse("egress", `The tenant may be sent ${most} bytes a day`, untilMidnight);
+  };
   return {
     takeRequest(tenantId) {
       if (tenantId === undefined) return;
@@ -81,18 +97,12 @@ export function createQuotas(components: QuotasComponents): TenantQuotas {
     },
     addEgress(tenantId, bytes) {
       if (tenantId === undefined) return;
-      const day = Math.floor(clock.now() / DAY_MS);
-      if (day !== egressDay) {
-        egressDay = day;
-        egress = new Map();
-      }
-      const used = (egress.get(tenantId) ?? 0) + bytes;
+      const used = sentToday(tenantId) + bytes;
       egress.set(tenantId, used);
-      const most = quotasOf(tenantId).egress_bytes_per_day ?? DEFAULT_EGRESS_BYTES_PER_DAY;
-      if (used > most) {
-        const untilMidnight = Math.ceil(((day + 1) * DAY_MS - clock.now()) / 1000);
-        refuse("egress", `The tenant may be sent ${most} bytes a day`, untilMidnight);
-      }
+      requireEgress(tenantId, used);
+    },
+    checkEgress(tenantId, bytes) {
+      if (tenantId !== undefined) requireEgress(tenantId, sentToday(tenantId) + bytes);
     },
     checkStorage(tenantId, usedBytes, moreBytes) {
       if (tenantId === undefined) return;

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { MAX_MESSAGE_BYTES } from "@cidcast/protocols/mcp";
 import { describe, expect, test } from "vitest";
 import { TestClient } from "../../sockets/socket-server.ts";
 import { run } from "../../../src/cli/testing/run.ts";
@@ -81,7 +82,7 @@ describe("the admin API of a node", () => {
 describe("a tenant's token", () => {
   test("is its tenant at every door of HTTP, and nobody else", async () => {
     await using served = await serveNode();
-    const { token, tenantId } = await tenant(served, ["content:read"]);
+    const { token, tenantId } = await tenant(served, ["content:read", "content:write"]);
     const headers = { authorization: `Bearer ${token}` };
     const added = await fetch(`${served.url}/api/v0/add`, { method: "POST", body: "the owner's" });
     const { cid } = (await added.json()) as { cid: string };
@@ -99,18 +100,98 @@ describe("a tenant's token", () => {
       body: "the owner's",
     });
     for (const [method, path] of [
-      ["GET", "/api/v0/content"],
-      ["POST", "/api/v0/add"],
       ["POST", "/api/v0/gc"],
       ["POST", "/api/v0/shutdown"],
       ["GET", `/api/v0/probe/${cid}`],
-      ["DELETE", `/api/v0/content/${cid}`],
+      ["GET", "/api/v0/peers"],
+      ["POST", "/api/v0/mcp/webrtc/stream"],
     ] as const) {
       const answer = await call(served, method, path, { headers });
       expect([path, answer.status, answer.body.error.code]).toEqual([path, 403, "FORBIDDEN"]);
     }
     const bad = { authorization: `Bearer ${token}x` };
     expect((await call(served, "GET", "/api/v0/status", { headers: bad })).status).toBe(401);
+  });
+
+  test("adds, finds, pins and removes its tenant's own over HTTP, and the others see nothing of it", async () => {
+    await using served = await serveNode();
+    const [a, b] = [
+      await tenant(served, ["content:read", "content:write"]),
+      await tenant(served, ["content:read", "content:write"]),
+    ];
+    const as = (who: { readonly token: string }) => ({ authorization: `Bearer ${who.token}` });
+    const add = async (who: { readonly token: string }, name: string) => {
+      const url = `${served.url}/api/v0/add?name=${name}`;
+      const answer = await fetch(url, { method: "POST", headers: as(who), body: "shared bytes" });
+      return (await answer.json()) as { readonly cid: string; readonly name: string };
+    };
+    const owned = await fetch(`${served.url}/api/v0/add?name=owners.txt`, { method: "POST", body: "owned" });
+    const { cid: ownersCid } = (await owned.json()) as { cid: string };
+    const { cid } = await add(a, "a-secret-name.txt");
+    const get = (who: { readonly token: string }, path: string, method = "GET") =>
+      call(served, method, path, { headers: as(who) });
+
+    expect((await get(a, "/api/v0/content")).body).toMatchObject({ total: 1, records: [{ cid }] });
+    expect((await get(b, "/api/v0/content")).body).toEqual({ total: 0, records: [] });
+    expect((await get(b, "/api/v0/pins")).body).toEqual({ pins: [] });
+    for (const unseen of [cid, ownersCid]) {
+      for (const [method, path] of [
+        ["GET", `/api/v0/content/${unseen}`],
+        ["DELETE", `/api/v0/content/${unseen}`],
+        ["POST", `/api/v0/pin/${unseen}`],
+        ["DELETE", `/api/v0/pin/${unseen}`],
+        ["GET", `/api/v0/stat/${unseen}`],
+        ["GET", `/api/v0/cat/${unseen}`],
+        ["GET", `/ipfs/${unseen}`],
+      ] as const) {
+        const { status, body } = await get(b, path, method);
+        expect([path, status, body.error?.code]).toEqual([path, 404, "CONTENT_NOT_FOUND"]);
+      }
+    }
+
+    expect(await add(b, "b.txt")).toMatchObject({ cid, name: "b.txt" });
+    const read = await fetch(`${served.url}/ipfs/${cid}`, { headers: as(b) });
+    expect(read.headers.get("content-disposition")).toContain("b.txt");
+    expect((await get(b, `/api/v0/content/${cid}`)).body).toMatchObject({ name: "b.txt" });
+    expect((await get(a, `/api/v0/pin/${cid}?name=kept`, "POST")).body).toMatchObject({ cid, name: "kept" });
+    const names = (await get(a, "/api/v0/pins")).body.pins.map((pin: { name: string }) => pin.name);
+    expect(names.sort()).toEqual(["", "kept"]);
+
+    expect((await get(a, `/api/v0/content/${cid}`, "DELETE")).status).toBe(200);
+    expect((await get(a, `/ipfs/${cid}`)).status).toBe(404);
+    expect((await get(b, `/ipfs/${cid}`)).status).toBe(200);
+    expect((await get(b, `/api/v0/content/${cid}`, "DELETE")).status).toBe(200);
+    const left = await call(served, "GET", "/api/v0/content");
+    expect(left.body).toMatchObject({ total: 1, records: [{ cid: ownersCid }] });
+  });
+
+  test("stores and is sent no more than its tenant's quotas", async () => {
+    await using served = await serveNode();
+    const { token, tenantId } = await tenant(served, ["content:read", "content:write"]);
+    await served.node.tenancy?.tenants.setQuotas(tenantId, {
+      storage_bytes: 1000,
+      egress_bytes_per_day: 1500,
+    });
+    const headers = { authorization: `Bearer ${token}` };
+    const add = async (body: string | ReadableStream) => {
+      const init = { method: "POST", headers, body, duplex: "half" } as RequestInit;
+      const answer = await fetch(`${served.url}/api/v0/add`, init);
+      // Answers of both kinds are looked at.
+      // oxlint-disable-next-line typescript/no-explicit-any
+      return { status: answer.status, body: (await answer.json()) as any };
+    };
+    const { body: added } = await add("x".repeat(900));
+    expect((await add("y".repeat(101))).body.error).toMatchObject({ code: "LIMIT_REACHED" });
+    // Without a length it is known as it comes.
+    const stream = new Blob(["z".repeat(60), "z".repeat(60)]).stream();
+    expect((await add(stream)).body.error).toMatchObject({ code: "LIMIT_REACHED" });
+    expect((await add("y".repeat(100))).status).toBe(200);
+    const read = (range: string) =>
+      fetch(`${served.url}/ipfs/${added.cid}`, { headers: { ...headers, range: `bytes=${range}` } });
+    expect((await (await read("0-899")).text()).length).toBe(900);
+    const refused = await read("0-600");
+    expect([refused.status, Number(refused.headers.get("retry-after")) > 0]).toEqual([429, true]);
+    expect((await read("0-599")).status).toBe(206);
   });
 
   test("ends every socket and stream at the moment it is revoked", async () => {
@@ -216,6 +297,11 @@ describe("MCP of a node", () => {
     expect(await client.next()).toMatchObject({ id: 1, result: { serverInfo: { name: "cidcast" } } });
     client.send({ type: "connect", payload: { user_id: "x" } });
     expect(await client.next()).toMatchObject({ type: "error", message: "This token may not join rooms" });
+    // More than rooms take in a second, each answered.
+    for (let id = 2; id < 302; id++) {
+      client.send({ jsonrpc: "2.0", id, method: "ping" });
+      expect(await client.next()).toMatchObject({ id, result: {} });
+    }
     for (const [query, reason] of [
       ["", "Authentication token required"],
       [`?token=${token}`, "Tenant ID required"],
@@ -226,6 +312,28 @@ describe("MCP of a node", () => {
       refused.send(INITIALIZE);
       expect(await refused.closed).toEqual({ code: 4001, reason });
     }
+  });
+
+  test("takes content of 3 MiB in a frame of /ws/mcp/, and closes on more", async () => {
+    await using served = await serveNode();
+    const { token, tenantId } = await tenant(served, ["content:write"]);
+    const path = `${served.wsUrl}/ws/mcp/?token=${token}&tenant_id=${tenantId}`;
+    const addCall = (base64: string) => ({
+      jsonrpc: "2.0",
+      id: 2,
+      method: "tools/call",
+      params: { name: "content_add", arguments: { base64 } },
+    });
+    using client = await TestClient.open(path);
+    client.send(INITIALIZE);
+    await client.next();
+    client.send(addCall(Buffer.alloc(3 * 1024 * 1024, 7).toString("base64")));
+    expect(await client.next()).toMatchObject({
+      id: 2,
+      result: { structuredContent: { size: 3 * 1024 * 1024 } },
+    });
+    client.send(addCall("x".repeat(MAX_MESSAGE_BYTES)));
+    expect(await client.closed).toMatchObject({ code: 1009 });
   });
 
   test("speaks on a pipe, over a running node and over a data directory", async () => {

@@ -118,7 +118,11 @@ export function contentTools(content: Content, tenancy: Tenancy): Tool[] {
           text === undefined ? Buffer.from(base64 ?? "", "base64") : new TextEncoder().encode(text);
         if (bytes.length > MAX_ADD_BYTES)
           throw badArguments(`Content has at most ${MAX_ADD_BYTES} bytes here`);
-        const added = await view(context).add(bytes, name, { signal: context.signal });
+        const added = await view(context).add(once(bytes), {
+          ...(name !== undefined && { name }),
+          totalBytes: bytes.length,
+          signal: context.signal,
+        });
         return { structured: toRecord(added), content: [linkTo(added)] };
       },
     }),
@@ -180,7 +184,8 @@ function removeTool(view: View, annotations: ToolAnnotations): Tool {
     output: removal,
     run: async ({ cid, confirm }, context) => {
       const seen = view(context);
-      const removed = confirm ? await seen.remove(cid, { signal: context.signal }) : await seen.removal(cid);
+      const removed = await seen.removal(cid);
+      if (confirm) await seen.remove(cid, { signal: context.signal });
       return { structured: outcome(removed, confirm) };
     },
   });
@@ -192,6 +197,10 @@ function outcome(removed: Partial<Removal> & Pick<Removal, "pins">, done: boolea
     removes: { ...(removed.record && { record: toRecord(removed.record) }), pins: [...removed.pins] },
     ...(!done && { next: "Nothing was changed. Call again with confirm: true to do it." }),
   };
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }
 
 function toRecord(found: TenantContentRecord) {
