@@ -103,7 +103,7 @@ export async function createTenancy(init: TenancyInit, components: TenancyCompon
     audit,
     quotas,
     content,
-    contentView: createContentViews({ content, quotas }),
+    contentView: createContentViews({ content, quotas, events }),
     guesses,
     resolveToken: (text, options) => resolver.resolveToken(text, options),
     isLive: principal => resolver.isLive(principal),

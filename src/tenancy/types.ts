@@ -1,3 +1,4 @@
+import type { OwnedContentEvents } from "./content/content-events.ts";
 import type { Quotas } from "@cidcast/protocols/tenancy";
 import type { Door, Principal } from "../core/index.ts";
 
@@ -110,8 +111,8 @@ export interface TokenResolver {
 /** Why a principal is one no longer. */
 export type EndReason = "token_revoked" | "token_expired" | "tenant_deactivated";
 
-/** Events of this domain. Never a secret in them. */
-export interface TenancyEvents {
+/** Events of this domain, and what a tenant is told of its content. Never a secret in them. */
+export interface TenancyEvents extends OwnedContentEvents {
   tenant_created: { readonly tenantId: string; readonly name: string };
   tenant_deactivated: { readonly tenantId: string };
   token_created: { readonly tokenId: string; readonly tenantId: string };

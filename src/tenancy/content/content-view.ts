@@ -1,5 +1,6 @@
-import { type AbortOptions, CidcastError } from "../../core/index.ts";
+import { type AbortOptions, CidcastError, type EventPublisher } from "../../core/index.ts";
 import type { TenantQuotas } from "../quotas/quotas.ts";
+import { type OwnedContentEvents, tellLater, tellTenant } from "./content-events.ts";
 import type { TenantContent, TenantContentRecord } from "./tenant-content.ts";
 
 /** A record as the node keeps it, and as a tenant is shown it. */
@@ -7,7 +8,12 @@ export interface ViewRecord extends TenantContentRecord {
   readonly media: Readonly<Record<string, unknown>> | undefined;
 }
 
-interface ViewAddOptions extends AbortOptions {
+interface ChangeOptions extends AbortOptions {
+  /** Who is told what happens, in place of the node. */
+  readonly events?: EventPublisher<OwnedContentEvents> | undefined;
+}
+
+interface ViewAddOptions extends ChangeOptions {
   readonly name?: string;
   readonly contentType?: string;
   readonly totalBytes?: number;
@@ -25,7 +31,7 @@ interface ViewPin {
   readonly pinnedAtMs: number;
 }
 
-type PinOptions = AbortOptions & { readonly name?: string };
+type PinOptions = ChangeOptions & { readonly name?: string };
 
 /** What is kept of content, by whoever: the part of the content domain that has owners. */
 export interface OwnedContent {
@@ -40,12 +46,13 @@ export interface OwnedContent {
   pin(cid: string, options?: PinOptions): Promise<ViewPin>;
   unpin(cid: string, options?: PinOptions): Promise<void>;
   pins(): Promise<ViewPin[]>;
-  remove(cid: string, options?: AbortOptions): Promise<void>;
+  remove(cid: string, options?: ChangeOptions): Promise<void>;
 }
 
 interface ContentViewComponents {
   readonly content: TenantContent;
   readonly quotas: TenantQuotas;
+  readonly events: EventPublisher<OwnedContentEvents>;
 }
 
 /** Records in one answer when the caller names no number. */
@@ -58,6 +65,7 @@ const DEFAULT_PAGE = 100;
 export function createContentViews({
   content,
   quotas,
+  events,
 }: ContentViewComponents): (store: OwnedContent, tenantId: string) => OwnedContent {
   /** Bytes of adds that run, by tenant: several at a time have one quota. */
   const running = new Map<string, number>();
@@ -77,7 +85,7 @@ export function createContentViews({
       [Symbol.dispose]: () => void change(-booked),
     };
   };
-  return (store, tenantId) => createView({ content, store, tenantId, book: () => bookFor(tenantId) });
+  return (store, tenantId) => createView({ content, store, events, tenantId, book: () => bookFor(tenantId) });
 }
 
 /** Room that an add takes of its tenant's quota while it runs. */
@@ -90,29 +98,40 @@ interface Booking extends Disposable {
 function createView(init: {
   readonly content: TenantContent;
   readonly store: OwnedContent;
+  readonly events: EventPublisher<OwnedContentEvents>;
   readonly tenantId: string;
   readonly book: () => Promise<Booking>;
 }): OwnedContent {
-  const { content, store, tenantId, book } = init;
+  const { content, store, events, tenantId, book } = init;
   /** Pins of tenants carry the tenant's id, so that they count how many hold a piece of content. */
   const mark = `tenant:${tenantId}`;
   const pinName = (name: string): string => (name === "" ? mark : `${mark}:${name}`);
+  const ownName = (name: string): string => name.slice(mark.length + 1);
+  const told = { events: tellTenant(events, { tenantId, ownName }) };
   const require = async (cid: string): Promise<TenantContentRecord> => {
     const record = await content.record(tenantId, cid);
     if (record === undefined) throw notFound(cid);
     return record;
   };
   const pinOf = ({ pin = "" }: ViewAddOptions): string | false => (pin === false ? false : pinName(pin));
-  const kept = async (added: ViewRecord, name: string | undefined): Promise<ViewRecord> => {
+  const kept = async (
+    added: ViewRecord,
+    name: string | undefined,
+    tellRest: () => void,
+  ): Promise<ViewRecord> => {
     // The name is this tenant's own: the node's record may have another, which is not for it to see.
     const record = { ...added, name };
+    const { cid, size, contentType } = record;
+    const known = (await content.record(tenantId, cid)) !== undefined;
     await content.grant(tenantId, record);
+    if (!known) events.publish("content_added", { cid, name, size, contentType }, { tenantId });
+    tellRest();
     return record;
   };
   const pins = async (): Promise<ViewPin[]> =>
     (await store.pins())
       .filter(pin => pin.name === mark || pin.name.startsWith(`${mark}:`))
-      .map(pin => ({ ...pin, name: pin.name.slice(mark.length + 1) }));
+      .map(pin => ({ ...pin, name: ownName(pin.name) }));
   const withMedia = async (own: TenantContentRecord): Promise<ViewRecord> => ({
     ...own,
     media: (await store.record(own.cid))?.media,
@@ -121,16 +140,21 @@ function createView(init: {
     async add(source, options = {}) {
       using booking = await book();
       if (options.totalBytes !== undefined) booking.expect(options.totalBytes);
-      const added = await store.add(counted(source, booking), { ...options, pin: pinOf(options) });
-      return kept(added, options.name);
+      const later = tellLater(told.events);
+      const { events: heard } = later;
+      const pin = pinOf(options);
+      const added = await store.add(counted(source, booking), { ...options, events: heard, pin });
+      return kept(added, options.name, later.flush);
     },
     async addDirectory(entries, options = {}) {
       using booking = await book();
+      const later = tellLater(told.events);
       const added = await store.addDirectory(countedEntries(entries, booking), {
         ...options,
+        events: later.events,
         pin: pinOf(options),
       });
-      return kept(added, options.name);
+      return kept(added, options.name, later.flush);
     },
     async list({ search, limit = DEFAULT_PAGE, offset = 0 } = {}) {
       const { records, total } = await content.list(tenantId, { search, limit, offset });
@@ -143,21 +167,26 @@ function createView(init: {
     async pin(cid, options = {}) {
       await require(cid);
       const { name = "" } = options;
-      return { ...(await store.pin(cid, { ...options, name: pinName(name) })), name };
+      return { ...(await store.pin(cid, { ...options, ...told, name: pinName(name) })), name };
     },
     async unpin(cid, options = {}) {
       await require(cid);
-      await store.unpin(cid, { ...options, name: pinName(options.name ?? "") });
+      await store.unpin(cid, { ...options, ...told, name: pinName(options.name ?? "") });
+      if (!(await pins()).some(pin => pin.cid === cid))
+        events.publish("pin_status_changed", { cid, status: "unpinned" }, { tenantId });
     },
     pins,
     async remove(cid, options) {
       await require(cid);
       for (const pin of await pins()) {
-        if (pin.cid === cid) await store.unpin(cid, { ...options, name: pinName(pin.name) });
+        if (pin.cid === cid) await store.unpin(cid, { ...options, ...told, name: pinName(pin.name) });
       }
       const last = await content.revoke(tenantId, cid);
       const stillPinned = (await store.pins()).some(pin => pin.cid === cid);
-      if (last && !stillPinned && (await store.record(cid)) !== undefined) await store.remove(cid, options);
+      if (last && !stillPinned && (await store.record(cid)) !== undefined) {
+        await store.remove(cid, { ...options, ...told });
+      }
+      events.publish("content_removed", { cid }, { tenantId });
     },
   };
 }

@@ -165,6 +165,55 @@ describe("a tenant's token", () => {
     expect(left.body).toMatchObject({ total: 1, records: [{ cid: ownersCid }] });
   });
 
+  test("hears of its own content what it would hear if it were alone on the node", async () => {
+    await using served = await serveNode();
+    const scopes = ["content:read", "content:write", "events"];
+    const tenants = [await tenant(served, scopes), await tenant(served, scopes)] as const;
+    const listen = async (token: string): Promise<TestClient> => {
+      const client = await TestClient.open(`${served.wsUrl}/ws/notifications?token=${token}`);
+      await client.next();
+      client.send({ action: "subscribe", notification_types: ["all_events"] });
+      await client.next();
+      return client;
+    };
+    const heard: Readonly<Record<string, unknown>>[][] = [];
+    // Both have the same bytes, under names of their own: the second adds what is here, the first is removed while it stays.
+    for (const [index, { token, tenantId }] of tenants.entries()) {
+      const headers = { authorization: `Bearer ${token}` };
+      using client = await listen(token);
+      const url = `${served.url}/api/v0/add?name=${index}.txt`;
+      const added = await fetch(url, { method: "POST", headers, body: "the same bytes" });
+      const { cid } = (await added.json()) as { readonly cid: string };
+      await call(served, "POST", `/api/v0/pin/${cid}?name=again`, { headers });
+      await call(served, "DELETE", `/api/v0/pin/${cid}?name=again`, { headers });
+      await call(served, "DELETE", `/api/v0/pin/${cid}`, { headers });
+      if (index === 1) await call(served, "DELETE", `/api/v0/content/${cid}`, { headers });
+      served.node.notify?.emitEvent("system_info", { message: "fence" }, { tenantId });
+      const told: Readonly<Record<string, unknown>>[] = [];
+      for (;;) {
+        const { notification_type: type, data } = await client.next();
+        if (type === "system_info") break;
+        told.push({ type, ...(data as object), cid: (data as { readonly cid: string }).cid === cid });
+      }
+      heard.push(told);
+    }
+    const [first = [], second = []] = heard;
+    const added = { cid: true, size: 14, content_type: "text/plain" };
+    const status = (now: string) => ({ type: "pin_status_changed", cid: true, status: now });
+    expect(first).toEqual([
+      { type: "content_added", name: "0.txt", ...added },
+      { type: "pin_added", cid: true, name: "" },
+      status("pinning"),
+      { type: "pin_added", cid: true, name: "again" },
+      status("pinned"),
+      { type: "pin_removed", cid: true, name: "again" },
+      { type: "pin_removed", cid: true, name: "" },
+      status("unpinned"),
+    ]);
+    const renamed = first.map(event => (event["name"] === "0.txt" ? { ...event, name: "1.txt" } : event));
+    expect(second).toEqual([...renamed, { type: "content_removed", cid: true }]);
+  });
+
   test("stores and is sent no more than its tenant's quotas", async () => {
     await using served = await serveNode();
     const { token, tenantId } = await tenant(served, ["content:read", "content:write"]);
