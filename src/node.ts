@@ -93,7 +93,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const serve = options.serve ?? true;
   log.debug({ config: redactConfig(config) }, "configuration");
   // First of all: a bind that is not allowed is told before anything is opened.
-  const openHttp = serve ? httpOf(config) : undefined;
+  const openHttp = serve ? await httpOf(config) : undefined;
   if (config.allowedHosts.length > 0 && config.token === undefined) {
     log.warn({}, "allowedHosts without a token: whoever comes through a proxy may do everything");
   }
@@ -225,7 +225,8 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const url = doors?.url;
   if (url !== undefined) {
     place.url = url;
-    dataDir.announce({ url, pid: process.pid });
+    const certificate = config.tls.selfSigned ? join(config.dataDir, "tls", "cert.pem") : undefined;
+    dataDir.announce({ url, pid: process.pid, ...(certificate !== undefined && { certificate }) });
   }
   const sampleCid = serve && config.sample ? await addSample(content, settings, log) : undefined;
 

@@ -113,6 +113,21 @@ const mcp = z.strictObject({
     .describe("Keys used before: credentials are read with them and written with the present one."),
 });
 
+const tls = z.strictObject({
+  cert: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Certificate file in PEM, with those between it and its root: HTTP and WebSockets then go over TLS.",
+    ),
+  key: z.string().min(1).optional().describe("Key file of the certificate in PEM."),
+  selfSigned: z
+    .boolean()
+    .default(false)
+    .describe("TLS with a certificate of its own, for development: browsers warn of it until they trust it."),
+});
+
 /** Every setting, with its default. Nothing else may be set. */
 export const configSchema = z.strictObject({
   host: z.string().min(1).default("127.0.0.1").describe("Address HTTP and WebSockets listen on."),
@@ -166,6 +181,7 @@ export const configSchema = z.strictObject({
     .describe(
       "Log at `debug`, and stack traces in answers on loopback. Also `DJANGO_DEBUG`, and `DEBUG` where it says true or false.",
     ),
+  tls: tls.prefault({}),
   content: content.prefault({}),
   media: media.prefault({}),
   webrtc: webrtc.prefault({}),

@@ -3,3 +3,4 @@ export { createHttpServer } from "./server.ts";
 export type { TenantDoor } from "./door/tenants.ts";
 export type { MountedApiRoute, MountedRawRoute, MountedRoute } from "./routing/mounted.ts";
 export type { HttpComponents, HttpInit, HttpServer, PeerControl, RegisteredRoute } from "./types.ts";
+export { type CertificateFiles, ownHosts } from "./tls/certificate.ts";

@@ -1,7 +1,14 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+} from "node:http";
+import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import fastify, { type FastifyInstance, type RouteOptions } from "fastify";
-import { CidcastError } from "../core/index.ts";
+import { CidcastError, type Logger } from "../core/index.ts";
 import { addRoute } from "./api/add.ts";
 import { contentRoutes } from "./api/content.ts";
 import { collectDocs, docsRoutes } from "./api/docs.ts";
@@ -24,6 +31,7 @@ import { fromHttpError, sendError } from "./routing/errors.ts";
 import { guardRequests, type RequestGuard } from "./routing/guard.ts";
 import { acceptJson } from "./routing/json-body.ts";
 import { mountedRoutes } from "./routing/mounted.ts";
+import { type Certificate, readCertificate, warnOfEnd, watchCertificate } from "./tls/certificate.ts";
 import { whepRoutes } from "./whep/routes.ts";
 import type { HttpComponents, HttpInit, HttpServer, RegisteredRoute } from "./types.ts";
 
@@ -47,8 +55,10 @@ export function createHttpServer(init: HttpInit): (components: HttpComponents) =
       );
     const guard: { current?: RequestGuard } = {};
     const http = httpMetrics(components.metrics, () => guard.current?.inFlight() ?? 0);
-    const { app, server, sockets } = createApp(limits);
+    const certificate = init.tls === undefined ? undefined : readCertificate(init.tls, Date.now());
+    const { app, server, sockets } = createApp(limits, certificate);
     const stopping = new AbortController();
+    const unwatch = serveRenewals(server, init.tls, certificate, components.log);
     const contentFor = contentViews(components.content, components.tenants);
     const api: ApiComponents = { ...components, contentFor, init, limits, http, stopping: stopping.signal };
     const log = components.log.child({ part: "http" });
@@ -83,13 +93,17 @@ export function createHttpServer(init: HttpInit): (components: HttpComponents) =
       start: () => (started ??= start(app, server, init, api)),
       stop() {
         stopping.abort(new CidcastError("SHUTTING_DOWN", "The node is stopping"));
+        unwatch();
         return (stopped ??= stop({ app, server, sockets, limits, guard: guard.current, started }));
       },
     };
   };
 }
 
-function createApp(limits: HttpLimits): {
+function createApp(
+  limits: HttpLimits,
+  certificate: Certificate | undefined,
+): {
   readonly app: FastifyInstance;
   readonly server: Server;
   readonly sockets: ReadonlySet<Socket>;
@@ -98,7 +112,7 @@ function createApp(limits: HttpLimits): {
   let server: Server | undefined;
   const app = fastify({
     serverFactory: handler => {
-      server = createServer(
+      server = createListener(
         {
           maxHeaderSize: limits.maxHeaderBytes,
           headersTimeout: limits.headersTimeoutMs,
@@ -111,6 +125,7 @@ function createApp(limits: HttpLimits): {
           noDelay: true,
         },
         handler,
+        certificate,
       );
       server.timeout = limits.unreadAnswerMs;
       server.maxConnections = limits.maxConnections;
@@ -134,6 +149,35 @@ function createApp(limits: HttpLimits): {
   app.setSerializerCompiler(() => data => JSON.stringify(data));
   if (server === undefined) throw new CidcastError("INTERNAL", "the HTTP library made no server");
   return { app, server, sockets };
+}
+
+/** Takes up a renewed certificate without a restart; returns what ends that. */
+function serveRenewals(
+  server: Server,
+  files: HttpInit["tls"],
+  certificate: Certificate | undefined,
+  log: Logger,
+): () => void {
+  if (files === undefined || certificate === undefined || !(server instanceof TlsServer))
+    return () => undefined;
+  warnOfEnd(certificate, log);
+  server.on("tlsClientError", error => log.debug({ err: error }, "TLS did not come to be"));
+  return watchCertificate(files, { onChange: renewed => server.setSecureContext(renewed), log });
+}
+
+/** A server of HTTP, or of HTTP over TLS. */
+function createListener(
+  options: ServerOptions,
+  handler: RequestListener,
+  certificate: Certificate | undefined,
+): Server {
+  if (certificate === undefined) return createServer(options, handler);
+  const handshakeTimeout = options.headersTimeout;
+  // Both kinds of server do here what the plain one does.
+  return createTlsServer(
+    { ...options, ...certificate, ...(handshakeTimeout && { handshakeTimeout }) },
+    handler,
+  );
 }
 
 async function start(
@@ -190,7 +234,11 @@ function listening(server: Server): { host: string; port: number; url: string } 
   const address = server.address();
   if (address === null || typeof address === "string") return undefined;
   const host = address.address === "0.0.0.0" || address.address === "::" ? "127.0.0.1" : address.address;
-  return { host: address.address, port: address.port, url: `http://${hostInUrl(host)}:${address.port}` };
+  return {
+    host: address.address,
+    port: address.port,
+    url: `${server instanceof TlsServer ? "https" : "http"}://${hostInUrl(host)}:${address.port}`,
+  };
 }
 
 async function admitUpgrade(

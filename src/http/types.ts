@@ -8,6 +8,7 @@ import type { WebRTCStreamingManager } from "../webrtc/index.ts";
 import type { TenantDoor } from "./door/tenants.ts";
 import type { HttpLimits } from "./limits.ts";
 import type { MountedRoute } from "./routing/mounted.ts";
+import type { CertificateFiles } from "./tls/certificate.ts";
 
 export interface HttpInit {
   /** Address to listen on. Anything but loopback needs a token. */
@@ -28,6 +29,8 @@ export interface HttpInit {
   readonly version: string;
   /** Put messages and stacks of unexpected errors into answers; heeded on loopback alone. */
   readonly debug?: boolean;
+  /** Serve over TLS, with these files; they are watched for a renewal. */
+  readonly tls?: CertificateFiles | undefined;
   readonly limits?: Partial<HttpLimits>;
 }
 

@@ -1,9 +1,13 @@
+import { join } from "node:path";
 import type { NodeStatus, PeerBody } from "@cidcast/protocols/node-api";
 import type { Config } from "../config/index.ts";
 import type { ContentService } from "../content/index.ts";
+import { CidcastError } from "../core/index.ts";
 import {
+  type CertificateFiles,
   createHttpServer,
   type MountedRoute,
+  ownHosts,
   type PeerControl,
   type RegisteredRoute,
 } from "../http/index.ts";
@@ -114,7 +118,7 @@ function serveRoute(router: WebSocketRouter, route: RegisteredSocket): () => voi
 }
 
 /** `INVALID_CONFIG` when HTTP would serve other machines without a token. */
-export function httpOf(config: Config): ReturnType<typeof createHttpServer> {
+export async function httpOf(config: Config): Promise<ReturnType<typeof createHttpServer>> {
   const { host, port, token, allowedHosts, corsOrigins, maxUploadBytes, debug } = config;
   return createHttpServer({
     host,
@@ -124,9 +128,33 @@ export function httpOf(config: Config): ReturnType<typeof createHttpServer> {
     corsOrigins,
     maxUploadBytes,
     debug,
+    tls: await certificateFiles(config),
     iceServers: config.webrtc.iceServers,
     version: VERSION,
   });
+}
+
+/** The files that HTTP is served with over TLS; undefined: it is served plainly. `INVALID_CONFIG` when they do not fit together. */
+async function certificateFiles(config: Config): Promise<CertificateFiles | undefined> {
+  const { tls, host, allowedHosts, dataDir } = config;
+  const { cert, key } = tls;
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new CidcastError(
+      "INVALID_CONFIG",
+      "TLS needs both a certificate and its key: --tls-cert and --tls-key",
+    );
+  }
+  if (cert !== undefined && key !== undefined) {
+    if (!tls.selfSigned) return { cert, key };
+    throw new CidcastError(
+      "INVALID_CONFIG",
+      "TLS has either a certificate of yours or one of its own, not both",
+    );
+  }
+  if (!tls.selfSigned) return undefined;
+  // Loaded here: making certificates takes much code that a node seldom needs.
+  const { selfSigned } = await import("../http/tls/self-signed.ts");
+  return selfSigned(join(dataDir, "tls"), { hosts: ownHosts(host, allowedHosts), nowMs: Date.now() });
 }
 
 /** What the HTTP door shows of the peer, and does with it. */

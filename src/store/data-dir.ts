@@ -10,7 +10,12 @@ const ADMIN_KEY_BYTES = 32;
 const RUNNING_FILE = "node.json";
 const LOCK_FILE = "lock.db";
 
-const runningSchema = z.object({ url: z.url(), pid: z.number().int().positive() });
+const runningSchema = z.object({
+  url: z.url(),
+  pid: z.number().int().positive(),
+  /** File of the certificate it serves with, where it made that itself: whoever reads this file may trust it. */
+  certificate: z.string().optional(),
+});
 
 /** Where a running node is found. */
 export type RunningNode = z.output<typeof runningSchema>;

@@ -27,6 +27,8 @@ export interface HttpClient {
 export function createHttpClient(init: {
   readonly url: string;
   readonly token: string | undefined;
+  /** A certificate to trust, in PEM, beside those of the system. */
+  readonly ca?: Buffer | undefined;
 }): HttpClient {
   const base = URL.parse(init.url);
   if (base === null || !/^https?:$/.test(base.protocol)) {
@@ -37,7 +39,7 @@ export function createHttpClient(init: {
     for (const [name, value] of Object.entries(call.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
-    const response = await exchange(url, call, init.token);
+    const response = await exchange(url, call, init);
     if ((response.statusCode ?? 0) < 400) return response;
     throw await errorOf(response);
   };
@@ -63,13 +65,18 @@ export function createHttpClient(init: {
   };
 }
 
-async function exchange(url: URL, call: HttpCall, token: string | undefined): Promise<IncomingMessage> {
+async function exchange(
+  url: URL,
+  call: HttpCall,
+  { token, ca }: { readonly token: string | undefined; readonly ca?: Buffer | undefined },
+): Promise<IncomingMessage> {
   call.signal?.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const { body } = call;
   const request = (url.protocol === "https:" ? httpsRequest : httpRequest)(url, {
     method: call.method ?? "GET",
     agent: false,
+    ...(ca !== undefined && { ca }),
     headers: {
       accept: "application/json",
       ...(token !== undefined && { authorization: `Bearer ${token}` }),

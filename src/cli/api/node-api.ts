@@ -37,6 +37,8 @@ export interface ApiReadOptions extends AbortOptions {
 export interface NodeApi extends AsyncDisposable {
   /** Where browsers find the node; undefined when none runs. */
   readonly url: string | undefined;
+  /** The certificate that the node made itself, in PEM; undefined: the system's are trusted, and no other. */
+  readonly ca?: Buffer | undefined;
   add(source: AsyncIterable<Uint8Array>, options?: ApiAddOptions): Promise<AddResult>;
   addDirectory(entries: AsyncIterable<DirectoryEntrySource>, options?: ApiAddOptions): Promise<AddResult>;
   /** Every record, or those that match. */

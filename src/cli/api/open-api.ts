@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { type Config, loadConfig } from "../../config/index.ts";
 import { CidcastError, isCidcastError, silentLogger } from "../../core/index.ts";
 import { findRunningNode } from "../../store/index.ts";
@@ -51,7 +52,8 @@ export async function findApi(
   }
   const found = findRunningNode(config.dataDir);
   if (found === undefined) return undefined;
-  const api = createHttpApi(createHttpClient({ url: found.url, token: config.token }));
+  const ca = found.certificate === undefined ? undefined : readIfThere(found.certificate);
+  const api = { ...createHttpApi(createHttpClient({ url: found.url, token: config.token, ca })), ca };
   try {
     await api.version({ signal: environment.signal });
     return api;
@@ -59,5 +61,14 @@ export async function findApi(
     // A node that was killed leaves its address behind.
     if (isCidcastError(error, "NODE_UNREACHABLE")) return undefined;
     throw error;
+  }
+}
+
+function readIfThere(file: string): Buffer | undefined {
+  try {
+    return readFileSync(file);
+  } catch {
+    // The node that left its address behind has taken its certificate away.
+    return undefined;
   }
 }

@@ -54,7 +54,7 @@ function streamRoutes(app: FastifyInstance, components: ApiComponents): void {
         const error = `There are ${MAX_CONTROL_STREAMS} streams: stop one`;
         return reply.code(429).send({ success: false, error, error_type: "resource_limit" });
       }
-      const url = `http://${request.headers.host ?? "localhost"}/play/${encodeURIComponent(body.cid)}`;
+      const url = `${request.protocol}://${request.headers.host ?? "localhost"}/play/${encodeURIComponent(body.cid)}`;
       return { success: true, server_id: stream.id, url, cid: body.cid, quality: body.quality };
     },
   });

@@ -1,3 +1,4 @@
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import type { Command } from "commander";
 import { ownerPrincipal, silentLogger } from "../../../core/index.ts";
 import { bridgeStdio } from "../../../mcp/index.ts";
@@ -14,6 +15,9 @@ export function mcpCommand(environment: CliEnvironment): Command {
       await using running = await findApi(environment, flags);
       if (running?.url !== undefined) {
         const url = new URL("/mcp", running.url).href;
+        const { ca } = running;
+        // The bridge's requests take no certificate of their own: this process has no other use of TLS.
+        if (ca !== undefined) setDefaultCACertificates([...getCACertificates("default"), ca.toString()]);
         await bridgeStdio({ stdin, stdout, url, token: config.token, signal });
         return;
       }
