@@ -59,6 +59,19 @@ const webrtc = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe("STUN and TURN servers as URLs. None by default: nothing is asked of the outside."),
+  turnSecret: z
+    .string()
+    .min(8, "a secret has at least 8 characters")
+    .optional()
+    .describe(
+      "Secret shared with the TURN servers (coturn: `use-auth-secret`): viewers get credentials that end.",
+    ),
+  turnTtlSeconds: z
+    .number()
+    .int()
+    .min(60)
+    .default(86_400)
+    .describe("How long such credentials are good, seconds: a relayed viewer plays no longer."),
   maxSessions: z
     .number()
     .int()
@@ -201,6 +214,7 @@ export const SECRET_PATHS: ReadonlySet<string> = new Set([
   "token",
   "redisUrl",
   "secretKey",
+  "webrtc.turnSecret",
   "mcp.encryptionKey",
   "mcp.previousEncryptionKeys",
 ]);

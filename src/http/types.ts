@@ -23,8 +23,6 @@ export interface HttpInit {
   readonly corsOrigins?: readonly string[];
   /** Largest upload, bytes. */
   readonly maxUploadBytes: number;
-  /** STUN and TURN servers that WHEP players are told of, as URLs. */
-  readonly iceServers?: readonly string[];
   /** Version of the node, for `/api/v0/version`. */
   readonly version: string;
   /** Put messages and stacks of unexpected errors into answers; heeded on loopback alone. */

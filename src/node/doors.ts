@@ -129,7 +129,6 @@ export async function httpOf(config: Config): Promise<ReturnType<typeof createHt
     maxUploadBytes,
     debug,
     tls: await certificateFiles(config),
-    iceServers: config.webrtc.iceServers,
     version: VERSION,
   });
 }

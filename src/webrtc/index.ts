@@ -13,6 +13,7 @@ export type {
   CandidateInit,
   ControlCommand,
   Greeting,
+  IceServer,
   PlaybackState,
   QualityController,
   QualityLevel,

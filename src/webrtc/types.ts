@@ -82,8 +82,17 @@ export interface WebRTCStreamingManager {
   session(id: string, owner?: string): StreamingSession | undefined;
   sessions(): readonly StreamingSession[];
   globalMetrics(): Promise<Readonly<Record<string, unknown>>>;
+  /** STUN and TURN servers that a viewer may use, with credentials made for it. */
+  iceServers(viewer: string): readonly IceServer[];
   closeOwner(owner: string, reason: string): Promise<void>;
   readonly limits: { readonly maxSessions: number; readonly maxSessionsPerOwner: number };
+}
+
+/** As in `RTCConfiguration.iceServers`. */
+export interface IceServer {
+  readonly urls: readonly string[];
+  readonly username?: string;
+  readonly credential?: string;
 }
 
 /** How a signalling connection greets: `welcome` at once, or nothing until the client speaks. */

@@ -2,7 +2,20 @@ import { z } from "zod";
 
 /** What the node says over signalling, as far as a viewer needs it; fields and types that are not known are passed over. */
 export const serverMessage = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("offer"), pc_id: z.string(), sdp: z.string() }),
+  z.object({
+    type: z.literal("offer"),
+    pc_id: z.string(),
+    sdp: z.string(),
+    ice_servers: z
+      .array(
+        z.object({
+          urls: z.array(z.string()),
+          username: z.string().optional(),
+          credential: z.string().optional(),
+        }),
+      )
+      .optional(),
+  }),
   z.object({ type: z.literal("connected"), pc_id: z.string() }),
   z.object({
     type: z.literal("candidate"),

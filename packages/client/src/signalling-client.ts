@@ -1,5 +1,6 @@
 import { ClientError, errorFromWire } from "./client-error.ts";
 import { createEmitter } from "./emitter.ts";
+import type { RtcIceServer } from "./streaming/rtc.ts";
 import { type ServerMessage, serverMessage } from "./server-messages.ts";
 
 /** Largest message taken from a node, characters: an offer is a few thousand. */
@@ -28,6 +29,8 @@ export interface OfferRequest {
 export interface Offer {
   readonly pcId: string;
   readonly sdp: string;
+  /** STUN and TURN servers that the node has for this viewer. */
+  readonly iceServers: readonly RtcIceServer[];
 }
 
 /** A trickled candidate as in `RTCIceCandidateInit`. */
@@ -147,7 +150,9 @@ async function waitForOffer(
   const abort = (): void => reject(new ClientError("ABORTED", "The request for an offer was ended"));
   signal?.addEventListener("abort", abort, { once: true });
   const stopMessages = events.on("message", message => {
-    if (message.type === "offer") resolve({ pcId: message.pc_id, sdp: message.sdp });
+    if (message.type === "offer") {
+      resolve({ pcId: message.pc_id, sdp: message.sdp, iceServers: message.ice_servers ?? [] });
+    }
     // An error that names a session is about that one, not about this request.
     if (message.type === "error" && message.pc_id === undefined) {
       reject(errorFromWire(message.code, message.message));

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { sessionParams } from "@cidcast/protocols/whep";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { CidcastError, type Resource } from "../../core/index.ts";
-import type { WebRTCStreamingManager } from "../../webrtc/index.ts";
+import type { IceServer, WebRTCStreamingManager } from "../../webrtc/index.ts";
 import type { ApiComponents } from "../api/types.ts";
 import { findWithin, refParams } from "../gateway/ref.ts";
 import { MAX_FRAGMENT_BYTES, MAX_SDP_BYTES } from "../limits.ts";
@@ -28,8 +28,7 @@ export async function whepRoutes(app: FastifyInstance, components: ApiComponents
 }
 
 function endpointRoutes(app: FastifyInstance, components: ApiComponents, viewers: Viewers): void {
-  const { limits, init } = components;
-  const links = (init.iceServers ?? []).map(url => `<${url}>; rel="ice-server"`);
+  const { limits } = components;
   route(app, {
     method: "POST",
     url: "/whep/*",
@@ -63,7 +62,8 @@ function endpointRoutes(app: FastifyInstance, components: ApiComponents, viewers
         .header("accept-patch", FRAGMENT)
         .header("cache-control", "no-store")
         .type(SDP);
-      if (links.length > 0) reply.header("link", links.join(", "));
+      const links = iceLinks(manager.iceServers(viewer.session.id));
+      if (links !== "") reply.header("link", links);
       return reply.send(viewer.sdp);
     },
   });
@@ -75,10 +75,24 @@ function endpointRoutes(app: FastifyInstance, components: ApiComponents, viewers
     params: refParams,
     handler: async ({ reply }) => {
       reply.code(204).header("allow", "OPTIONS, POST").header("accept-post", SDP);
-      if (links.length > 0) reply.header("link", links.join(", "));
+      const links = iceLinks(components.webrtc?.iceServers("options") ?? []);
+      if (links !== "") reply.header("link", links);
       return reply.send();
     },
   });
+}
+
+/** ICE servers as links. @see https://www.rfc-editor.org/rfc/rfc9725#section-4.6 */
+function iceLinks(servers: readonly IceServer[]): string {
+  return servers
+    .flatMap(({ urls, username, credential }) => {
+      const secret =
+        username === undefined
+          ? ""
+          : `; username="${username}"; credential="${credential ?? ""}"; credential-type="password"`;
+      return urls.map(url => `<${url}>; rel="ice-server"${secret}`);
+    })
+    .join(", ");
 }
 
 function sessionRoutes(app: FastifyInstance, { limits }: ApiComponents, viewers: Viewers): void {

@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CidcastError, isCidcastError } from "../../core/index.ts";
-import type { CandidateInit, StreamingSession, WebRTCStreamingManager } from "../../webrtc/index.ts";
+import type {
+  IceServer,
+  CandidateInit,
+  StreamingSession,
+  WebRTCStreamingManager,
+} from "../../webrtc/index.ts";
 import { MAX_FRAGMENT_BYTES, MAX_FRAGMENT_CANDIDATES, MAX_SDP_BYTES } from "../limits.ts";
 import { type Answer, ask, serve, type TestServer } from "../testing/serve.ts";
 import { parseFragment } from "./fragment.ts";
@@ -9,7 +14,7 @@ import { parseFragment } from "./fragment.ts";
 type Listener = Parameters<StreamingSession["onEvent"]>[0];
 
 /** A manager whose sessions remember what they were told. */
-function fakeManager() {
+function fakeManager(iceServers: readonly IceServer[] = []) {
   const candidates: CandidateInit[] = [];
   const asked: { cid: string; offerSdp: string; owner: string }[] = [];
   let listener: Listener | undefined;
@@ -29,6 +34,7 @@ function fakeManager() {
       if (!init.offerSdp.startsWith("v=0")) throw new CidcastError("INVALID_SDP", "no SDP");
       return { session: { ...session, id: `pc_${asked.length}` }, sdp: "v=0\r\nthe answer\r\n" };
     },
+    iceServers: () => iceServers,
   };
   // The routes use nothing else of a manager.
   return { candidates, asked, close, webrtc: manager as unknown as WebRTCStreamingManager };
@@ -59,16 +65,18 @@ const told = ({ status, text }: Answer): unknown => [status, text === "" ? "" : 
 
 describe("WHEP", () => {
   test("answers an offer, says where the session is, and which servers to ask", async () => {
-    const fake = fakeManager();
-    const iceServers = ["stun:stun.example:3478", "turn:turn.example"];
-    await using server = await serve({ iceServers }, { webrtc: fake.webrtc });
+    const fake = fakeManager([
+      { urls: ["stun:stun.example:3478"] },
+      { urls: ["turn:turn.example"], username: "1:pc", credential: "c2VjcmV0" },
+    ]);
+    await using server = await serve({}, { webrtc: fake.webrtc });
     const answer = await post(server, OFFER, "application/sdp", "/whep/bafycid/clip.mp4");
     expect([answer.status, answer.text]).toEqual([201, "v=0\r\nthe answer\r\n"]);
     expect(answer.headers).toMatchObject({
       "content-type": "application/sdp",
       location: "/whep/session/pc_1",
       "accept-patch": "application/trickle-ice-sdpfrag",
-      link: '<stun:stun.example:3478>; rel="ice-server", <turn:turn.example>; rel="ice-server"',
+      link: '<stun:stun.example:3478>; rel="ice-server", <turn:turn.example>; rel="ice-server"; username="1:pc"; credential="c2VjcmV0"; credential-type="password"',
     });
     expect(answer.headers.etag).toMatch(/^"[^"]+"$/);
     expect(fake.asked[0]).toMatchObject({ cid: "bafycid/clip.mp4", offerSdp: OFFER });

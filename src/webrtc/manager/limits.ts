@@ -12,3 +12,5 @@ export const KNOWN_SEGMENTS = 8;
 export const MAX_TRACKS = 8;
 /** Largest SDP taken, characters: a browser's with every codec has some ten thousand. */
 export const MAX_SDP_LENGTH = 128 * 1024;
+/** How long credentials for TURN are good where nobody says, seconds. */
+export const DEFAULT_TURN_TTL_SECONDS = 86_400;

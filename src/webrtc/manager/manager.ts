@@ -13,6 +13,7 @@ import type { Media } from "../../media/index.ts";
 import { type HostClient, startHost } from "../thread/host-client.ts";
 import type { HostStats, OpenSession, SessionStats } from "../thread/messages.ts";
 import type {
+  IceServer,
   QualityController,
   SessionInit,
   StreamingSession,
@@ -21,8 +22,13 @@ import type {
 } from "../types.ts";
 import { type ChosenTrack, chooseTracks } from "./choose-tracks.ts";
 import { globalMetrics } from "./global-metrics.ts";
-import { parseStunServer } from "./ice-servers.ts";
-import { BUSY_RETRY_SECONDS, MAX_SDP_LENGTH, MAX_SESSIONS_PER_OWNER } from "./limits.ts";
+import { parseStunServer, viewerIceServers } from "./ice-servers.ts";
+import {
+  BUSY_RETRY_SECONDS,
+  DEFAULT_TURN_TTL_SECONDS,
+  MAX_SDP_LENGTH,
+  MAX_SESSIONS_PER_OWNER,
+} from "./limits.ts";
 import { type WebRTCMetrics, webrtcMetrics } from "./metrics.ts";
 import { createFixedQuality } from "./quality.ts";
 import { Session, type SessionEnd, type SessionHooks } from "./session.ts";
@@ -37,6 +43,10 @@ export interface WebRTCStreamingManagerInit {
   readonly announcedAddresses?: readonly string[];
   /** STUN servers as `stun:host:port`; nothing is asked of the outside without one. */
   readonly iceServers?: readonly string[];
+  /** Secret shared with the TURN servers among them. */
+  readonly turnSecret?: string | undefined;
+  /** How long credentials for them are good, seconds. */
+  readonly turnTtlSeconds?: number;
   readonly maxSessions?: number;
   readonly maxSessionsPerOwner?: number;
   /** Media threads: 0, the calling thread sends; 1, a thread of its own. */
@@ -168,6 +178,17 @@ class Manager implements RunningWebRTC {
 
   sessions(): readonly StreamingSession[] {
     return [...this.#sessions.values()];
+  }
+
+  iceServers(viewer: string): readonly IceServer[] {
+    const { iceServers = [], turnSecret, turnTtlSeconds = DEFAULT_TURN_TTL_SECONDS } = this.#init;
+    return viewerIceServers({
+      urls: iceServers,
+      turnSecret,
+      ttlSeconds: turnTtlSeconds,
+      viewer,
+      nowMs: this.#clock.now(),
+    });
   }
 
   async globalMetrics(): Promise<Readonly<Record<string, unknown>>> {

@@ -79,7 +79,9 @@ async function makeOffer(connection: Connection, message: ClientMessage<"offer_r
     return;
   }
   connection.watch(session);
-  connection.reply({ type: "offer", pc_id: session.id, sdp, sdpType: "offer" });
+  const servers = manager.iceServers(session.id);
+  const ice = servers.length === 0 ? {} : { ice_servers: servers };
+  connection.reply({ type: "offer", pc_id: session.id, sdp, sdpType: "offer", ...ice });
 }
 
 async function answer(connection: Connection, message: ClientMessage<"answer">): Promise<void> {

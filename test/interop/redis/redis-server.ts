@@ -1,70 +1,34 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
-import { messageOf } from "../../../src/core/index.ts";
-import { peerCacheDir, peerMissing } from "../peers.ts";
+import { type DebianProgram, findDebianProgram } from "../debian.ts";
 
-/** Debian's packages with redis-server and the libraries it is linked with. */
-const PACKAGES = [
-  "redis-server",
-  "redis-tools",
-  "libjemalloc2",
-  "liblua5.1-0",
-  "liblzf1",
-  "lua-bitop",
-  "lua-cjson",
-  "libatomic1",
-];
-
-export interface RedisProgram {
-  readonly program: string;
-  readonly libraries: string | undefined;
-}
-
-/** Debian's redis-server: the installed one, or one unpacked outside the system. A text says why there is none. */
-export function findRedis(): RedisProgram | string {
-  const installed = ["/usr/bin/redis-server", "/usr/local/bin/redis-server"].find(path => existsSync(path));
-  if (installed !== undefined) return { program: installed, libraries: undefined };
-  const directory = peerCacheDir("redis");
-  const root = join(directory, "root");
-  const program = join(root, "usr/bin/redis-server");
-  try {
-    if (!existsSync(program)) {
-      execFileSync("apt-get", ["download", ...PACKAGES], { cwd: directory, stdio: "ignore" });
-      for (const name of readdirSync(directory).filter(file => file.endsWith(".deb"))) {
-        execFileSync("dpkg", ["-x", name, root], { cwd: directory, stdio: "ignore" });
-      }
-    }
-    const [architecture = ""] = readdirSync(join(root, "usr/lib")).filter(name => name.includes("linux-gnu"));
-    return { program, libraries: join(root, "usr/lib", architecture) };
-  } catch (error) {
-    return peerMissing("redis", messageOf(error));
-  }
+/** Debian's redis-server; a text says why there is none. */
+export function findRedis(): DebianProgram | string {
+  return findDebianProgram("redis-server", "redis-server", ["redis-tools", "lua-bitop", "lua-cjson"]);
 }
 
 /** A redis-server that keeps nothing, on a port of the loopback interface; it can be killed and started again. */
 export class RedisServer implements AsyncDisposable {
   readonly url: string;
-  readonly #found: RedisProgram;
+  readonly #found: DebianProgram;
   readonly #port: number;
   #child: ChildProcess | undefined;
 
-  constructor(found: RedisProgram, port: number) {
+  constructor(found: DebianProgram, port: number) {
     this.#found = found;
     this.#port = port;
     this.url = `redis://127.0.0.1:${port}`;
   }
 
   async start(): Promise<void> {
-    const { program, libraries } = this.#found;
+    const { path, env } = this.#found;
     const child = spawn(
-      program,
+      path,
       ["--port", String(this.#port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
       {
-        env: { ...process.env, ...(libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries }) },
+        env,
         stdio: ["ignore", "pipe", "inherit"],
       },
     );

@@ -38,13 +38,15 @@ export interface PeerSession<C extends RtcConnection = RtcConnection> {
   close(): void;
 }
 
+const CONFIGURATION: RtcConfiguration = { iceServers: [], bundlePolicy: "max-bundle" };
+
 /** Asks for an offer and answers it. Resolves when the answer is on its way; media follows. */
 export async function openPeerSession<C extends RtcConnection>(
   init: PeerSessionInit<C>,
 ): Promise<PeerSession<C>> {
   const { signalling, signal } = init;
   // Made before the offer is here: its certificate is then ready when it is needed.
-  const pc = init.createPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
+  const pc = init.createPeerConnection(CONFIGURATION);
   const scope = new AbortController();
   const events = createEmitter<PeerSessionEvents>();
   const tracks: RtcTrack[] = [];
@@ -79,6 +81,9 @@ export async function openPeerSession<C extends RtcConnection>(
       signal,
     });
     pcId = offer.pcId;
+    if (offer.iceServers.length > 0) {
+      pc.setConfiguration({ ...CONFIGURATION, iceServers: [...offer.iceServers] });
+    }
     watchSignalling(signalling, pc, pcId, { lose, signal: scope.signal });
     sendCandidates(pc, signalling, pcId);
     await pc.setRemoteDescription({ type: "offer", sdp: offer.sdp });

@@ -20,6 +20,7 @@ export interface RtcConnection {
     sdpMid: string | null;
     sdpMLineIndex: number | null;
   }): Promise<void>;
+  setConfiguration(configuration: RtcConfiguration): void;
   close(): unknown;
 }
 
@@ -46,8 +47,14 @@ export interface RtcChannel {
   send(text: string): void;
 }
 
+export interface RtcIceServer {
+  urls: string[];
+  username?: string | undefined;
+  credential?: string | undefined;
+}
+
 /** How a connection is asked for. */
 export interface RtcConfiguration {
-  iceServers: { urls: string }[];
+  iceServers: RtcIceServer[];
   bundlePolicy: "max-bundle";
 }
