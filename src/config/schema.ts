@@ -86,9 +86,11 @@ const webrtc = z.strictObject({
     .default(1)
     .describe("Threads that send media; 0: the main thread does."),
   egress: z
-    .enum(["auto", "js"])
+    .enum(["auto", "js", "batched"])
     .default("auto")
-    .describe("How packets leave: `auto` chooses the best there is; plain JavaScript at present."),
+    .describe(
+      "How packets leave: `batched` through native code on 64-bit Linux, `js` everywhere; `auto` takes `batched` where it can be had.",
+    ),
 });
 
 const p2p = z.strictObject({

@@ -5,7 +5,8 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { EgressFactory, StreamInit } from "../../src/webrtc/rtp/egress/index.ts";
 import type { SrtpKeys } from "../../src/webrtc/rtp/srtp/index.ts";
 
-const GCM: SrtpKeys = {
+/** Keys of the suite. */
+export const GCM: SrtpKeys = {
   profile: "aead-aes-128-gcm",
   key: Buffer.alloc(16, 5),
   salt: Buffer.alloc(12, 6),
@@ -17,7 +18,7 @@ const CM: SrtpKeys = {
   salt: Buffer.alloc(14, 6),
   auth: Buffer.alloc(20, 7),
 };
-const STREAM: StreamInit = {
+export const STREAM: StreamInit = {
   ssrc: 0xfffffff0,
   payloadType: 96,
   mid: { id: 4, value: "0" },
@@ -33,25 +34,29 @@ export function egressSuite(name: string, factory: EgressFactory): void {
       for (const entry of open.splice(0)) entry.close();
     });
 
-    async function socket(): Promise<Socket> {
-      const made = createSocket({ type: "udp4", lookup: (host, _options, done) => done(null, host, 4) });
+    async function socket(host = "127.0.0.1"): Promise<Socket> {
+      const version = host.includes(":") ? 6 : 4;
+      const made = createSocket({
+        type: `udp${version}`,
+        lookup: (name, _options, done) => done(null, name, version),
+      });
       open.push(made);
       const { promise, resolve } = Promise.withResolvers<void>();
-      made.bind(0, "127.0.0.1", resolve);
+      made.bind(0, host, resolve);
       await promise;
       made.setRecvBufferSize(4 << 20);
       return made;
     }
 
-    async function setUp(keys: SrtpKeys) {
-      const [from, to] = [await socket(), await socket()];
+    async function setUp(keys: SrtpKeys, host = "127.0.0.1") {
+      const [from, to] = [await socket(host), await socket(host)];
       const got: Buffer[] = [];
       to.on("message", datagram => got.push(Buffer.from(datagram)));
       const egress = factory({ socket: from });
       open.push(egress);
       const sent: number[] = [];
       const link = egress.link({
-        host: "127.0.0.1",
+        host,
         port: to.address().port,
         keys,
         onSent: sequence => sent.push(sequence),
@@ -110,6 +115,58 @@ export function egressSuite(name: string, factory: EgressFactory): void {
       expect(plain.subarray(2)).toEqual(payload);
     });
 
+    it("sends bursts of every mixture of sizes, to viewers in turn", async () => {
+      const { egress, link, got, arrived } = await setUp(GCM);
+      const second = await socket();
+      const others: Buffer[] = [];
+      second.on("message", datagram => others.push(Buffer.from(datagram)));
+      const other = egress.link({ host: "127.0.0.1", port: second.address().port, keys: CM });
+      const streams = [link.stream(STREAM), other.stream(STREAM)];
+      // Equal ones, shorter ones at the end of a run, longer ones after it, and more than one message may hold.
+      const sizes = [...Array.from({ length: 100 }, () => 1180), 600, 600, 599, 1180, 1, 1, 2, 1180];
+      for (let turn = 0; turn < 2; turn++) {
+        for (const stream of streams) {
+          for (const [i, size] of sizes.entries()) stream.send(Buffer.alloc(size, i), i, false);
+        }
+        egress.flush();
+        await arrived((turn + 1) * sizes.length);
+        while (others.length < (turn + 1) * sizes.length) await once(second, "message");
+      }
+      for (const [datagrams, keys] of [
+        [got, GCM],
+        [others, CM],
+      ] as const) {
+        let rollovers = 0;
+        for (const [i, datagram] of datagrams.entries()) {
+          const at = i % sizes.length;
+          expect(datagram.readUInt16BE(2)).toBe((65_500 + i) & 0xffff);
+          if (datagram.readUInt16BE(2) === 0) rollovers++;
+          expect(unseal(datagram, keys, rollovers)).toEqual(Buffer.alloc(sizes[at]!, at));
+        }
+      }
+      expect(egress.stats).toMatchObject({ packets: 4 * sizes.length, errors: 0, dropped: 0 });
+    });
+
+    it("gives up a payload that no datagram holds, and leaves its number out", async () => {
+      const { egress, link, got, arrived } = await setUp(GCM);
+      const stream = link.stream(STREAM);
+      stream.send(Buffer.alloc(1), 0, false);
+      stream.send(Buffer.alloc(1600), 0, false);
+      stream.send(Buffer.alloc(1400), 0, false);
+      egress.flush();
+      await arrived(2);
+      expect(got.map(datagram => datagram.readUInt16BE(2))).toEqual([65_500, 65_502]);
+      expect(egress.stats).toMatchObject({ packets: 2, dropped: 1 });
+    });
+
+    it("sends over IPv6", async () => {
+      const { egress, link, got, arrived } = await setUp(GCM, "::1");
+      link.stream(STREAM).send(Buffer.alloc(10, 3), 0, false);
+      egress.flush();
+      await arrived(1);
+      expect(unseal(got[0]!, GCM, 0)).toEqual(Buffer.alloc(10, 3));
+    });
+
     it("follows a viewer's address, and sends nothing once closed", async () => {
       const { egress, link, got, arrived } = await setUp(GCM);
       const stream = link.stream(STREAM);
@@ -131,7 +188,8 @@ export function egressSuite(name: string, factory: EgressFactory): void {
   });
 }
 
-function unseal(datagram: Buffer, keys: SrtpKeys, rollovers: number): Buffer {
+/** The payload of an SRTP packet; fails when it was not made with `keys`. */
+export function unseal(datagram: Buffer, keys: SrtpKeys, rollovers: number): Buffer {
   const head = datagram[0]! & 0x10 ? 16 + datagram.readUInt16BE(14) * 4 : 12;
   const gcm = keys.profile === "aead-aes-128-gcm";
   const iv = Buffer.alloc(gcm ? 12 : 16);

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { EventBus, noMetrics, ownerPrincipal, silentLogger } from "../../core/index.ts";
+import { loadNative } from "../rtp/egress/index.ts";
 import { type FakeMedia, fakeMedia } from "../testing/fake-media.ts";
 import { twoEnds, watched } from "../testing/pairs.ts";
 import type { WebRTCEvents } from "../types.ts";
@@ -30,12 +31,13 @@ async function start(media: FakeMedia, init: Partial<WebRTCStreamingManagerInit>
 }
 
 describe.each([
-  ["a thread of its own", 1],
-  ["the calling thread", 0],
-])("media from %s", (_where, workers) => {
+  ["a thread of its own", 1, "auto"],
+  ["a thread of its own, in plain JavaScript", 1, "js"],
+  ["the calling thread", 0, "auto"],
+] as const)("media from %s", (_where, workers, egress) => {
   it("answers a viewer's offer, plays, and gives everything back", async () => {
     const media = fakeMedia();
-    const { manager: running, events, seen } = await start(media, { workers, warmUp: true });
+    const { manager: running, events, seen } = await start(media, { workers, egress, warmUp: true });
     await using ends = await twoEnds();
     const packets = Promise.withResolvers<void>();
     let count = 0;
@@ -121,11 +123,29 @@ describe("a session", () => {
   });
 });
 
-describe("an egress that is not to be had", () => {
-  it("is a reason not to start", async () => {
-    await expect(start(fakeMedia(), { workers: 0, egress: "batched" })).rejects.toMatchObject({
-      code: "FEATURE_DISABLED",
+describe("the egress", () => {
+  it.each([
+    ["js", 0],
+    ["batched", 1],
+  ] as const)("%s is said and counted as such", async (egress, batched) => {
+    if (egress === "batched" && !(await loadNative().then(Boolean, () => false))) return;
+    const gauges = new Map<string, (() => number) | undefined>();
+    const create = createWebRTCStreamingManager({ host: "127.0.0.1", udpPort: 0, warmUp: false, egress });
+    manager = await create({
+      media: fakeMedia(),
+      events: new EventBus<WebRTCEvents>(silentLogger),
+      log: silentLogger,
+      metrics: {
+        ...noMetrics,
+        gauge: init => {
+          gauges.set(init.name, init.collect);
+          return noMetrics.gauge(init);
+        },
+      },
     });
+    expect(manager.egress).toBe(egress);
+    expect(await manager.hostStats()).toMatchObject({ egress });
+    expect(gauges.get("cidcast_webrtc_egress_batched")?.()).toBe(batched);
   });
 });
 

@@ -10,6 +10,7 @@ import {
   toCidcastError,
 } from "../../core/index.ts";
 import type { Media } from "../../media/index.ts";
+import type { EgressKind } from "../rtp/egress/index.ts";
 import { type HostClient, startHost } from "../thread/host-client.ts";
 import type { HostStats, OpenSession, SessionStats } from "../thread/messages.ts";
 import type {
@@ -70,7 +71,8 @@ export interface WebRTCComponents {
 export interface RunningWebRTC extends WebRTCStreamingManager, AsyncDisposable {
   /** Where media leaves. */
   readonly address: { readonly host: string; readonly port: number };
-  readonly egress: string;
+  /** How packets leave at the moment. */
+  readonly egress: EgressKind;
   hostStats(): Promise<HostStats>;
   /** Closes all sessions and the media thread. Idempotent. */
   stop(): Promise<void>;
@@ -109,7 +111,10 @@ class Manager implements RunningWebRTC {
     this.#clock = components.clock ?? systemClock;
     this.#quality = components.quality ?? createFixedQuality();
     this.#startedMs = this.#clock.monotonicMs();
-    this.#metrics = webrtcMetrics(components.metrics, () => this.#sessions.size);
+    this.#metrics = webrtcMetrics(components.metrics, {
+      sessions: () => this.#sessions.size,
+      batched: () => (this.#host?.egress === "batched" ? 1 : 0),
+    });
     this.limits = {
       maxSessions: init.maxSessions ?? DEFAULT_MAX_SESSIONS,
       maxSessionsPerOwner: init.maxSessionsPerOwner ?? MAX_SESSIONS_PER_OWNER,
@@ -148,7 +153,7 @@ class Manager implements RunningWebRTC {
     return this.#running().address;
   }
 
-  get egress(): string {
+  get egress(): EgressKind {
     return this.#running().egress;
   }
 

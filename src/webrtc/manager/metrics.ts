@@ -10,9 +10,21 @@ export interface WebRTCMetrics {
   readonly connect: Histogram;
 }
 
-/** Declares them. `active` is asked for the number of sessions at each scrape. */
-export function webrtcMetrics(metrics: Metrics, active: () => number): WebRTCMetrics {
-  metrics.gauge({ name: "cidcast_webrtc_sessions", help: "Viewers' sessions open.", collect: active });
+/** What is asked at each scrape. */
+export interface WebRTCGauges {
+  readonly sessions: () => number;
+  /** 1 when packets leave in batches through native code, 0 when in plain JavaScript. */
+  readonly batched: () => number;
+}
+
+/** Declares them. */
+export function webrtcMetrics(metrics: Metrics, { sessions, batched }: WebRTCGauges): WebRTCMetrics {
+  metrics.gauge({ name: "cidcast_webrtc_sessions", help: "Viewers' sessions open.", collect: sessions });
+  metrics.gauge({
+    name: "cidcast_webrtc_egress_batched",
+    help: "1 when packets leave in batches through native code, 0 when in plain JavaScript.",
+    collect: batched,
+  });
   return {
     sessions: metrics.counter({ name: "cidcast_webrtc_sessions_total", help: "Viewers' sessions opened." }),
     ended: metrics.counter({

@@ -2,7 +2,7 @@ import type { ControlEventMessage } from "@cidcast/protocols/media-control";
 import { type Cancel, CidcastError, type Clock, toCidcastError } from "../../core/index.ts";
 import type { MediaInfo, MediaSource, RenditionSource, TrackVerdict } from "../../media/index.ts";
 import type { HostClient } from "../thread/host-client.ts";
-import type { FromHost, SessionStats } from "../thread/messages.ts";
+import type { SessionNote, SessionStats } from "../thread/messages.ts";
 import type {
   CandidateInit,
   ControlCommand,
@@ -14,8 +14,6 @@ import type {
 import { connectionStats } from "./connection-stats.ts";
 import { Feeder } from "./feeder.ts";
 import { ANSWER_TIMEOUT_MS, CONNECT_TIMEOUT_MS, MAX_SDP_LENGTH } from "./limits.ts";
-
-type Note = Exclude<FromHost, { type: "ready" | "failed" | "reply" }>;
 
 /** What happens to a session, for its manager. */
 export interface SessionHooks {
@@ -180,7 +178,7 @@ export class Session implements StreamingSession {
   }
 
   /** Something from the media thread. */
-  note(note: Note): void {
+  note(note: SessionNote): void {
     const { clock, hooks } = this.#parts;
     if (note.type === "need") {
       void this.#feeder.feed(note);

@@ -1,19 +1,36 @@
 import type { Socket } from "node:dgram";
-import { CidcastError } from "../../core/index.ts";
-import { createJsEgress, type Egress } from "../rtp/egress/index.ts";
+import { messageOf } from "../../core/index.ts";
+import {
+  createBatchedEgress,
+  createJsEgress,
+  type Egress,
+  loadNative,
+  type NativeCalls,
+} from "../rtp/egress/index.ts";
 
 export interface CreateEgressInit {
   readonly socket: Socket;
   readonly kind: "auto" | "js" | "batched";
+  /** Batched egress had to give up while it ran, and goes on in plain JavaScript. */
+  readonly onFallback: (reason: string) => void;
+  /** Where native functions come from; default: this program and koffi. */
+  readonly load?: () => Promise<NativeCalls>;
 }
 
-/** The egress that was asked for; `auto` takes the best there is. `FEATURE_DISABLED` for one that is not to be had. */
-export async function createEgress(init: CreateEgressInit): Promise<Egress> {
-  if (init.kind === "batched") {
-    throw new CidcastError(
-      "FEATURE_DISABLED",
-      "there is no batched egress here: set webrtc.egress to auto or js",
-    );
+/**
+ * The egress that was asked for; `auto` takes batched where it can be had, and else plain JavaScript with the `reason`.
+ * `FEATURE_DISABLED` for `batched` where it is not to be had.
+ */
+export async function createEgress(
+  init: CreateEgressInit,
+): Promise<{ readonly egress: Egress; readonly reason: string | undefined }> {
+  const { socket, kind, onFallback, load = loadNative } = init;
+  if (kind === "js") return { egress: createJsEgress({ socket }), reason: undefined };
+  try {
+    const calls = await load();
+    return { egress: createBatchedEgress({ socket, calls, onFallback }), reason: undefined };
+  } catch (error) {
+    if (kind === "batched") throw error;
+    return { egress: createJsEgress({ socket }), reason: messageOf(error) };
   }
-  return createJsEgress({ socket: init.socket });
 }

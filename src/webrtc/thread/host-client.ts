@@ -1,21 +1,20 @@
 import { MessageChannel, Worker } from "node:worker_threads";
 import { CidcastError, type Logger, messageOf } from "../../core/index.ts";
+import type { EgressKind } from "../rtp/egress/index.ts";
 import { runHost } from "./host.ts";
-import type { FromHost, HostInit, HostPort, HostRequests, ToHost } from "./messages.ts";
+import type { FromHost, HostInit, HostPort, HostRequests, SessionNote, ToHost } from "./messages.ts";
 
 /** Longest start of a host, ms: a cold process loads the whole media path. */
 const START_TIMEOUT_MS = 15_000;
 /** Longest wait for the end of a host that was told to stop, ms. */
 const STOP_TIMEOUT_MS = 1000;
 
-type Note = Exclude<FromHost, { type: "ready" | "failed" | "reply" }>;
-
 export interface HostClientInit {
   readonly host: HostInit;
   /** False: in this thread. */
   readonly thread: boolean;
   readonly log: Logger;
-  readonly onNote: (note: Note) => void;
+  readonly onNote: (note: SessionNote) => void;
   /** The thread is gone although nobody stopped it. */
   readonly onLost: (error: Error) => void;
 }
@@ -23,7 +22,8 @@ export interface HostClientInit {
 /** The manager's end of a host. */
 export interface HostClient {
   readonly address: { readonly host: string; readonly port: number };
-  readonly egress: string;
+  /** How packets leave at the moment. */
+  readonly egress: EgressKind;
   ask<K extends keyof HostRequests>(
     type: K,
     argument: HostRequests[K]["argument"],
@@ -43,6 +43,11 @@ export async function startHost(init: HostClientInit): Promise<HostClient> {
   const started = Promise.withResolvers<Extract<FromHost, { type: "ready" }>>();
   const ended = Promise.withResolvers<void>();
   let stopping = false;
+  let egress: EgressKind = "js";
+  const fallBack = (kind: EgressKind, reason: string): void => {
+    egress = kind;
+    init.log.warn({ egress, reason }, "native egress failed: packets leave in plain JavaScript");
+  };
   const lose = (error: Error): void => {
     ended.resolve();
     started.reject(error);
@@ -63,10 +68,14 @@ export async function startHost(init: HostClientInit): Promise<HostClient> {
     else if (message.type === "failed")
       started.reject(new CidcastError(message.error.code, message.error.message));
     else if (message.type === "reply") reply(waiting, message);
+    else if (message.type === "egress") fallBack(message.kind, message.reason);
     else init.onNote(message);
   });
   try {
     const ready = await started.promise;
+    egress = ready.egress;
+    const { egressReason: reason } = ready;
+    if (reason !== undefined) init.log.info({ egress, reason }, "packets leave in plain JavaScript");
     return client(ready);
   } catch (error) {
     stopping = true;
@@ -92,7 +101,9 @@ export async function startHost(init: HostClientInit): Promise<HostClient> {
     };
     return {
       address: { host: ready.host, port: ready.port },
-      egress: ready.egress,
+      get egress() {
+        return egress;
+      },
       ask,
       send: message => {
         if (!stopping) port.postMessage(message);

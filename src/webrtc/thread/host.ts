@@ -26,14 +26,18 @@ export async function runHost(init: HostInit, port: HostPort): Promise<void> {
   const tell = (message: FromHost): void => port.postMessage(message);
   try {
     const mux = await UdpMux.listen(init);
-    const egress = await createEgress({ socket: mux.socket, kind: init.egress });
+    const { egress, reason } = await createEgress({
+      socket: mux.socket,
+      kind: init.egress,
+      onFallback: why => tell({ type: "egress", kind: "js", reason: why }),
+    });
     const { address, port: udpPort } = mux.address;
     const addresses = init.announcedAddresses.length > 0 ? init.announcedAddresses : [address];
     const peers = await createPeerFactory({ mux, addresses, stunServer: init.stunServer });
     const host = new Host({ mux, egress, peers, tell, port });
     // Only the manager of this host holds the other end of the port.
     port.on("message", message => host.receive(message as ToHost));
-    tell({ type: "ready", host: address, port: udpPort, egress: egress.kind });
+    tell({ type: "ready", host: address, port: udpPort, egress: egress.kind, egressReason: reason });
     if (init.warmUp) await warmUp({ peers, egress, host: init.host });
   } catch (error) {
     tell({ type: "failed", error: wireError(error) });
@@ -164,6 +168,7 @@ class Host {
     const maxTickLagMs = this.#maxLagMs;
     this.#maxLagMs = 0;
     return {
+      egress: egress.kind,
       sessions: this.#viewers.size,
       segments: this.#cache.size,
       ...egress.stats,

@@ -1,6 +1,7 @@
 import type { ErrorCode } from "@cidcast/protocols/errors";
 import type { ControlEventMessage } from "@cidcast/protocols/media-control";
 import type { RtpCodec, Segment } from "../../media/index.ts";
+import type { EgressKind } from "../rtp/egress/index.ts";
 import type { SegmentPlace } from "../player/track-queue.ts";
 import type { CandidateInit, ControlCommand, PlaybackState } from "../types.ts";
 
@@ -88,7 +89,16 @@ export type ToHost =
     };
 
 export type FromHost =
-  | { readonly type: "ready"; readonly host: string; readonly port: number; readonly egress: string }
+  | {
+      readonly type: "ready";
+      readonly host: string;
+      readonly port: number;
+      readonly egress: EgressKind;
+      /** Why it is not the best there is. */
+      readonly egressReason: string | undefined;
+    }
+  /** Packets leave another way from now on. */
+  | { readonly type: "egress"; readonly kind: EgressKind; readonly reason: string }
   | { readonly type: "failed"; readonly error: WireError }
   | {
       readonly type: "reply";
@@ -116,6 +126,9 @@ export type FromHost =
       readonly code: ErrorCode | undefined;
     };
 
+/** What a host says of one of its sessions. */
+export type SessionNote = Exclude<FromHost, { type: "ready" | "failed" | "reply" | "egress" }>;
+
 /** What a host measures of a session. */
 export interface SessionStats {
   readonly playback: PlaybackState;
@@ -140,6 +153,7 @@ export interface SessionStats {
 
 /** What a host measures of itself. */
 export interface HostStats {
+  readonly egress: EgressKind;
   readonly sessions: number;
   readonly segments: number;
   readonly packets: number;

@@ -1,9 +1,32 @@
 import { describe, expect, it } from "vitest";
 import { egressSuite } from "../../../../test/suites/egress.ts";
-import { createJsEgress, History, historyPackets, LinkStats } from "./index.ts";
+import {
+  createBatchedEgress,
+  createJsEgress,
+  History,
+  historyPackets,
+  LinkStats,
+  loadNative,
+} from "./index.ts";
 import { HISTORY_SECONDS } from "./history.ts";
 
 egressSuite("plain JavaScript", createJsEgress);
+
+const native = await loadNative().catch(() => undefined);
+if (native !== undefined) {
+  egressSuite("batched", init => createBatchedEgress({ ...init, calls: native }));
+  egressSuite("batched, native code gone", init => {
+    const broken = { ...native, encryptFinal: () => 0, hmacFinal: () => 0 };
+    let calls = native;
+    // The self-test passes, then the first packet fails.
+    const egress = createBatchedEgress({
+      ...init,
+      calls: new Proxy(native, { get: (_, name) => Reflect.get(calls, name) }),
+    });
+    calls = broken;
+    return egress;
+  });
+}
 
 describe("what is kept for retransmission", () => {
   it("covers two seconds at any bitrate, and a thousand packets at least", () => {

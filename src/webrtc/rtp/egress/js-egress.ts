@@ -1,10 +1,9 @@
 import type { Socket } from "node:dgram";
+import { MAX_PAYLOAD_ROOM, SLOT_BYTES } from "./limits.ts";
 import { RtpHeader } from "./rtp-header.ts";
 import { Sealer } from "./sealer.ts";
 import type { Egress, EgressLink, EgressStats, EgressStream, LinkInit, StreamInit } from "./types.ts";
 
-/** Largest datagram, bytes: an Opus frame of 1275 bytes with all that goes around it fits. */
-const SLOT_BYTES = 1536;
 /** Datagrams that may be under way to the kernel. A slot is written again only when the kernel has taken it. */
 export const SEND_SLOTS = 2048;
 
@@ -16,16 +15,18 @@ export function createJsEgress(init: { readonly socket: Socket }): Egress {
   return new JsEgress(init.socket);
 }
 
-class JsEgress implements Egress {
+/** See {@link createJsEgress}; also what a batched egress goes on with when native code fails. */
+export class JsEgress implements Egress {
   readonly kind = "js";
-  readonly stats: EgressStats = { packets: 0, bytes: 0, dropped: 0, errors: 0 };
+  readonly stats: EgressStats;
   readonly #socket: Socket;
   readonly #arena = Buffer.alloc(SEND_SLOTS * SLOT_BYTES);
   #slot = 0;
   #closed = false;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, stats: EgressStats = { packets: 0, bytes: 0, dropped: 0, errors: 0 }) {
     this.#socket = socket;
+    this.stats = stats;
   }
 
   link(init: LinkInit): EgressLink {
@@ -65,7 +66,8 @@ class JsEgress implements Egress {
   };
 }
 
-class JsLink implements EgressLink {
+/** A viewer's packets in plain JavaScript. */
+export class JsLink implements EgressLink {
   readonly egress: JsEgress;
   readonly sealer: Sealer;
   readonly onSent: ((transportSequence: number, bytes: number) => void) | undefined;
@@ -83,7 +85,7 @@ class JsLink implements EgressLink {
   }
 
   stream(init: StreamInit): EgressStream {
-    return new JsStream(this, init);
+    return new JsStream(this, new RtpHeader(init));
   }
 
   setRemote(host: string, port: number): void {
@@ -96,13 +98,14 @@ class JsLink implements EgressLink {
   }
 }
 
-class JsStream implements EgressStream {
+/** One stream in plain JavaScript; goes on from where `header` is. */
+export class JsStream implements EgressStream {
   readonly #link: JsLink;
   readonly #header: RtpHeader;
 
-  constructor(link: JsLink, init: StreamInit) {
+  constructor(link: JsLink, header: RtpHeader) {
     this.#link = link;
-    this.#header = new RtpHeader(init);
+    this.#header = header;
   }
 
   get ssrc(): number {
@@ -126,7 +129,7 @@ class JsStream implements EgressStream {
     if (!link.open) return;
     const { egress } = link;
     const header = this.#header;
-    const at = egress.slot();
+    const at = payload.length > MAX_PAYLOAD_ROOM ? -1 : egress.slot();
     link.transportSequence = (link.transportSequence + 1) & 0xffff;
     header.fill(timestamp, marker, link.transportSequence);
     if (at < 0) {

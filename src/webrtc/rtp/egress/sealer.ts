@@ -1,4 +1,5 @@
 import { createCipheriv, createHmac, createSecretKey, type KeyObject } from "node:crypto";
+import { writeCmIv, writeGcmIv } from "./iv.ts";
 import type { RtpHeader } from "./rtp-header.ts";
 import type { SrtpKeys } from "../srtp/srtp-keys.ts";
 
@@ -34,7 +35,7 @@ export class Sealer {
       head = this.#prefix;
     }
     if (this.#gcm) {
-      this.#gcmIv(header);
+      writeGcmIv(this.#iv, this.#salt, header);
       const cipher = createCipheriv("aes-128-gcm", this.#key, this.#iv);
       cipher.setAAD(header.bytes);
       if (head.length > 0) end += cipher.update(head).copy(out, end);
@@ -43,7 +44,7 @@ export class Sealer {
       end += cipher.getAuthTag().copy(out, end, 0, GCM_TAG_BYTES);
       return end - at;
     }
-    this.#cmIv(header);
+    writeCmIv(this.#iv, this.#salt, header);
     const cipher = createCipheriv("aes-128-ctr", this.#key, this.#iv);
     if (head.length > 0) end += cipher.update(head).copy(out, end);
     end += cipher.update(payload).copy(out, end);
@@ -51,25 +52,5 @@ export class Sealer {
     const tag = createHmac("sha1", this.#auth).update(out.subarray(at, end)).update(this.#roc).digest();
     end += tag.copy(out, end, 0, HMAC_TAG_BYTES);
     return end - at;
-  }
-
-  /** RFC 7714 8.1: 00 00 SSRC ROC SEQ, xor salt. */
-  #gcmIv(header: RtpHeader): void {
-    const iv = this.#iv;
-    iv.writeUInt16BE(0, 0);
-    iv.writeUInt32BE(header.ssrc, 2);
-    iv.writeUInt32BE(header.rollovers >>> 0, 6);
-    iv.writeUInt16BE(header.sequence, 10);
-    for (let i = 0; i < 12; i++) iv[i] = (iv[i] ?? 0) ^ (this.#salt[i] ?? 0);
-  }
-
-  /** RFC 3711 4.1.1: salt * 2^16 xor SSRC * 2^64 xor index * 2^16. */
-  #cmIv(header: RtpHeader): void {
-    const iv = this.#iv;
-    iv.fill(0);
-    iv.writeUInt32BE(header.ssrc, 4);
-    iv.writeUInt32BE(header.rollovers >>> 0, 8);
-    iv.writeUInt16BE(header.sequence, 12);
-    for (let i = 0; i < 14; i++) iv[i] = (iv[i] ?? 0) ^ (this.#salt[i] ?? 0);
   }
 }

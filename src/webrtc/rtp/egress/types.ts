@@ -22,9 +22,13 @@ export interface LinkInit {
   readonly onSent?: (transportSequence: number, bytes: number) => void;
 }
 
+/** `js`: node:crypto and dgram, everywhere. `batched`: native encryption and many packets per system call, on Linux. */
+export type EgressKind = "js" | "batched";
+
 /** Sends RTP of many viewers through one UDP socket. All methods belong to one thread. */
 export interface Egress {
-  readonly kind: "js" | "batched";
+  /** What sends at the moment: a batched egress says `js` once it had to give native code up. */
+  readonly kind: EgressKind;
   link(init: LinkInit): EgressLink;
   /** Sends all that was queued in this tick; call once after the last viewer of the tick. */
   flush(): void;
@@ -59,7 +63,7 @@ export interface EgressStream {
 export interface EgressStats {
   packets: number;
   bytes: number;
-  /** Packets given up because the socket did not take them. */
+  /** Packets given up: the socket did not take them, or they are larger than a datagram may be. */
   dropped: number;
   errors: number;
 }
