@@ -123,7 +123,8 @@ function chooseEncoder(init: MediaInit): EncoderChoice {
 /** Transcodes of the tracks of open files: each one once, ended before its file closes. */
 function sharedTranscodes(transcoding: Transcoding) {
   const byFile = new WeakMap<OpenFile, Map<string, Promise<TranscodeTrack>>>();
-  return (file: OpenFile, track: TrackInfo): Promise<TranscodeTrack> => {
+  return (file: OpenFile, track: TrackInfo, tempo: number): Promise<TranscodeTrack> => {
+    const key = `${track.id}@${tempo}`;
     const input = file.tracks.get(track.id);
     if (input === undefined) {
       return Promise.reject(new CidcastError("TRACK_NOT_FOUND", `${file.cid} has no track ${track.id}`));
@@ -133,10 +134,10 @@ function sharedTranscodes(transcoding: Transcoding) {
       tracks = new Map();
       byFile.set(file, tracks);
     }
-    let shared = tracks.get(track.id);
+    let shared = tracks.get(key);
     if (shared === undefined) {
-      shared = transcoding.track(file.cid, track, input);
-      tracks.set(track.id, shared);
+      shared = transcoding.track({ cid: file.cid, info: track, input, tempo });
+      tracks.set(key, shared);
       shared
         .then(made => file.beforeClose.add(() => made.stop("the last handle was closed")))
         .catch(() => undefined);

@@ -128,6 +128,17 @@ export interface RenditionSource {
   segmentAt(timeSeconds: number, options?: AbortOptions): Promise<Segment | undefined>;
   /** The segment after `segment`; undefined at the end. */
   segmentAfter(segment: Segment, options?: AbortOptions): Promise<Segment | undefined>;
+  /** Nothing is asked of it for now: what works for it may stop. */
+  leave?(): void;
+}
+
+/** Which rendition of a track is wanted. */
+export interface RenditionOptions extends AbortOptions {
+  /**
+   * Seconds of media that are heard per second, 0.5 to 2, at the sound's own pitch; default 1. Times stay those of the
+   * media: a 20 ms frame then stands for 20 ms × tempo of it. Pictures are the same at any tempo.
+   */
+  readonly tempo?: number;
 }
 
 /** An open media file, refcounted: closing the last handle releases GOPs, transcodes and the content hold. */
@@ -135,7 +146,7 @@ export interface MediaSource extends AsyncDisposable {
   readonly cid: string;
   readonly info: MediaInfo;
   /** The rendition of a track that a viewer gets. Throws `ENCODER_MISSING` or `UNSUPPORTED_MEDIA` with the verdict's reason. */
-  rendition(trackId: string, options?: AbortOptions): Promise<RenditionSource>;
+  rendition(trackId: string, options?: RenditionOptions): Promise<RenditionSource>;
   /** Tracks a viewer gets when it names none: the first video and the first audio that play. */
   readonly defaultTrackIds: readonly string[];
   close(): Promise<void>;

@@ -27,15 +27,30 @@ export interface CandidateInit {
 export type ControlCommand =
   | { readonly type: "pause" }
   | { readonly type: "resume" }
-  | { readonly type: "seek"; readonly positionSeconds: number }
-  | { readonly type: "set_loop"; readonly loop: boolean }
+  | { readonly type: "seek"; readonly positionSeconds: number; readonly exact?: boolean | undefined }
+  | { readonly type: "set_loop"; readonly loop: boolean; readonly range?: LoopRange | undefined }
+  | { readonly type: "set_rate"; readonly rate: number }
+  | { readonly type: "step"; readonly frames: 1 | -1 }
   | { readonly type: "get_state" };
+
+/** A part that is repeated, seconds of media. */
+export interface LoopRange {
+  readonly startSeconds: number;
+  readonly endSeconds: number;
+}
 
 export interface PlaybackState {
   readonly state: "connecting" | "playing" | "paused" | "buffering" | "ended" | "closed";
   readonly positionSeconds: number;
   readonly durationSeconds: number;
   readonly loop: boolean;
+  readonly loopRange: LoopRange | undefined;
+  /** Seconds of media per second. */
+  readonly rate: number;
+  /** False after a seek that shows an earlier picture than the one asked for. */
+  readonly exact: boolean;
+  /** True where this rate is played without sound. */
+  readonly soundMuted: boolean;
 }
 
 /** A viewer's session, whatever door it came through. */

@@ -5,7 +5,7 @@ import { parseControlEvent } from "./control-messages.ts";
 describe("parseControlEvent", () => {
   it("reads what a node says, with fields it does not know", () => {
     const state = { type: "state", state: "playing", positionSeconds: 1.5, durationSeconds: 20, loop: false };
-    expect(parseControlEvent(JSON.stringify({ ...state, rate: 1 }))).toEqual(state);
+    expect(parseControlEvent(JSON.stringify({ ...state, weather: 1 }))).toEqual(state);
     expect(parseControlEvent('{"type":"position","positionSeconds":2}')).toEqual({
       type: "position",
       positionSeconds: 2,

@@ -14,15 +14,40 @@ export const POSITIONS_PER_SECOND = 4;
 /** Longest `id` of a command, characters. */
 export const MAX_COMMAND_ID_LENGTH = 64;
 
+/** Slowest and fastest that media is played, seconds of media per second. */
+export const MIN_RATE = 0.25;
+export const MAX_RATE = 4;
+/** Rates at which sound is heard, at its own pitch; outside it is muted. */
+export const MIN_SOUND_RATE = 0.5;
+export const MAX_SOUND_RATE = 2;
+/** Shortest part that can be repeated, seconds: each turn costs a jump. */
+export const MIN_LOOP_SECONDS = 0.2;
+
 const id = z.string().max(MAX_COMMAND_ID_LENGTH).optional().describe("Comes back in the answer.");
 const seconds = z.number().min(0);
+const place = seconds.max(Number.MAX_SAFE_INTEGER);
+const loopRange = z
+  .object({ startSeconds: place, endSeconds: place })
+  .refine(({ startSeconds, endSeconds }) => endSeconds - startSeconds >= MIN_LOOP_SECONDS, {
+    error: `is at least ${MIN_LOOP_SECONDS} s long`,
+  });
 
 /** What a viewer asks for. */
 export const controlCommand = z.discriminatedUnion("type", [
   z.object({ type: z.literal("pause"), id }),
   z.object({ type: z.literal("resume"), id }),
-  z.object({ type: z.literal("seek"), positionSeconds: seconds.max(Number.MAX_SAFE_INTEGER), id }),
-  z.object({ type: z.literal("set_loop"), loop: z.boolean(), id }),
+  z.object({
+    type: z.literal("seek"),
+    positionSeconds: place,
+    /** False: the keyframe at or before the place will do, which is quicker. Default true. */
+    exact: z.boolean().optional(),
+    id,
+  }),
+  /** Repeats everything, or the part of `range`. */
+  z.object({ type: z.literal("set_loop"), loop: z.boolean(), range: loopRange.optional(), id }),
+  z.object({ type: z.literal("set_rate"), rate: z.number().min(MIN_RATE).max(MAX_RATE), id }),
+  /** One picture on or back; pauses where it plays. */
+  z.object({ type: z.literal("step"), frames: z.union([z.literal(1), z.literal(-1)]), id }),
   z.object({ type: z.literal("get_state"), id }),
 ]);
 
@@ -32,6 +57,14 @@ const state = z.object({
   positionSeconds: seconds,
   durationSeconds: seconds,
   loop: z.boolean(),
+  /** The part that is repeated. */
+  loopRange: loopRange.optional(),
+  /** Seconds of media per second; 1 where a node says nothing. */
+  rate: z.number().positive().optional(),
+  /** False after a seek that shows an earlier picture than the one asked for. */
+  exact: z.boolean().optional(),
+  /** True where this rate is played without sound. */
+  soundMuted: z.boolean().optional(),
   id,
 });
 const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];

@@ -1,4 +1,4 @@
-import { type AbortOptions, CidcastError, type Logger } from "../../core/index.ts";
+import { CidcastError, type Logger } from "../../core/index.ts";
 import { formatterFor } from "../demux/frame-format.ts";
 import { packetReader } from "../demux/packets.ts";
 import { trackDescription } from "../demux/probe.ts";
@@ -7,14 +7,21 @@ import { PassthroughSource } from "./passthrough-source.ts";
 import type { GopStore, Stored } from "../store/gop-store.ts";
 import { segmentCache } from "../store/segment-cache.ts";
 import type { TranscodeReader, TranscodeTrack } from "../transcode/transcode-track.ts";
-import type { MediaSource, RenditionInfo, RenditionSource, RtpCodec, TrackInfo } from "../types.ts";
+import type {
+  MediaSource,
+  RenditionInfo,
+  RenditionOptions,
+  RenditionSource,
+  RtpCodec,
+  TrackInfo,
+} from "../types.ts";
 
 export interface SourceInit {
   readonly reference: FileReference;
   readonly store: GopStore<Stored>;
   readonly log: Logger;
   /** The transcode of a track of this file, shared by all its handles. */
-  readonly transcode: (file: OpenFile, track: TrackInfo) => Promise<TranscodeTrack>;
+  readonly transcode: (file: OpenFile, track: TrackInfo, tempo: number) => Promise<TranscodeTrack>;
   readonly onClose: () => void;
 }
 
@@ -54,16 +61,17 @@ export function openSource(init: SourceInit): MediaSource {
     cid,
     info,
     defaultTrackIds: defaultTracks(info.tracks),
-    async rendition(trackId: string, options: AbortOptions = {}) {
+    async rendition(trackId: string, options: RenditionOptions = {}) {
       options.signal?.throwIfAborted();
       if (closing !== undefined) throw new CidcastError("CONFLICT", `The handle on ${cid} is closed`);
       const track = info.tracks.find(candidate => candidate.id === trackId);
       if (track === undefined) throw new CidcastError("TRACK_NOT_FOUND", `${cid} has no track ${trackId}`);
-      if (track.verdict.mode === "passthrough") return passthrough(track);
+      const tempo = track.kind === "audio" ? (options.tempo ?? 1) : 1;
+      if (track.verdict.mode === "passthrough" && tempo === 1) return passthrough(track);
       if (track.verdict.mode === "unplayable") {
         throw new CidcastError("UNSUPPORTED_MEDIA", `${cid} ${trackId}: ${track.verdict.reason}`);
       }
-      const reader = (await init.transcode(reference.file, track)).reader();
+      const reader = (await init.transcode(reference.file, track, tempo)).reader();
       readers.push(reader);
       if (closing !== undefined) reader.close();
       return reader;

@@ -23,7 +23,11 @@ export interface TranscodeProfile {
 }
 
 /** The one profile of a live transcode of `track`; undefined when its pictures are too large to decode live. */
-export async function profileOf(info: TrackInfo, track: InputTrack): Promise<TranscodeProfile | undefined> {
+export async function profileOf(
+  info: TrackInfo,
+  track: InputTrack,
+  tempo = 1,
+): Promise<TranscodeProfile | undefined> {
   const description = await trackDescription(track);
   const decoder: DecoderSpec = {
     codec: info.codec,
@@ -35,13 +39,13 @@ export async function profileOf(info: TrackInfo, track: InputTrack): Promise<Tra
     channels: info.kind === "audio" ? info.channels : 0,
     sampleRate: info.kind === "audio" ? info.sampleRate : 0,
   };
-  return info.kind === "video" ? videoProfile(info, decoder) : audioProfile(info, decoder);
+  return info.kind === "video" ? videoProfile(info, decoder) : audioProfile(info, decoder, tempo);
 }
 
-function audioProfile(info: AudioTrackInfo, decoder: DecoderSpec): TranscodeProfile {
+function audioProfile(info: AudioTrackInfo, decoder: DecoderSpec, tempo: number): TranscodeProfile {
   return {
     info: {
-      id: "opus",
+      id: tempo === 1 ? "opus" : `opus-x${tempo}`,
       kind: "audio",
       codec: "opus",
       width: 0,
@@ -52,7 +56,7 @@ function audioProfile(info: AudioTrackInfo, decoder: DecoderSpec): TranscodeProf
       bitrateBps: AUDIO_BITRATE_BPS,
       verdict: info.verdict,
     },
-    spec: fromUs => ({ kind: "audio", decoder, fromUs, bitrateBps: AUDIO_BITRATE_BPS }),
+    spec: fromUs => ({ kind: "audio", decoder, fromUs, tempo, bitrateBps: AUDIO_BITRATE_BPS }),
   };
 }
 

@@ -43,6 +43,8 @@ const audioJobSchema = z.object({
   kind: z.literal("audio"),
   decoder: decoderSchema,
   fromUs: z.number(),
+  /** Seconds of media per second of sound that comes out, 0.5 to 2. */
+  tempo: z.number(),
   bitrateBps: z.number(),
 });
 

@@ -236,6 +236,7 @@ export class TranscodeReader implements RenditionSource {
     return job;
   }
 
+  /** Nothing is asked of it for now: its job stops unless others read it. */
   leave(): void {
     this.#job?.readers.delete(this);
     this.#job = undefined;

@@ -35,6 +35,15 @@ const SWEEP_MS = 500;
 /** Seconds after which a viewer that was refused may try again. */
 const BUSY_RETRY_SECONDS = 5;
 
+/** A track that is to be transcoded. */
+interface TrackRequest {
+  readonly cid: string;
+  readonly info: TrackInfo;
+  readonly input: InputTrack;
+  /** Seconds of media that are heard per second. */
+  readonly tempo: number;
+}
+
 interface RunningJob {
   readonly track: TranscodeTrack;
   orphanSinceMs: number | undefined;
@@ -83,14 +92,14 @@ export class Transcoding implements JobOffice {
   }
 
   /** The transcode of a track. `ENCODER_MISSING` where nothing can encode. */
-  async track(cid: string, info: TrackInfo, input: InputTrack): Promise<TranscodeTrack> {
+  async track({ cid, info, input, tempo }: TrackRequest): Promise<TranscodeTrack> {
     const { clock, encoder, log, metrics, store } = this.#components;
     if (encoder.kind === "none") {
       throw new CidcastError("ENCODER_MISSING", `${info.verdict.reason}. ${encoder.reason}`, {
         details: { cid, trackId: info.id },
       });
     }
-    const profile = await profileOf(info, input);
+    const profile = await profileOf(info, input, tempo);
     if (profile === undefined) {
       throw new CidcastError(
         "UNSUPPORTED_MEDIA",

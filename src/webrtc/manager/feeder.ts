@@ -1,22 +1,65 @@
-import { isAbortError, raceSignal, toCidcastError } from "../../core/index.ts";
+import { CidcastError, isAbortError, raceSignal, toCidcastError } from "../../core/index.ts";
 import type { RenditionSource, Segment } from "../../media/index.ts";
 import type { SegmentPlace } from "../player/track-queue.ts";
 import type { FromHost, ToHost } from "../thread/messages.ts";
 import { KNOWN_SEGMENTS } from "./limits.ts";
 
 type Need = Extract<FromHost, { type: "need" }>;
-type Answer = Extract<ToHost, { type: "segment" | "segment_failed" }>;
+type Answer = Extract<ToHost, { type: "segment" | "segment_silent" | "segment_failed" }>;
+
+export interface FeederInit {
+  /** What each track is sent as. */
+  readonly renditions: readonly RenditionSource[];
+  /** The sound of a track for another rate than 1. */
+  readonly atTempo: (track: number, tempo: number) => Promise<RenditionSource>;
+  readonly send: (answer: Answer) => void;
+}
+
+/** The rendition that each track is read from: another one while sound is played at another rate than 1. */
+class PacedRenditions {
+  readonly #renditions: readonly RenditionSource[];
+  readonly #atTempo: FeederInit["atTempo"];
+  readonly #paced = new Map<
+    number,
+    { readonly tempo: number; readonly rendition: Promise<RenditionSource> }
+  >();
+
+  constructor(renditions: readonly RenditionSource[], atTempo: FeederInit["atTempo"]) {
+    this.#renditions = renditions;
+    this.#atTempo = atTempo;
+  }
+
+  async get(track: number, tempo: number): Promise<RenditionSource> {
+    const plain = this.#renditions[track];
+    if (plain === undefined) throw new CidcastError("TRACK_NOT_FOUND", `there is no track ${track}`);
+    const paced = this.#paced.get(track);
+    if (paced?.tempo === tempo) return paced.rendition;
+    this.#paced.delete(track);
+    if (paced !== undefined) {
+      // What the rate before was read from is let go; one that did not come to be holds nothing.
+      const stale = await paced.rendition.catch(() => undefined);
+      stale?.leave?.();
+    }
+    if (tempo === 1) return plain;
+    plain.leave?.();
+    const rendition = this.#atTempo(track, tempo);
+    this.#paced.set(track, { tempo, rendition });
+    return rendition;
+  }
+}
 
 /** Fetches a session's segments when its host asks for them. */
 export class Feeder {
   readonly #renditions: readonly RenditionSource[];
+  readonly #paced: PacedRenditions;
   readonly #send: (answer: Answer) => void;
   readonly #known: Map<string, Segment>[];
   readonly #running: (AbortController | undefined)[];
   #closed = false;
 
-  constructor(renditions: readonly RenditionSource[], send: (answer: Answer) => void) {
+  constructor({ renditions, atTempo, send }: FeederInit) {
     this.#renditions = renditions;
+    this.#paced = new PacedRenditions(renditions, atTempo);
     this.#send = send;
     this.#known = renditions.map(() => new Map());
     this.#running = renditions.map(() => undefined);
@@ -24,19 +67,22 @@ export class Feeder {
 
   /** Answers one request; an older one of the same track is given up. Never throws. */
   async feed({ id, track, ticket, place }: Need): Promise<void> {
-    const rendition = this.#renditions[track];
-    if (rendition === undefined || this.#closed) return;
+    if (this.#renditions[track] === undefined || this.#closed) return;
     this.#running[track]?.abort();
     const controller = new AbortController();
     this.#running[track] = controller;
     const { signal } = controller;
     try {
-      const segment = await raceSignal(this.#fetch(rendition, track, place, signal), signal);
+      const segment = await raceSignal(this.#fetch(track, place, signal), signal);
       if (signal.aborted) return;
       if (segment !== undefined) this.#remember(track, segment);
       this.#send({ type: "segment", id, track, ticket, segment });
     } catch (error) {
       if (signal.aborted || isAbortError(error)) return;
+      if ((place.tempo ?? 1) !== 1) {
+        this.#send({ type: "segment_silent", id, track, ticket });
+        return;
+      }
       const { code, message } = toCidcastError(error);
       this.#send({ type: "segment_failed", id, ticket, error: { code, message } });
     }
@@ -49,15 +95,11 @@ export class Feeder {
     for (const known of this.#known) known.clear();
   }
 
-  #fetch(
-    rendition: RenditionSource,
-    track: number,
-    place: SegmentPlace,
-    signal: AbortSignal,
-  ): Promise<Segment | undefined> {
+  async #fetch(track: number, place: SegmentPlace, signal: AbortSignal): Promise<Segment | undefined> {
+    const rendition = await this.#paced.get(track, place.tempo ?? 1);
     if ("at" in place) return rendition.segmentAt(place.at, { signal });
     const before = this.#known[track]?.get(place.after);
-    if (before === undefined) return Promise.reject(new Error(`segment ${place.after} is not known here`));
+    if (before === undefined) throw new Error(`segment ${place.after} is not known here`);
     return rendition.segmentAfter(before, { signal });
   }
 

@@ -273,6 +273,7 @@ class Manager implements RunningWebRTC {
         kind: tracks.some(track => track.info.kind === "video") ? "video" : "audio",
         source,
         renditions: tracks.map(track => track.rendition),
+        trackIds: tracks.map(track => track.info.id),
         host,
         clock: this.#clock,
         quality: this.#quality,

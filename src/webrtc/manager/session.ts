@@ -41,6 +41,8 @@ export interface SessionParts {
   readonly kind: "video" | "audio";
   readonly source: MediaSource;
   readonly renditions: readonly RenditionSource[];
+  /** The tracks of the renditions. */
+  readonly trackIds: readonly string[];
   readonly host: HostClient;
   readonly clock: Clock;
   readonly quality: QualityController;
@@ -74,7 +76,11 @@ export class Session implements StreamingSession {
     this.#createdAtMs = parts.clock.now();
     this.#qualityChangedAtMs = this.#createdAtMs;
     this.#requestedMs = parts.clock.monotonicMs();
-    this.#feeder = new Feeder(parts.renditions, answer => parts.host.send(answer));
+    this.#feeder = new Feeder({
+      renditions: parts.renditions,
+      atTempo: (track, tempo) => parts.source.rendition(parts.trackIds[track] ?? "", { tempo }),
+      send: answer => parts.host.send(answer),
+    });
   }
 
   get info(): MediaInfo {

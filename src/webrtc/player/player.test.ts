@@ -2,10 +2,9 @@ import { describe, expect, it } from "vitest";
 import type { Segment } from "../../media/index.ts";
 import { packetiseSegment } from "../rtp/packetise/index.ts";
 import { fakeSegment } from "../testing/fake-media.ts";
+import { LEAD_IN_MAX_BYTES } from "./lead-in.ts";
 import { KEYFRAME_INTERVAL_MS, Player } from "./player.ts";
 import { AHEAD_SECONDS, type SegmentPlace } from "./track-queue.ts";
-
-const TRACKS = ["v0", "a0"] as const;
 
 interface Sent {
   readonly track: number;
@@ -15,9 +14,16 @@ interface Sent {
 
 /** A player whose segments come when the test says so. */
 function setUp(
-  init: { durationSeconds?: number; keyBytes?: number; startSeconds?: number; held?: boolean } = {},
+  init: {
+    durationSeconds?: number;
+    keyBytes?: number;
+    startSeconds?: number;
+    held?: boolean;
+    kinds?: readonly ("video" | "audio")[];
+  } = {},
 ) {
   const durationSeconds = init.durationSeconds ?? 4;
+  const kinds = init.kinds ?? ["video", "audio"];
   let now = 1000;
   let users = 0;
   const sent: Sent[] = [];
@@ -25,23 +31,20 @@ function setUp(
   const requests: { track: number; ticket: number; place: SegmentPlace }[] = [];
   const segmentOf = (track: number, place: SegmentPlace): Segment | undefined => {
     const start = "at" in place ? Math.floor(place.at) : Number(place.after.split("/")[1]) + 1;
-    const id = TRACKS[track]!;
+    const id = kinds[track] === "video" ? "v0" : "a0";
     return start < durationSeconds
       ? fakeSegment({ id, start, durationSeconds, keyBytes: init.keyBytes ?? 3000 })
       : undefined;
   };
   const player: Player = new Player({
-    tracks: [
-      { kind: "video", bitrateBps: 800_000 },
-      { kind: "audio", bitrateBps: 64_000 },
-    ],
+    tracks: kinds.map(kind => ({ kind, bitrateBps: kind === "video" ? 800_000 : 64_000 })),
     durationSeconds,
     startSeconds: init.startSeconds ?? 0,
     nowMs: now,
     request: (track, ticket, place) => requests.push({ track, ticket, place }),
     acquire: (track, segment) => {
       users++;
-      return packetiseSegment(segment, track === 0 ? "h264" : "opus");
+      return packetiseSegment(segment, kinds[track] === "video" ? "h264" : "opus");
     },
     release: () => users--,
     send: (track, _payload, streamSeconds, marker) => sent.push({ track, streamSeconds, marker }),
@@ -157,16 +160,17 @@ describe("control", () => {
     expect(sent.length).toBeGreaterThan(count);
   });
 
-  it("seeks to the keyframe before, says where that is, and keeps stream time rising", async () => {
+  it("seeks to the keyframe before where that will do, says where that is, and keeps stream time rising", async () => {
     const { player, sent, run, now, deliver } = setUp();
     player.start(now());
     run(300);
     const before = sent.length;
-    const landed = player.seek(2.7, now());
+    const landed = player.seek(2.7, now(), false);
     run(10);
     await landed;
     deliver();
     expect(player.playback(now()).positionSeconds).toBeCloseTo(2, 1);
+    expect(player.playback(now()).exact).toBe(false);
     run(200);
     const times = sent.map(packet => packet.streamSeconds);
     expect(Math.min(...times.slice(before))).toBeGreaterThan(Math.max(...times.slice(0, before)));
@@ -184,6 +188,159 @@ describe("control", () => {
     run(200);
     expect(pictures(sent).length).toBe(before + 1);
     expect(player.playback(now())).toMatchObject({ state: "paused", positionSeconds: 3 });
+  });
+
+  it("seeks to the very picture: those before it leave first, quickly, and playing begins with it", async () => {
+    const { player, sent, run, now } = setUp();
+    player.start(now());
+    run(300);
+    const before = pictures(sent).length;
+    const soundBefore = sent.filter(packet => packet.track === 1).length;
+    const landed = player.seek(2.71, now());
+    run(100);
+    await landed;
+    const { positionSeconds, exact } = player.playback(now());
+    expect(exact).toBe(true);
+    expect(positionSeconds).toBeGreaterThanOrEqual(2.71);
+    expect(positionSeconds).toBeLessThan(2.8);
+    run(600 - Math.round((positionSeconds - 2.71) * 1000));
+    // Pictures 60 to 80 only decoded, and 81 (2.7 s) to 99 played.
+    const shown = pictures(sent).slice(before);
+    expect(Math.abs(shown.length - 40)).toBeLessThanOrEqual(1);
+    const times = shown.map(packet => packet.streamSeconds);
+    for (let i = 1; i < times.length; i++) expect(times[i]).toBeGreaterThan(times[i - 1]!);
+    expect(times[20]! - times[0]!).toBeLessThan(0.08);
+    expect(times[30]! - times[22]!).toBeCloseTo(8 / 30, 3);
+    // Sound begins with the picture asked for: none of the lead-in's.
+    const sound = sent.filter(packet => packet.track === 1).slice(soundBefore);
+    expect(sound[0]!.streamSeconds).toBeGreaterThan(times[20]! - 0.03);
+  });
+
+  it("gives a lead-in up where it costs too much, and says what is shown", async () => {
+    const { player, run, now } = setUp({ keyBytes: LEAD_IN_MAX_BYTES + 1 });
+    player.start(now());
+    run(3000);
+    const landed = player.seek(2.7, now());
+    run(3000);
+    await landed;
+    expect(player.playback(now()).exact).toBe(false);
+  });
+
+  it("shows the picture asked for while paused, and steps on and back from there", async () => {
+    const { player, sent, run, now } = setUp();
+    player.start(now());
+    run(300);
+    player.pause(now());
+    const landed = player.seek(2.5, now());
+    run(100);
+    await landed;
+    expect(player.playback(now())).toMatchObject({ state: "paused", positionSeconds: 2.5, exact: true });
+    const count = pictures(sent).length;
+    await player.step(1, now());
+    expect(pictures(sent).length).toBe(count + 1);
+    expect(player.playback(now()).positionSeconds).toBeCloseTo(2 + 16 / 30, 6);
+    for (const frame of [15, 14]) {
+      const back = player.step(-1, now());
+      run(100);
+      await back;
+      expect(player.playback(now()).state).toBe("paused");
+      expect(player.playback(now()).positionSeconds).toBeCloseTo(2 + frame / 30, 6);
+    }
+    player.resume(now());
+    run(100);
+    expect(player.playback(now()).positionSeconds).toBeCloseTo(2 + 14 / 30 + 0.1, 1);
+  });
+
+  it("pauses for a step, and has none to make where there are no pictures", async () => {
+    const { player, run, now } = setUp();
+    player.start(now());
+    run(300);
+    await player.step(1, now());
+    expect(player.playback(now()).state).toBe("paused");
+    const deaf = setUp({ kinds: ["audio"] });
+    await expect(deaf.player.step(1, deaf.now())).rejects.toMatchObject({ code: "CONFLICT" });
+  });
+
+  it.each([0.5, 2])("plays at rate %d, and asks for sound made for that", rate => {
+    const { player, sent, requests, run, now } = setUp({ durationSeconds: 20 });
+    player.start(now());
+    run(1000);
+    const before = pictures(sent).length;
+    player.setRate(rate, now());
+    expect(requests.at(-1)).toMatchObject({ track: 1, place: { tempo: rate } });
+    run(1000);
+    // Up to two sound frames are out already: the clock waits for their end.
+    expect(Math.abs(pictures(sent).length - before - 30 * rate)).toBeLessThanOrEqual(3);
+    expect(player.playback(now())).toMatchObject({ state: "playing", rate, soundMuted: false });
+    expect(player.playback(now()).positionSeconds).toBeGreaterThan(0.9 + rate * 0.95);
+  });
+
+  it("lets pictures go on while the sound of a new rate is late, and joins it where they are", () => {
+    const { player, sent, states, run, now, requests } = setUp({ durationSeconds: 20 });
+    player.start(now());
+    run(1000);
+    player.setRate(1.5, now());
+    const late = requests.splice(0);
+    run(500);
+    expect(states).toEqual(["buffering", "playing", "playing"]);
+    expect(player.playback(now()).state).toBe("playing");
+    const sound = sent.filter(packet => packet.track === 1).length;
+    requests.push(...late);
+    run(300);
+    const joined = sent.filter(packet => packet.track === 1).slice(sound);
+    expect(joined.length).toBeGreaterThan(10);
+    expect(joined[0]!.streamSeconds).toBeGreaterThan(1.4);
+  });
+
+  it("is silent at 4, without sound that cannot be had, and heard again at 1", () => {
+    const { player, sent, requests, run, now } = setUp({ durationSeconds: 20 });
+    player.start(now());
+    run(500);
+    const heard = (): number => sent.filter(packet => packet.track === 1).length;
+    player.setRate(4, now());
+    const count = heard();
+    run(1000);
+    expect(heard()).toBe(count);
+    expect(player.playback(now())).toMatchObject({ state: "playing", soundMuted: true });
+    player.setRate(1.5, now());
+    const { track, ticket } = requests.pop()!;
+    player.silence(track, ticket);
+    run(500);
+    expect(heard()).toBe(count);
+    expect(player.playback(now())).toMatchObject({ state: "playing", soundMuted: true });
+    player.setRate(1, now());
+    run(500);
+    expect(heard()).toBeGreaterThan(count + 15);
+    expect(player.playback(now())).toMatchObject({ state: "playing", soundMuted: false });
+  });
+
+  it("ends by the clock where nothing is heard or seen", () => {
+    const { player, run, now } = setUp({ durationSeconds: 2, kinds: ["audio"] });
+    player.start(now());
+    player.setRate(4, now());
+    run(700);
+    expect(player.playback(now())).toMatchObject({ state: "ended", positionSeconds: 2 });
+  });
+
+  it("repeats a part, to the picture", () => {
+    const { player, sent, run, now } = setUp({ durationSeconds: 10 });
+    player.start(now());
+    player.setLoop(true, { startSeconds: 1.5, endSeconds: 2.5 });
+    run(2500);
+    const places: number[] = [];
+    for (let i = 0; i < 60; i++) {
+      run(50);
+      places.push(player.playback(now()).positionSeconds);
+    }
+    expect(Math.min(...places)).toBeGreaterThanOrEqual(1.5);
+    expect(Math.max(...places)).toBeLessThan(2.56);
+    expect(places.filter(place => place < 1.7).length).toBeGreaterThan(5);
+    const times = pictures(sent).map(packet => packet.streamSeconds);
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    expect(() => player.setLoop(true, { startSeconds: 10, endSeconds: 11 })).toThrow("past the end");
+    player.setLoop(false);
+    run(2000);
+    expect(player.playback(now()).positionSeconds).toBeGreaterThan(2.6);
   });
 
   it("takes a seek beyond the end, and one after the end", async () => {

@@ -1,8 +1,10 @@
+import { CidcastError } from "../../core/index.ts";
 import type { Segment } from "../../media/index.ts";
 import type { PacketisedSegment } from "../rtp/packetise/index.ts";
-import type { PlaybackState } from "../types.ts";
-import { Pacer } from "./pacer.ts";
-import { type SegmentPlace, TrackQueue } from "./track-queue.ts";
+import type { LoopRange, PlaybackState } from "../types.ts";
+import { LeadIn } from "./lead-in.ts";
+import { PlayingTrack } from "./playing-track.ts";
+import type { SegmentPlace } from "./track-queue.ts";
 
 /** Shortest time between two keyframes that a viewer asked for, ms: each costs a step back. */
 export const KEYFRAME_INTERVAL_MS = 300;
@@ -26,20 +28,6 @@ export interface PlayerInit {
   readonly onChange: () => void;
 }
 
-interface Track {
-  readonly index: number;
-  readonly kind: "video" | "audio";
-  readonly queue: TrackQueue;
-  readonly pacer: Pacer;
-  /** How much before its time a frame leaves, seconds. */
-  readonly leadSeconds: number;
-  /** Payload of a frame that is part way out; -1: none is. */
-  payload: number;
-  frames: number;
-  /** Frames that left later than the clock wanted them. */
-  late: number;
-}
-
 /** Frames that leave this much after their time count as late, seconds: two frames at 30 per second. */
 const LATE_SECONDS = 0.066;
 /**
@@ -49,6 +37,8 @@ const LATE_SECONDS = 0.066;
 const AUDIO_LEAD_SECONDS = 0.02;
 /** Shortest frame that counts as a step, seconds: a place in the middle of rounding is the same place. */
 const EPSILON = 1e-6;
+/** A step back looks for the picture shown this long before the one that is shown, seconds. */
+const STEP_BACK_SECONDS = 1e-4;
 
 interface Seek {
   readonly done: readonly (() => void)[];
@@ -56,6 +46,22 @@ interface Seek {
   readonly quiet: boolean;
   /** Sound has been asked for again, from the keyframe that the picture begins with. */
   again: boolean;
+  /** The picture of that place is wanted, not the keyframe before it. */
+  readonly exact: boolean;
+  /** The place becomes that of the picture. */
+  readonly snap: boolean;
+  /** The pictures between the two, once they are on their way. */
+  leadIn: LeadIn | undefined;
+  /** No more of them: the next picture is the one that playing begins with. */
+  led: boolean;
+}
+
+/** How a jump is made. */
+interface JumpInit {
+  readonly quiet?: boolean;
+  readonly exact?: boolean;
+  readonly snap?: boolean;
+  readonly done?: readonly (() => void)[];
 }
 
 /**
@@ -64,11 +70,16 @@ interface Seek {
  */
 export class Player {
   readonly #init: PlayerInit;
-  readonly #tracks: readonly Track[];
+  readonly #tracks: readonly PlayingTrack[];
+  readonly #video: PlayingTrack | undefined;
   readonly #startMs: number;
   #state: PlaybackState["state"] = "connecting";
   #paused = false;
   #loop = false;
+  #range: LoopRange | undefined;
+  #rate = 1;
+  /** The last seek reached the picture asked for. */
+  #exact = true;
   /** While the clock stands: the place. While it runs: the place at `#anchorStream`. */
   #anchorMedia: number;
   #anchorStream = 0;
@@ -76,8 +87,6 @@ export class Player {
   #soundUntil = 0;
   /** Set from a seek until all tracks have its segment. */
   #seeking: Seek | undefined;
-  /** Where each track's last frame ends: the place from which it is missed. */
-  readonly #sentUntil: number[];
   #started = false;
   #lastKeyframeMs = Number.NEGATIVE_INFINITY;
 
@@ -85,23 +94,26 @@ export class Player {
     this.#init = init;
     this.#startMs = init.nowMs;
     this.#anchorMedia = init.startSeconds;
-    this.#sentUntil = init.tracks.map(() => init.startSeconds);
     const pictures = init.tracks.some(track => track.kind === "video");
-    this.#tracks = init.tracks.map((track, index) => ({
-      index,
-      kind: track.kind,
-      leadSeconds: pictures && track.kind === "audio" ? AUDIO_LEAD_SECONDS : 0,
-      pacer: new Pacer(track.bitrateBps, init.nowMs),
-      payload: -1,
-      frames: 0,
-      late: 0,
-      queue: new TrackQueue({
-        request: (ticket, place) => init.request(index, ticket, place),
-        acquire: segment => init.acquire(index, segment),
-        release: segment => init.release(segment),
-      }),
-    }));
-    this.#jump(init.startSeconds, false);
+    this.#tracks = init.tracks.map(
+      (track, index) =>
+        new PlayingTrack({
+          index,
+          kind: track.kind,
+          bitrateBps: track.bitrateBps,
+          leadSeconds: pictures && track.kind === "audio" ? AUDIO_LEAD_SECONDS : 0,
+          startSeconds: init.startSeconds,
+          nowMs: init.nowMs,
+          queue: {
+            request: (ticket, place) => init.request(index, ticket, place),
+            acquire: segment => init.acquire(index, segment),
+            release: segment => init.release(segment),
+          },
+          send: (payload, streamSeconds, marker) => init.send(index, payload, streamSeconds, marker),
+        }),
+    );
+    this.#video = this.#tracks.find(track => track.kind === "video");
+    this.#jump(init.startSeconds, { exact: true });
   }
 
   /** Frames sent, and those of them that were late. */
@@ -115,8 +127,8 @@ export class Player {
   /** Seconds of media here beyond the place that is played. */
   bufferedSeconds(nowMs: number): number {
     const position = this.#position(this.#stream(nowMs));
-    const ahead = this.#tracks.map(track => (track.queue.bufferedUntil ?? position) - position);
-    return Math.max(0, Math.min(...ahead));
+    const ahead = this.#heard().map(track => (track.queue.bufferedUntil ?? position) - position);
+    return ahead.length === 0 ? 0 : Math.max(0, Math.min(...ahead));
   }
 
   streamSeconds(nowMs: number): number {
@@ -129,6 +141,10 @@ export class Player {
       positionSeconds: this.#position(this.#stream(nowMs)),
       durationSeconds: this.#init.durationSeconds,
       loop: this.#loop,
+      loopRange: this.#range,
+      rate: this.#rate,
+      exact: this.#exact,
+      soundMuted: this.#tracks.some(track => track.muted),
     };
   }
 
@@ -155,21 +171,53 @@ export class Player {
     else if (wasPaused && this.#started && this.#seeking === undefined) this.#run(nowMs);
   }
 
-  setLoop(loop: boolean): void {
-    if (this.#loop === loop) return;
+  /** Repeats everything, or a part of it. */
+  setLoop(loop: boolean, range?: LoopRange): void {
+    const { durationSeconds } = this.#init;
+    if (range !== undefined && durationSeconds > 0 && range.startSeconds >= durationSeconds) {
+      throw new CidcastError("INVALID_REQUEST", "the part to repeat lies past the end");
+    }
+    const wanted = loop ? range : undefined;
+    if (this.#loop === loop && sameRange(this.#range, wanted)) return;
     this.#loop = loop;
+    this.#range = wanted;
     this.#init.onChange();
   }
 
-  /** Goes to the keyframe at or before `seconds`; resolves when it is known which that is. */
-  async seek(seconds: number, nowMs: number): Promise<void> {
-    if (this.#state === "closed") return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const done = [...(this.#seeking?.done ?? []), resolve];
+  /** Plays that many seconds of media per second from here on. */
+  setRate(rate: number, nowMs: number): void {
+    if (this.#state === "closed" || rate === this.#rate) return;
     this.#freeze(nowMs);
-    this.#jump(Math.min(Math.max(0, seconds), this.#init.durationSeconds), false, done);
-    if (this.#started) this.#setState("buffering");
-    await promise;
+    this.#anchorStream = Math.max(this.#stream(nowMs), this.#soundUntil);
+    this.#rate = rate;
+    for (const track of this.#tracks) {
+      if (track.kind !== "audio") continue;
+      track.seek(this.#anchorMedia, rate);
+      track.joining = this.#video !== undefined && !track.muted && this.#seeking === undefined;
+    }
+    this.#init.onChange();
+  }
+
+  /** Goes to the picture of `seconds`, or to the keyframe before it; resolves when it is known where that is. */
+  async seek(seconds: number, nowMs: number, exact = true): Promise<void> {
+    await this.#seek(seconds, nowMs, { exact });
+  }
+
+  /** Shows the next picture, or the one before. `CONFLICT` where there are no pictures. */
+  async step(frames: 1 | -1, nowMs: number): Promise<void> {
+    const video = this.#video;
+    if (video === undefined) throw new CidcastError("CONFLICT", "there are no pictures to step through");
+    this.pause(nowMs);
+    if (!this.#started || this.#state === "closed" || this.#seeking !== undefined) return;
+    if (frames < 0) return this.#seek(video.shown - STEP_BACK_SECONDS, nowMs, { exact: true, snap: true });
+    const { nextSeconds } = video.queue;
+    if (nextSeconds === undefined) return;
+    this.#anchorMedia = nextSeconds;
+    this.#showPicture(nowMs);
+    for (const track of this.#heard()) {
+      if (track.kind === "audio") track.queue.skipTo(nextSeconds - EPSILON);
+    }
+    this.#init.onChange();
   }
 
   /** The viewer cannot go on without a keyframe: one step back, at most one per 300 ms. */
@@ -179,7 +227,15 @@ export class Player {
     if (nowMs - this.#lastKeyframeMs < KEYFRAME_INTERVAL_MS) return;
     this.#lastKeyframeMs = nowMs;
     this.#freeze(nowMs);
-    this.#jump(this.#anchorMedia, true);
+    this.#jump(this.#anchorMedia, { quiet: true });
+  }
+
+  /** The sound of this rate cannot be had: playing goes on without. */
+  silence(track: number, ticket: number): void {
+    const silent = this.#tracks[track];
+    if (silent === undefined || !silent.queue.isWaitingFor(ticket)) return;
+    silent.mute();
+    this.#init.onChange();
   }
 
   deliver(track: number, ticket: number, segment: Segment | undefined): void {
@@ -193,7 +249,7 @@ export class Player {
     if (this.#seeking !== undefined) this.#land(nowMs);
     else if (this.#state === "buffering" && this.#ready()) this.#run(nowMs);
     if (this.#state === "playing") this.#play(nowMs);
-    for (const track of this.#tracks) track.queue.fill(this.#position(this.#stream(nowMs)));
+    for (const track of this.#heard()) track.queue.fill(this.#position(this.#stream(nowMs)), this.#rate);
   }
 
   close(): void {
@@ -208,7 +264,7 @@ export class Player {
 
   #position(stream: number): number {
     if (this.#state !== "playing") return this.#anchorMedia;
-    const played = Math.max(0, stream - this.#anchorStream);
+    const played = Math.max(0, stream - this.#anchorStream) * this.#rate;
     return Math.min(this.#anchorMedia + played, this.#init.durationSeconds);
   }
 
@@ -216,43 +272,59 @@ export class Player {
     this.#anchorMedia = this.#position(this.#stream(nowMs));
   }
 
-  #jump(seconds: number, quiet: boolean, done: readonly (() => void)[] = []): void {
-    this.#seeking = { done, quiet, again: false };
+  async #seek(seconds: number, nowMs: number, init: JumpInit): Promise<void> {
+    if (this.#state === "closed") return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const done = [...(this.#seeking?.done ?? []), resolve];
+    this.#freeze(nowMs);
+    this.#jump(Math.min(Math.max(0, seconds), this.#init.durationSeconds), { ...init, done });
+    if (this.#started) this.#setState("buffering");
+    await promise;
+  }
+
+  #jump(seconds: number, { quiet = false, exact = false, snap = false, done = [] }: JumpInit): void {
+    this.#seeking = { done, quiet, exact, snap, again: false, leadIn: undefined, led: false };
     this.#anchorMedia = seconds;
-    for (const track of this.#tracks) {
-      track.payload = -1;
-      this.#sentUntil[track.index] = seconds;
-      track.queue.seek(seconds);
-    }
+    for (const track of this.#tracks) track.seek(seconds, this.#rate);
     // Until it lands the clock stands; a quiet seek keeps that to itself.
     if (quiet && this.#state === "playing") this.#state = "buffering";
   }
 
+  /** Tracks that are sent at this rate. */
+  #heard(): readonly PlayingTrack[] {
+    return this.#tracks.some(track => track.muted)
+      ? this.#tracks.filter(track => !track.muted)
+      : this.#tracks;
+  }
+
   /** True when each track has its next frame or none to come. */
   #ready(): boolean {
-    return this.#tracks.every(track => track.queue.nextSeconds !== undefined || track.queue.ended);
+    return this.#tracks.every(track => track.ready);
   }
 
   /** Ends a seek once all segments are here: the picture decides the place, sound follows it. */
   #land(nowMs: number): void {
     const seek = this.#seeking;
-    if (seek === undefined || !this.#ready()) return;
-    const leader = this.#tracks.find(
-      track => track.kind === "video" && track.queue.nextSeconds !== undefined,
-    );
-    const place = leader?.queue.nextSeconds ?? this.#anchorMedia;
+    if (seek === undefined) return;
+    const video = this.#video;
+    if (seek.exact && !seek.led && video !== undefined && !this.#lead(video, seek, nowMs)) return;
+    if (!this.#ready()) return;
+    const leader = video?.queue.nextSeconds === undefined ? undefined : video;
+    const place = this.#placeOf(leader, seek);
     const sound = this.#tracks.filter(track => track.kind === "audio" && !track.queue.ended);
     const missing = sound.filter(track => (track.queue.head?.segment.startSeconds ?? 0) > place + EPSILON);
     if (!seek.again && missing.length > 0) {
       // The keyframe lies well before the wanted place: sound from there is in an earlier segment.
       seek.again = true;
-      for (const track of missing) track.queue.seek(place);
+      for (const track of missing) track.queue.seek(place, this.#rate);
       return;
     }
     for (const track of sound) track.queue.skipTo(place - EPSILON);
     // Sound of that place may begin in the segment after: it is asked for, and waited for.
-    for (const track of sound) track.queue.fill(place);
+    for (const track of sound) track.queue.fill(place, this.#rate);
     if (!this.#ready()) return;
+    this.#exact =
+      leader === undefined || (leader.queue.followingSeconds ?? place) > this.#anchorMedia - EPSILON;
     this.#anchorMedia = Math.min(place, this.#init.durationSeconds);
     for (const track of this.#tracks) track.pacer.restart();
     this.#finishSeek();
@@ -264,99 +336,98 @@ export class Player {
     }
   }
 
+  /** Where playing begins: at the place asked for when its picture was reached, else at the picture. */
+  #placeOf(leader: PlayingTrack | undefined, seek: Seek): number {
+    const wanted = this.#anchorMedia;
+    const picture = leader?.queue.nextSeconds ?? wanted;
+    const until = leader?.queue.followingSeconds ?? wanted;
+    const reached = seek.exact && !seek.snap && (until > wanted || leader?.queue.nextIsLast === true);
+    return reached ? Math.max(picture, wanted) : picture;
+  }
+
+  /** Sends the pictures that are decoded on the way to the one asked for. False while that goes on. */
+  #lead(video: PlayingTrack, seek: Seek, nowMs: number): boolean {
+    const { queue } = video;
+    const wanted = this.#anchorMedia + EPSILON;
+    for (;;) {
+      if (queue.nextSeconds === undefined) {
+        if (!queue.ended) return false;
+        break;
+      }
+      if (queue.nextIsLast || (queue.followingSeconds ?? wanted) > wanted || seek.leadIn?.spent === true)
+        break;
+      if (!this.#started) return false;
+      seek.leadIn ??= new LeadIn(nowMs);
+      if (!seek.leadIn.mayCarryOn(nowMs)) return false;
+      seek.leadIn.spend(video.sendWhole(this.#stream(nowMs)));
+    }
+    seek.led = true;
+    return true;
+  }
+
   /** Lets the clock run from the place where it stands. */
   #run(nowMs: number, quiet = false): void {
-    this.#anchorStream = Math.max(this.#stream(nowMs), this.#soundUntil);
+    const sent = this.#tracks.map(track => track.lastStream);
+    this.#anchorStream = Math.max(this.#stream(nowMs), this.#soundUntil, ...sent);
+    for (const track of this.#heard()) {
+      // Passed over by steps of the picture.
+      if (track.kind === "audio") track.queue.skipTo(this.#anchorMedia - EPSILON);
+    }
     if (quiet) this.#state = "playing";
     else this.#setState("playing");
   }
 
   #play(nowMs: number): void {
     const stream = this.#stream(nowMs);
-    for (const track of this.#tracks) this.#sendDue(track, stream);
     const position = this.#position(stream);
-    const missed = this.#starved().map(track => this.#sentUntil[track.index] ?? 0);
+    for (const track of this.#tracks) {
+      track.join(position);
+      this.#sendDue(track, stream);
+    }
+    const missed = this.#tracks.filter(track => track.starved).map(track => track.sentUntil);
     if (missed.some(place => position >= place - EPSILON)) {
       this.#anchorMedia = Math.min(position, ...missed);
       this.#setState("buffering");
+    } else if (this.#range !== undefined && position >= this.#range.endSeconds - EPSILON) {
+      this.#repeat(this.#range.startSeconds, nowMs);
     } else if (this.#tracks.every(track => track.queue.ended)) {
       this.#end(nowMs, stream);
     }
   }
 
-  /** Tracks whose next frame is not here although there is one. */
-  #starved(): Track[] {
-    return this.#tracks.filter(track => track.queue.nextSeconds === undefined && !track.queue.ended);
+  #repeat(seconds: number, nowMs: number): void {
+    this.#jump(seconds, { quiet: true, exact: true });
+    this.#land(nowMs);
   }
 
   #end(nowMs: number, stream: number): void {
-    const end = Math.max(0, ...this.#sentUntil);
-    if (this.#anchorMedia + stream - this.#anchorStream < end - EPSILON) return;
-    if (this.#loop) {
-      this.#jump(0, true);
-      this.#land(nowMs);
-      return;
-    }
+    const heard = this.#heard();
+    // Without anything that is sent the clock alone says when it is over.
+    const ends = heard.map(track => track.sentUntil);
+    const end = heard.length === 0 ? this.#init.durationSeconds : Math.max(0, ...ends);
+    const played = (stream - this.#anchorStream) * this.#rate;
+    if (this.#anchorMedia + played < end - EPSILON) return;
+    if (this.#loop) return this.#repeat(this.#range?.startSeconds ?? 0, nowMs);
     this.#anchorMedia = this.#init.durationSeconds;
     this.#setState("ended");
   }
 
-  #sendDue(track: Track, stream: number): void {
+  #sendDue(track: PlayingTrack, stream: number): void {
     for (;;) {
-      const { queue } = track;
-      const next = queue.nextSeconds;
-      const { head } = queue;
-      if (next === undefined || head === undefined) return;
-      const due = this.#anchorStream + next - this.#anchorMedia;
+      const next = track.queue.nextSeconds;
+      if (next === undefined) return;
+      const due = this.#anchorStream + (next - this.#anchorMedia) / this.#rate;
       if (due > stream + track.leadSeconds + EPSILON) return;
-      if (!this.#sendFrame(track, head, due)) return;
+      if (!track.sendPaced(due)) return;
       if (track.leadSeconds > 0) this.#soundUntil = Math.max(this.#soundUntil, due + track.leadSeconds);
       track.frames++;
       if (stream - due > LATE_SECONDS) track.late++;
-      const following = queue.frame + 1;
-      const inHead = following < head.segment.frameCount;
-      this.#sentUntil[track.index] =
-        (inHead ? head.segment.ptsSeconds[following] : undefined) ?? head.segment.endSeconds;
-      queue.advance();
     }
-  }
-
-  /** False when a large keyframe is only part way out. */
-  #sendFrame(track: Track, head: PacketisedSegment, streamSeconds: number): boolean {
-    const from = head.frameStart[track.queue.frame] ?? 0;
-    const to = head.frameStart[track.queue.frame + 1] ?? from;
-    const paced = track.kind === "video" && track.queue.nextIsKey;
-    for (let at = Math.max(from, track.payload); at < to; at++) {
-      if (paced && !track.pacer.mayCarryOn) {
-        track.payload = at;
-        return false;
-      }
-      const payload = head.payloads[at];
-      if (payload === undefined) continue;
-      this.#init.send(track.index, payload, streamSeconds, track.kind === "video" && at === to - 1);
-      track.pacer.spend(payload.length);
-    }
-    track.payload = -1;
-    return true;
   }
 
   /** While paused, a seek still shows where it went. */
   #showPicture(nowMs: number): void {
-    const stream = this.#stream(nowMs);
-    for (const track of this.#tracks) {
-      const { head } = track.queue;
-      if (track.kind !== "video" || head === undefined) continue;
-      for (
-        let at = head.frameStart[track.queue.frame] ?? 0;
-        at < (head.frameStart[track.queue.frame + 1] ?? 0);
-        at++
-      ) {
-        const payload = head.payloads[at];
-        const last = at + 1 === head.frameStart[track.queue.frame + 1];
-        if (payload !== undefined) this.#init.send(track.index, payload, stream, last);
-      }
-      track.queue.advance();
-    }
+    this.#video?.sendWhole(this.#stream(nowMs));
   }
 
   #finishSeek(): void {
@@ -370,4 +441,8 @@ export class Player {
     this.#state = state;
     this.#init.onChange();
   }
+}
+
+function sameRange(a: LoopRange | undefined, b: LoopRange | undefined): boolean {
+  return a?.startSeconds === b?.startSeconds && a?.endSeconds === b?.endSeconds;
 }

@@ -5,8 +5,10 @@ import type { PacketisedSegment } from "../rtp/packetise/index.ts";
 /** How far ahead of the frame that is sent segments are asked for, seconds: a slow block then holds nothing up. */
 export const AHEAD_SECONDS = 2;
 
-/** Where a segment is wanted from. */
-export type SegmentPlace = { readonly at: number } | { readonly after: string };
+/** Where a segment is wanted from; `tempo` seconds of media are to be heard per second, default 1. */
+export type SegmentPlace = ({ readonly at: number } | { readonly after: string }) & {
+  readonly tempo?: number;
+};
 
 export interface TrackQueueInit {
   /** Asks for a segment; the answer comes back as {@link TrackQueue.deliver} with the same ticket. */
@@ -25,20 +27,18 @@ export class TrackQueue {
   #ticket = 0;
   #waiting = false;
   #complete = false;
+  #tempo = 1;
 
   constructor(init: TrackQueueInit) {
     this.#init = init;
   }
 
-  /** Forgets what it has and asks for the segment at `seconds`. */
-  seek(seconds: number): void {
-    const old = this.#segments;
-    this.#segments = [];
-    this.#frame = 0;
+  /** Forgets what it has and asks for the segment at `seconds`, made for that tempo. */
+  seek(seconds: number, tempo = 1): void {
+    this.#tempo = tempo;
+    this.#forget();
     this.#complete = false;
-    this.#newest = undefined;
     this.#ask({ at: seconds });
-    for (const segment of old) this.#init.release(segment);
   }
 
   /** A segment that was asked for; undefined: the track ends here. An answer to an older request is passed over. */
@@ -59,11 +59,12 @@ export class TrackQueue {
     return this.#waiting && ticket === this.#ticket;
   }
 
-  /** Asks for what is wanted next, when playing is at `seconds`. */
-  fill(seconds: number): void {
+  /** Asks for what is wanted next, when playing is at `seconds`, at a rate. */
+  fill(seconds: number, rate = 1): void {
     if (this.#waiting || this.#complete) return;
     const newest = this.#newest;
-    if (newest !== undefined && newest.endSeconds < seconds + AHEAD_SECONDS) this.#ask({ after: newest.key });
+    const ahead = AHEAD_SECONDS * Math.max(1, rate);
+    if (newest !== undefined && newest.endSeconds < seconds + ahead) this.#ask({ after: newest.key });
   }
 
   get head(): PacketisedSegment | undefined {
@@ -78,6 +79,20 @@ export class TrackQueue {
   /** Presentation time of the next frame; undefined when it is not here (yet). */
   get nextSeconds(): number | undefined {
     return this.head?.segment.ptsSeconds[this.#frame];
+  }
+
+  /** Presentation time of the frame after the next, or the end of what is here. */
+  get followingSeconds(): number | undefined {
+    const { head } = this;
+    const following = this.#frame + 1;
+    if (head === undefined || following >= head.segment.frameCount) return head?.segment.endSeconds;
+    return head.segment.ptsSeconds[following];
+  }
+
+  /** True when the track has no frame after the next. */
+  get nextIsLast(): boolean {
+    const { head } = this;
+    return head?.segment.last === true && this.#frame === head.segment.frameCount - 1;
   }
 
   get nextIsKey(): boolean {
@@ -111,16 +126,24 @@ export class TrackQueue {
       this.advance();
   }
 
+  /** Lets go of everything: nothing more comes until the next seek. */
   close(): void {
     this.#waiting = false;
     this.#complete = true;
-    for (const segment of this.#segments) this.#init.release(segment);
+    this.#forget();
+  }
+
+  #forget(): void {
+    const old = this.#segments;
     this.#segments = [];
+    this.#frame = 0;
+    this.#newest = undefined;
+    for (const segment of old) this.#init.release(segment);
   }
 
   #ask(place: SegmentPlace): void {
     this.#ticket++;
     this.#waiting = true;
-    this.#init.request(this.#ticket, place);
+    this.#init.request(this.#ticket, this.#tempo === 1 ? place : { ...place, tempo: this.#tempo });
   }
 }

@@ -28,7 +28,7 @@ export interface HostClient {
     type: K,
     argument: HostRequests[K]["argument"],
   ): Promise<HostRequests[K]["answer"]>;
-  send(message: Extract<ToHost, { type: "segment" | "segment_failed" }>): void;
+  send(message: Extract<ToHost, { type: "segment" | "segment_silent" | "segment_failed" }>): void;
   stop(): Promise<void>;
 }
 

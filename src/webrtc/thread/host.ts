@@ -75,6 +75,8 @@ class Host {
     if (message.type === "segment") {
       this.#viewers.get(message.id)?.deliver(message.track, message.ticket, message.segment);
       this.#parts.egress.flush();
+    } else if (message.type === "segment_silent") {
+      this.#viewers.get(message.id)?.silence(message.track, message.ticket);
     } else if (message.type === "segment_failed") {
       this.#viewers.get(message.id)?.failMedia(message.error);
     } else {

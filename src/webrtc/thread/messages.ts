@@ -82,6 +82,13 @@ export type ToHost =
       readonly segment: Segment | undefined;
     }
   | {
+      /** The sound of a rate other than 1 cannot be made: playing goes on without. */
+      readonly type: "segment_silent";
+      readonly id: string;
+      readonly track: number;
+      readonly ticket: number;
+    }
+  | {
       readonly type: "segment_failed";
       readonly id: string;
       readonly ticket: number;

@@ -216,7 +216,7 @@ describe("control over the data channel", () => {
       expect(said()).toContainEqual(expect.objectContaining({ id: "p1", type: "state", state: "paused" }));
       expect(said()).toContainEqual(expect.objectContaining({ type: "error", code: "INVALID_REQUEST" }));
       expect(said()).toContainEqual(
-        expect.objectContaining({ id: "s1", positionSeconds: 7, state: "paused" }),
+        expect.objectContaining({ id: "s1", positionSeconds: 7.5, state: "paused" }),
       );
     });
   });

@@ -3,7 +3,7 @@ import {
   parseControlCommand,
   POSITIONS_PER_SECOND,
 } from "@cidcast/protocols/media-control";
-import { CidcastError } from "../../core/index.ts";
+import { CidcastError, toCidcastError } from "../../core/index.ts";
 import type { Segment } from "../../media/index.ts";
 import type { SegmentCache } from "../rtp/packetise/index.ts";
 import type { EgressPeer, PeerFactory, PeerTransport } from "../peer.ts";
@@ -101,6 +101,11 @@ export class Viewer {
     }
   }
 
+  /** The sound of this rate cannot be had. */
+  silence(track: number, ticket: number): void {
+    if (!this.#closed) this.#player.silence(track, ticket);
+  }
+
   /** The media cannot be had any more. */
   failMedia(error: { readonly code: CidcastError["code"]; readonly message: string }): void {
     this.#event({ type: "error", code: error.code, message: error.message });
@@ -117,10 +122,16 @@ export class Viewer {
         this.#player.resume(now);
         break;
       case "seek":
-        await this.#player.seek(command.positionSeconds, now);
+        await this.#player.seek(command.positionSeconds, now, command.exact);
         break;
       case "set_loop":
-        this.#player.setLoop(command.loop);
+        this.#player.setLoop(command.loop, command.range);
+        break;
+      case "set_rate":
+        this.#player.setRate(command.rate, now);
+        break;
+      case "step":
+        await this.#player.step(command.frames, now);
         break;
       case "get_state":
         break;
@@ -243,7 +254,10 @@ export class Viewer {
     const id = command.id === undefined ? {} : { id: command.id };
     this.control(command).then(
       playback => this.#reply({ type: "state", ...playback, ...id }),
-      (error: unknown) => this.#reply({ type: "error", code: "INTERNAL", message: String(error), ...id }),
+      (error: unknown) => {
+        const { code, message } = toCidcastError(error);
+        this.#reply({ type: "error", code, message, ...id });
+      },
     );
   }
 

@@ -17,7 +17,8 @@ import {
 import type { AudioJobSpec, Packet } from "../protocol.ts";
 import type { Transcoder } from "./backend.ts";
 import { Decoder, frameTimeUs, setOptions } from "./node-av-decoder.ts";
-import { OPUS_FRAME_SAMPLES, OPUS_RATE, OpusGrid } from "./opus-grid.ts";
+import { Tempo } from "./node-av-tempo.ts";
+import { JITTER_SAMPLES, OPUS_FRAME_SAMPLES, OPUS_RATE, OpusGrid } from "./opus-grid.ts";
 
 const STEREO = { nbChannels: 2, order: AV_CHANNEL_ORDER_NATIVE, mask: 3n };
 
@@ -27,16 +28,25 @@ export class NodeAvAudio implements Transcoder {
   readonly #encoder: CodecContext;
   readonly #converted = new Frame();
   readonly #grid: OpusGrid;
+  /** Seconds of media per second that comes out. */
+  readonly #rate: number;
+  #tempo: Tempo | undefined;
+  /** Place on the grid at which the sound that is still in the tempo filter began, and samples that came out since. */
+  #tempoFrom = 0;
+  #tempoOut = 0;
+  /** Place in the media of the next sample that goes in. */
+  #expected: number | undefined;
   readonly #out: Packet[] = [];
   readonly #emit: (frames: readonly Packet[]) => void;
   #resampler: { readonly context: SoftwareResampleContext; readonly format: string } | undefined;
 
   constructor(spec: AudioJobSpec, emit: (frames: readonly Packet[]) => void) {
     this.#emit = emit;
+    this.#rate = spec.tempo;
     this.#decoder = new Decoder(spec.decoder, "audio");
     this.#encoder = openEncoder(spec);
     this.#converted.alloc();
-    this.#grid = new OpusGrid(spec.fromUs, (samples, frame) => this.#encode(samples, frame));
+    this.#grid = new OpusGrid(spec.fromUs / spec.tempo, (samples, frame) => this.#encode(samples, frame));
   }
 
   async push(packets: readonly Packet[]): Promise<void> {
@@ -47,6 +57,7 @@ export class NodeAvAudio implements Transcoder {
   async finish(): Promise<void> {
     this.#decoder.decode(undefined, frame => this.#sound(frame));
     this.#resample(null);
+    this.#endTempo();
     this.#grid.finish();
     this.#flushOut();
   }
@@ -56,6 +67,7 @@ export class NodeAvAudio implements Transcoder {
     this.#encoder.freeContext();
     this.#converted.free();
     this.#resampler?.context.free();
+    this.#tempo?.close();
   }
 
   #flushOut(): void {
@@ -83,7 +95,7 @@ export class NodeAvAudio implements Transcoder {
     frame.channelLayout = layout;
     if (ptsUs !== undefined) {
       const waiting = Number(this.#resampler.context.getDelay(BigInt(OPUS_RATE)));
-      this.#grid.expect(Math.round((ptsUs * OPUS_RATE) / 1e6) - waiting);
+      this.#expect(Math.round((ptsUs * OPUS_RATE) / 1e6) - waiting);
     }
     this.#resample(frame);
   }
@@ -100,7 +112,39 @@ export class NodeAvAudio implements Transcoder {
     if (frame !== null) FFmpegError.throwIfError(result, "resample");
     const data = out.data?.[0];
     if (result < 0 || data === undefined || out.nbSamples === 0) return;
-    this.#grid.write(new Float32Array(data.buffer, data.byteOffset, out.nbSamples * 2));
+    this.#write(new Float32Array(data.buffer, data.byteOffset, out.nbSamples * 2));
+  }
+
+  /** Says at which sample of the media the next sound lies. */
+  #expect(position: number): void {
+    if (this.#rate === 1) return this.#grid.expect(position);
+    const known = this.#expected;
+    if (known !== undefined && Math.abs(position - known) <= JITTER_SAMPLES) return;
+    // A hole in the sound: what comes after it is stretched by itself.
+    this.#endTempo();
+    this.#expected = position;
+  }
+
+  #write(samples: Float32Array): void {
+    if (this.#rate === 1) return this.#grid.write(samples);
+    const position = this.#expected ?? 0;
+    this.#expected = position + samples.length / 2;
+    if (this.#tempo === undefined) {
+      this.#tempoFrom = Math.round(position / this.#rate);
+      this.#tempoOut = 0;
+      this.#tempo = new Tempo(this.#rate, stretched => {
+        this.#grid.expect(this.#tempoFrom + this.#tempoOut);
+        this.#tempoOut += stretched.length / 2;
+        this.#grid.write(stretched);
+      });
+    }
+    this.#tempo.write(samples);
+  }
+
+  #endTempo(): void {
+    this.#tempo?.finish();
+    this.#tempo?.close();
+    this.#tempo = undefined;
   }
 
   #encode(samples: Float32Array, index: number): void {
@@ -117,17 +161,17 @@ export class NodeAvAudio implements Transcoder {
     while (this.#encoder.receivePacketSync(packet) >= 0) {
       const { data } = packet;
       if (data !== null && index >= this.#grid.firstIndex) {
-        out(this.#out, data, index);
+        out(this.#out, data, index * this.#rate);
       }
       packet.unref();
     }
   }
 }
 
-function out(list: Packet[], data: Buffer, index: number): void {
+function out(list: Packet[], data: Buffer, frames: number): void {
   list.push({
     data: Uint8Array.from(data),
-    ptsUs: (index * OPUS_FRAME_SAMPLES * 1e6) / OPUS_RATE,
+    ptsUs: (frames * OPUS_FRAME_SAMPLES * 1e6) / OPUS_RATE,
     key: true,
   });
 }

@@ -17,7 +17,7 @@ const ENCODER_DELAY_SAMPLES = 312;
 const PREROLL_FRAMES = 4;
 
 /** Samples that the source's times may be off before sound is moved: rounding in millisecond containers stays below. */
-const JITTER_SAMPLES = 1920;
+export const JITTER_SAMPLES = 1920;
 
 /** A hole longer than this is left out instead of filled with silence, samples. */
 const LONGEST_SILENCE_SAMPLES = 24_000;

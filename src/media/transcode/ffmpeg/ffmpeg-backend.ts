@@ -18,7 +18,12 @@ export async function ffmpegBackend(path: string): Promise<Backend> {
   const version = /^ffmpeg version (\S+)/.exec(stdout)?.[1] ?? "of unknown version";
   return {
     name: `ffmpeg ${version}`,
-    open: async (spec, emit) => new FfmpegJob(path, spec, emit),
+    open: async (spec, emit) => {
+      if (spec.kind === "audio" && spec.tempo !== 1) {
+        throw new Error("an ffmpeg program plays sound at its own rate only");
+      }
+      return new FfmpegJob(path, spec, emit);
+    },
   };
 }
 

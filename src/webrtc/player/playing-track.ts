@@ -1,0 +1,137 @@
+import { MAX_SOUND_RATE, MIN_SOUND_RATE } from "@cidcast/protocols/media-control";
+import { Pacer } from "./pacer.ts";
+import { TrackQueue, type TrackQueueInit } from "./track-queue.ts";
+
+/** Shortest distance of two frames in stream time, seconds. */
+const LEAST_FRAME_SECONDS = 0.001;
+
+export interface PlayingTrackInit {
+  readonly index: number;
+  readonly kind: "video" | "audio";
+  readonly bitrateBps: number | undefined;
+  /** How much before its time a frame leaves, seconds. */
+  readonly leadSeconds: number;
+  readonly startSeconds: number;
+  readonly nowMs: number;
+  readonly queue: TrackQueueInit;
+  readonly send: (payload: Buffer, streamSeconds: number, marker: boolean) => void;
+}
+
+/** A track on its way to one viewer. */
+export class PlayingTrack {
+  readonly index: number;
+  readonly kind: "video" | "audio";
+  readonly leadSeconds: number;
+  readonly queue: TrackQueue;
+  readonly pacer: Pacer;
+  frames = 0;
+  /** Frames that left later than the clock wanted them. */
+  late = 0;
+  /** Place up to which the viewer has been sent everything: the next frame is missed from there on. */
+  sentUntil: number;
+  /** The frame that left last. */
+  shown: number;
+  /** Stream time of the frame that left last: the next has a later one. */
+  lastStream = 0;
+  /** Not heard at this rate. */
+  muted = false;
+  /** Sound of a new rate is on its way: pictures go on without it. */
+  joining = false;
+  readonly #send: PlayingTrackInit["send"];
+  /** Payload of a frame that is part way out; -1: none is. */
+  #payload = -1;
+
+  constructor(init: PlayingTrackInit) {
+    this.index = init.index;
+    this.kind = init.kind;
+    this.leadSeconds = init.leadSeconds;
+    this.queue = new TrackQueue(init.queue);
+    this.pacer = new Pacer(init.bitrateBps, init.nowMs);
+    this.sentUntil = init.startSeconds;
+    this.shown = init.startSeconds;
+    this.#send = init.send;
+  }
+
+  /** True when its next frame is here, or there is none to come. */
+  get ready(): boolean {
+    return this.queue.nextSeconds !== undefined || this.queue.ended;
+  }
+
+  /** True when its next frame is missed. */
+  get starved(): boolean {
+    return !this.joining && !this.ready;
+  }
+
+  /** Goes to another place; sound as that rate wants it, where it is heard at all. */
+  seek(seconds: number, rate: number): void {
+    this.#payload = -1;
+    this.joining = false;
+    this.sentUntil = seconds;
+    const silent = this.kind === "audio" && (rate < MIN_SOUND_RATE || rate > MAX_SOUND_RATE);
+    if (silent) return this.mute();
+    this.muted = false;
+    this.queue.seek(seconds, this.kind === "audio" ? rate : 1);
+  }
+
+  /** Lets go of everything: nothing is sent until the next seek. */
+  mute(): void {
+    this.muted = true;
+    this.joining = false;
+    this.queue.close();
+  }
+
+  /** Sound of a new rate begins at the place that pictures have got to. */
+  join(position: number): void {
+    if (!this.joining) return;
+    this.queue.skipTo(position);
+    if (this.ready) this.joining = false;
+  }
+
+  /** Sends the next frame. False when a large keyframe is only part way out. */
+  sendPaced(due: number): boolean {
+    const { head, frame, nextIsKey } = this.queue;
+    if (head === undefined) return false;
+    const streamSeconds = Math.max(due, this.lastStream + LEAST_FRAME_SECONDS);
+    const from = head.frameStart[frame] ?? 0;
+    const to = head.frameStart[frame + 1] ?? from;
+    const paced = this.kind === "video" && nextIsKey;
+    for (let at = Math.max(from, this.#payload); at < to; at++) {
+      if (paced && !this.pacer.mayCarryOn) {
+        this.#payload = at;
+        return false;
+      }
+      const payload = head.payloads[at];
+      if (payload === undefined) continue;
+      this.#send(payload, streamSeconds, this.kind === "video" && at === to - 1);
+      this.pacer.spend(payload.length);
+    }
+    this.#left(streamSeconds);
+    return true;
+  }
+
+  /** Sends the next frame at once, whatever its size; returns its bytes. */
+  sendWhole(stream: number): number {
+    const { head, frame } = this.queue;
+    if (head === undefined) return 0;
+    const streamSeconds = Math.max(stream, this.lastStream + LEAST_FRAME_SECONDS);
+    const to = head.frameStart[frame + 1] ?? 0;
+    let bytes = 0;
+    for (let at = head.frameStart[frame] ?? 0; at < to; at++) {
+      const payload = head.payloads[at];
+      if (payload === undefined) continue;
+      this.#send(payload, streamSeconds, at === to - 1);
+      bytes += payload.length;
+    }
+    this.#left(streamSeconds);
+    return bytes;
+  }
+
+  #left(streamSeconds: number): void {
+    const { queue } = this;
+    this.#payload = -1;
+    this.lastStream = streamSeconds;
+    this.shown = queue.nextSeconds ?? this.shown;
+    this.sentUntil = queue.followingSeconds ?? this.sentUntil;
+    queue.advance();
+  }
+}
