@@ -7,6 +7,7 @@ import type { Mcp } from "./mcp/index.ts";
 import { createMedia, type Media } from "./media/index.ts";
 import { httpOf, type NodeRoutes, startDoors } from "./node/doors.ts";
 import { eventSockets, startNotify, startRooms } from "./node/events.ts";
+import { contentSocket, startTransfers } from "./node/transfers.ts";
 import { addSample, collectRegularly, probeAdded } from "./node/library.ts";
 import { startMcp } from "./node/mcp.ts";
 import { startTenancy } from "./node/tenants.ts";
@@ -19,6 +20,12 @@ import { type Peer, peerMigrations } from "./p2p/index.ts";
 import { createSettings, lockDataDir, openDatabase, settingsMigrations } from "./store/index.ts";
 import { type Tenancy, tenancyMigrations } from "./tenancy/index.ts";
 import { createLogger, createMetrics } from "./telemetry/index.ts";
+import {
+  createContentServer,
+  transferMetrics,
+  transferMigrations,
+  type Transfers,
+} from "./transfer/index.ts";
 import type { SignallingHandler, WebRTCStreamingManager } from "./webrtc/index.ts";
 
 export type { NodeEvents } from "./node/shared.ts";
@@ -51,6 +58,8 @@ export interface CidcastNode extends AsyncDisposable {
   readonly tenancy: Tenancy | undefined;
   /** Undefined when libp2p is switched off or could not start. */
   readonly peer: Peer | undefined;
+  /** Brings content here from peers, other nodes and gateways. */
+  readonly transfers: Transfers;
   /** Where a browser on this machine opens the node; undefined when it does not serve. */
   readonly url: string | undefined;
   /** Every address and the action it asks for; none when it does not serve. */
@@ -102,7 +111,13 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const database = await openDatabase({
     file: join(config.dataDir, "node.db"),
     durability: config.content.durability,
-    migrations: [...settingsMigrations, ...contentMigrations, ...peerMigrations, ...tenancyMigrations],
+    migrations: [
+      ...settingsMigrations,
+      ...contentMigrations,
+      ...peerMigrations,
+      ...tenancyMigrations,
+      ...transferMigrations,
+    ],
   });
   opened.push(closing("database", () => database.close()));
   const settings = createSettings(database);
@@ -153,14 +168,21 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   if (serve) opened.push(collectRegularly({ content, intervalMs, clock: systemClock, log }));
 
   const place: { url?: string } = {};
+  const serveStream = createContentServer({
+    blocks: content.blocks,
+    metrics: transferMetrics(metrics),
+    clock: systemClock,
+    log,
+  });
   const mcpInit = { ...shared, content, media, dataDir, baseUrl: () => place.url ?? "" };
   // All load much code and wait for sockets: side by side they are up in the time of the slowest one.
   const [peer, webrtc, mcp] = await settle([
-    serve ? startPeer(shared, content, database) : undefined,
+    serve ? startPeer(shared, content, database, serveStream) : undefined,
     serve && tenancy !== undefined ? startWebRTC(shared, media, tenancy) : undefined,
     withMcp && tenancy !== undefined ? startMcp({ ...mcpInit, tenancy }) : undefined,
   ]);
   peers.current = peer;
+  const transfers = await startTransfers(shared, { content, database, peer, serve });
 
   const status = async (): Promise<NodeStatus> => ({
     name: "cidcast",
@@ -187,17 +209,21 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
           webrtc,
           notify,
           tenancy,
+          transfers,
           mounted: mcp?.routes ?? [],
-          sockets: eventSockets({
-            notify,
-            rooms: await startRooms(shared, {
-              secret: config.secretKey ?? dataDir.signingKey(),
-              jsonRpc: mcp?.jsonRpc,
+          sockets: [
+            contentSocket(shared, serveStream),
+            ...eventSockets({
+              notify,
+              rooms: await startRooms(shared, {
+                secret: config.secretKey ?? dataDir.signingKey(),
+                jsonRpc: mcp?.jsonRpc,
+              }),
+              status: statusFrames({ status, dataDir: config.dataDir }),
+              signalling: webrtc?.signalling,
+              mcp: mcp !== undefined,
             }),
-            status: statusFrames({ status, dataDir: config.dataDir }),
-            signalling: webrtc?.signalling,
-            mcp: mcp !== undefined,
-          }),
+          ],
           status,
           render: metricsHandle.render,
         });
@@ -221,6 +247,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     mcp: mcp?.mcp,
     tenancy,
     peer,
+    transfers,
     url,
     routes: () => doors?.routes() ?? { http: [], sockets: [] },
     sampleCid,

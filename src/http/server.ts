@@ -9,6 +9,7 @@ import { eventRoutes } from "./api/events.ts";
 import { healthRoutes } from "./api/health.ts";
 import { nodeRoutes } from "./api/node.ts";
 import type { ApiComponents } from "./api/types.ts";
+import { transferRoutes } from "./api/transfers.ts";
 import { controlRoutes } from "./control/routes.ts";
 import { createDoor, type Door } from "./door/door.ts";
 import { hostInUrl } from "./door/hosts.ts";
@@ -144,6 +145,7 @@ async function start(
   await app.register(async scope => {
     contentRoutes(scope, api);
     nodeRoutes(scope, api);
+    transferRoutes(scope, api);
     eventRoutes(scope, api);
     controlRoutes(scope, api);
     healthRoutes(scope, api);

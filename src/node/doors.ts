@@ -11,6 +11,7 @@ import type { Media } from "../media/index.ts";
 import type { Notify } from "../notify/index.ts";
 import type { Peer } from "../p2p/index.ts";
 import type { Tenancy } from "../tenancy/index.ts";
+import type { Transfers } from "../transfer/index.ts";
 import { createWebSocketRouter, type SocketRoute } from "../ws/index.ts";
 import { doorAuthoriser } from "./authoriser.ts";
 import type { WebRTCParts } from "./network.ts";
@@ -28,6 +29,7 @@ export interface Doors extends Shared {
   readonly webrtc: WebRTCParts | undefined;
   readonly notify: Notify;
   readonly tenancy: Tenancy;
+  readonly transfers: Transfers;
   /** HTTP routes beside the door's own. */
   readonly mounted: readonly MountedRoute[];
   /** WebSocket addresses beside the signalling's. */
@@ -60,6 +62,7 @@ export async function startDoors(doors: Doors): Promise<OpenDoors> {
     peer: peer === undefined ? undefined : peerControl(peer),
     events: doors.notify,
     tenants: doors.tenancy,
+    transfers: doors.transfers,
     mounted: doors.mounted,
     authoriser: doorAuthoriser,
     log,

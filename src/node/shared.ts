@@ -4,11 +4,18 @@ import type { EventBus, Logger, Metrics, Service } from "../core/index.ts";
 import type { MediaEvents } from "../media/index.ts";
 import type { PeerEvents } from "../p2p/index.ts";
 import type { TenancyEvents } from "../tenancy/index.ts";
+import type { TransferEvents } from "../transfer/index.ts";
 import type { WebRTCEvents } from "../webrtc/index.ts";
 import type { Parts } from "./parts.ts";
 
 /** Everything the node's domains tell each other. */
-export interface NodeEvents extends ContentEvents, MediaEvents, PeerEvents, TenancyEvents, WebRTCEvents {}
+export interface NodeEvents
+  extends ContentEvents,
+    MediaEvents,
+    PeerEvents,
+    TenancyEvents,
+    TransferEvents,
+    WebRTCEvents {}
 
 /** What every part of the node is given. */
 export interface Shared {

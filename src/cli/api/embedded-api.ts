@@ -2,11 +2,12 @@ import { type AddResult, MAX_PAGE_SIZE, probeResult } from "@cidcast/protocols/n
 import { type AddOptions, carEntry, carHeader, type ContentRecord } from "../../content/index.ts";
 import { CidcastError } from "../../core/index.ts";
 import type { CidcastNode } from "../../node.ts";
+import { transferBodyOf } from "../../http/index.ts";
 import type { ApiAddOptions, NodeApi } from "./node-api.ts";
 
 /** The same commands on a data directory that no node serves. Closing it closes the node. */
 export function createEmbeddedApi(node: CidcastNode): NodeApi {
-  const { content, media, version } = node;
+  const { content, media, version, transfers } = node;
   return {
     url: node.url,
     add: async (source, options = {}) => addResultOf(await content.add(source, addOptionsOf(options))),
@@ -63,6 +64,10 @@ export function createEmbeddedApi(node: CidcastNode): NodeApi {
     status: async () => node.status(),
     peers: async () => notServing("has peers"),
     connect: async () => notServing("dials peers"),
+    beginTransfer: async request => transferBodyOf(await transfers.begin(request)),
+    transfer: async id => transferBodyOf(await transfers.transfer(id)),
+    transfers: async () => (await transfers.list({ limit: MAX_PAGE_SIZE })).transfers.map(transferBodyOf),
+    changeTransfer: async (id, change) => transferBodyOf(await transfers[change](id)),
     shutdown: async () => notServing("can be stopped"),
     [Symbol.asyncDispose]: async () => node.stop(),
   };

@@ -14,6 +14,8 @@ import {
   pinsResult,
   probeResult,
   statResult,
+  transferResult,
+  transfersResult,
   versionResult,
 } from "@cidcast/protocols/node-api";
 import type { HttpClient } from "./http-client.ts";
@@ -107,6 +109,24 @@ export function createHttpApi(http: HttpClient): NodeApi {
         headers: { "content-type": "application/json" },
         ...options,
       }),
+    beginTransfer: async (request, options) =>
+      http.json(transferResult, "/api/v0/transfers", {
+        method: "POST",
+        body: JSON.stringify(request),
+        headers: { "content-type": "application/json" },
+        ...options,
+      }),
+    transfer: async (id, options) =>
+      http.json(transferResult, `/api/v0/transfers/${encodeURIComponent(id)}`, options),
+    transfers: async options =>
+      (await http.json(transfersResult, "/api/v0/transfers", { query: { limit: MAX_PAGE_SIZE }, ...options }))
+        .transfers,
+    changeTransfer: async (id, change, options) => {
+      const path = `/api/v0/transfers/${encodeURIComponent(id)}`;
+      return change === "cancel"
+        ? http.json(transferResult, path, { method: "DELETE", ...options })
+        : http.json(transferResult, `${path}/${change}`, { method: "POST", ...options });
+    },
     shutdown: async options => {
       await http.json(doneResult, "/api/v0/shutdown", { method: "POST", ...options });
     },

@@ -11,6 +11,8 @@ import type {
   PinBody,
   ProbeResult,
   StatResult,
+  TransferBody,
+  TransferBodyResult,
   VersionResult,
 } from "@cidcast/protocols/node-api";
 import type { DirectoryEntrySource } from "../../content/index.ts";
@@ -58,6 +60,15 @@ export interface NodeApi extends AsyncDisposable {
   status(options?: AbortOptions): Promise<NodeStatus>;
   peers(options?: AbortOptions): Promise<readonly PeerBody[]>;
   connect(address: string, options?: AbortOptions): Promise<ConnectResult>;
+  beginTransfer(request: TransferBody, options?: AbortOptions): Promise<TransferBodyResult>;
+  transfer(id: string, options?: AbortOptions): Promise<TransferBodyResult>;
+  /** The newest transfers. */
+  transfers(options?: AbortOptions): Promise<readonly TransferBodyResult[]>;
+  changeTransfer(
+    id: string,
+    change: "pause" | "resume" | "cancel",
+    options?: AbortOptions,
+  ): Promise<TransferBodyResult>;
   /** Asks the running node to stop. */
   shutdown(options?: AbortOptions): Promise<void>;
 }
