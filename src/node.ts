@@ -8,6 +8,7 @@ import { createMedia, type Media } from "./media/index.ts";
 import { httpOf, type NodeRoutes, startDoors } from "./node/doors.ts";
 import { eventSockets, startNotify, startRooms } from "./node/events.ts";
 import { contentSocket, startTransfers } from "./node/transfers.ts";
+import { startRemoteActions } from "./node/remote-actions.ts";
 import { addSample, collectRegularly, probeAdded } from "./node/library.ts";
 import { startMcp } from "./node/mcp.ts";
 import { startTenancy } from "./node/tenants.ts";
@@ -196,6 +197,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     maxSessions: config.webrtc.maxSessions,
     encoder: media.encoder,
   });
+  if (peer !== undefined) await startRemoteActions(shared, { peer, content, transfers, status });
   const doors =
     openHttp === undefined || notify === undefined || tenancy === undefined
       ? undefined

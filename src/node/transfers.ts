@@ -1,11 +1,12 @@
-import type { ContentService } from "../content/index.ts";
+import { carEntry, carHeader, type ContentService } from "../content/index.ts";
 import { systemClock } from "../core/index.ts";
-import type { Peer } from "../p2p/index.ts";
+import { callPeer, type Peer } from "../p2p/index.ts";
 import type { Database } from "../store/index.ts";
 import {
   type ByteStream,
   CONTENT_SOCKET_PATH,
   createTransfers,
+  type PushComponents,
   serveContentSocket,
   type Transfers,
 } from "../transfer/index.ts";
@@ -30,10 +31,33 @@ export async function startTransfers(
   const transfers = createTransfers({
     stallTimeoutMs: config.transfer.stallTimeoutMs,
     maxRunning: config.transfer.maxRunning,
-  })({ content, peer, database, events, metrics, clock: systemClock, log });
+  })({ content, peer, push: pushing(content, peer), database, events, metrics, clock: systemClock, log });
   opened.push(transfers);
   if (serve) await transfers.start();
   return transfers;
+}
+
+/** What brings content from here to others. */
+function pushing(content: ContentService, peer: Peer | undefined): Omit<PushComponents, "clock"> {
+  return {
+    askPeer:
+      peer === undefined
+        ? undefined
+        : async ({ peerId, addresses }, { cid, token }, options) => {
+            const request = { action: "transfer", cid, ...(token !== undefined && { token }) } as const;
+            const reply = await callPeer(peer, peerId, request, {
+              ...options,
+              ...(addresses && { addresses }),
+            });
+            return "result" in reply ? reply.result : {};
+          },
+    ownSources: () => peer?.multiaddrs ?? [],
+    async *car(cid, options) {
+      const dag = await content.dag(cid, options);
+      yield carHeader([dag.end]);
+      for await (const block of dag.blocks) yield Buffer.concat(carEntry(block));
+    },
+  };
 }
 
 /** The content protocol on WebSockets. Tenants read their content by other doors: blocks say nothing of whose they are. */

@@ -19,6 +19,7 @@ export { createHttpStrategy, type GatewaySource } from "./strategies/http.ts";
 export { createWebSocketStrategy, type WebSocketSource } from "./strategies/web-socket.ts";
 export { type TransferTables, transferMigrations } from "./transfers/migrations.ts";
 export { CONTENT_SOCKET_PATH } from "./transfers/target.ts";
+export type { PushComponents, PushRequest, PushResult } from "./transfers/push.ts";
 export { createTransfers, type Transfers } from "./transfers/transfers.ts";
 export type {
   Rung,

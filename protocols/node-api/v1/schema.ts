@@ -311,6 +311,22 @@ export const transferResult = z.object({
 });
 export type TransferBodyResult = z.output<typeof transferResult>;
 
+/** Body of `POST /api/v0/push`. */
+export const pushBody = z.strictObject({
+  cid: cidText,
+  to: z.array(z.string().min(1).max(2048)).min(1).max(MAX_TRANSFER_SOURCES),
+  token: z.string().max(4096).optional().describe("Token of the receiving node."),
+});
+export type PushBody = z.output<typeof pushBody>;
+const attempts = transferResult.shape.attempts;
+/** Answer of `POST /api/v0/push`. */
+export const pushResult = z.object({
+  ok: z.boolean(),
+  via: z.string().optional().describe("`libp2p`, `http` or `car`: the way that led there."),
+  attempts,
+});
+export type PushBodyResult = z.output<typeof pushResult>;
+
 /** Query of `GET /api/v0/transfers`. */
 export const transfersQuery = z.strictObject({ state: transferState.optional(), ...page });
 /** Answer of `GET /api/v0/transfers`. */

@@ -1,4 +1,4 @@
-import { type AddResult, MAX_PAGE_SIZE, probeResult } from "@cidcast/protocols/node-api";
+import { type AddResult, MAX_PAGE_SIZE, probeResult, pushResult } from "@cidcast/protocols/node-api";
 import { type AddOptions, carEntry, carHeader, type ContentRecord } from "../../content/index.ts";
 import { CidcastError } from "../../core/index.ts";
 import type { CidcastNode } from "../../node.ts";
@@ -67,6 +67,7 @@ export function createEmbeddedApi(node: CidcastNode): NodeApi {
     beginTransfer: async request => transferBodyOf(await transfers.begin(request)),
     transfer: async id => transferBodyOf(await transfers.transfer(id)),
     transfers: async () => (await transfers.list({ limit: MAX_PAGE_SIZE })).transfers.map(transferBodyOf),
+    push: async (request, options) => pushResult.parse(await transfers.push({ ...request, ...options })),
     changeTransfer: async (id, change) => transferBodyOf(await transfers[change](id)),
     shutdown: async () => notServing("can be stopped"),
     [Symbol.asyncDispose]: async () => node.stop(),

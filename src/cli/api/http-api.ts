@@ -13,6 +13,7 @@ import {
   pinBody,
   pinsResult,
   probeResult,
+  pushResult,
   statResult,
   transferResult,
   transfersResult,
@@ -121,6 +122,13 @@ export function createHttpApi(http: HttpClient): NodeApi {
     transfers: async options =>
       (await http.json(transfersResult, "/api/v0/transfers", { query: { limit: MAX_PAGE_SIZE }, ...options }))
         .transfers,
+    push: async (request, options) =>
+      http.json(pushResult, "/api/v0/push", {
+        method: "POST",
+        body: JSON.stringify(request),
+        headers: { "content-type": "application/json" },
+        ...options,
+      }),
     changeTransfer: async (id, change, options) => {
       const path = `/api/v0/transfers/${encodeURIComponent(id)}`;
       return change === "cancel"

@@ -10,6 +10,8 @@ import type {
   PeerBody,
   PinBody,
   ProbeResult,
+  PushBody,
+  PushBodyResult,
   StatResult,
   TransferBody,
   TransferBodyResult,
@@ -64,6 +66,8 @@ export interface NodeApi extends AsyncDisposable {
   transfer(id: string, options?: AbortOptions): Promise<TransferBodyResult>;
   /** The newest transfers. */
   transfers(options?: AbortOptions): Promise<readonly TransferBodyResult[]>;
+  /** Brings content from the node to another one. */
+  push(request: PushBody, options?: AbortOptions): Promise<PushBodyResult>;
   changeTransfer(
     id: string,
     change: "pause" | "resume" | "cancel",

@@ -1,5 +1,7 @@
 import {
   MAX_NAME_LENGTH,
+  pushBody,
+  pushResult,
   type TransferBodyResult,
   transferBody,
   transferResult,
@@ -29,6 +31,15 @@ export function transferRoutes(app: FastifyInstance, { transfers }: ApiComponent
     answer: transferResult,
     summary: "Brings content here; gives the transfer under way where the CID has one",
     handler: async ({ body }) => transferBodyOf(await enabled().begin(body)),
+  });
+  route(app, {
+    method: "POST",
+    url: "/api/v0/push",
+    action: "transfer:start",
+    body: pushBody,
+    answer: pushResult,
+    summary: "Brings content from here to another node, and waits for it",
+    handler: async ({ body, signal }) => pushResult.parse(await enabled().push({ ...body, signal })),
   });
   route(app, {
     method: "GET",

@@ -29,6 +29,7 @@ const EXPECTED: Readonly<Record<string, Action>> = {
   "GET /api/v0/status": "node:status",
   "GET /api/v0/peers": "peers:read",
   "POST /api/v0/transfers": "transfer:start",
+  "POST /api/v0/push": "transfer:start",
   "GET /api/v0/transfers": "transfer:start",
   "GET /api/v0/transfers/:id": "transfer:start",
   "POST /api/v0/transfers/:id/pause": "transfer:start",

@@ -24,6 +24,7 @@ import type { Strategies } from "./chain.ts";
 import { Health } from "./health.ts";
 import { RunningTransfer } from "./running-transfer.ts";
 import { TransferStore } from "./store.ts";
+import { type PushComponents, pushContent, type PushRequest, type PushResult } from "./push.ts";
 import { sourcesOf } from "./target.ts";
 import type {
   Transfer,
@@ -51,6 +52,8 @@ export interface TransfersComponents {
   readonly content: TransferContent;
   /** Undefined: libp2p is switched off or could not start. */
   readonly peer: StreamOpener | undefined;
+  /** What a push needs; undefined: nothing is pushed from here. */
+  readonly push?: Omit<PushComponents, "clock"> | undefined;
   readonly database: Pick<Database, "tables">;
   readonly events: EventPublisher<TransferEvents>;
   readonly metrics: Metrics;
@@ -78,6 +81,8 @@ export interface Transfers extends Service {
   resume(id: string): Promise<Transfer>;
   /** Ends it; what is verified stays until a collection. */
   cancel(id: string): Promise<Transfer>;
+  /** Brings content from here to another node: see {@link pushContent}. */
+  push(request: PushRequest): Promise<PushResult>;
   /** Waits until it is over; an aborted wait leaves it running. */
   finished(id: string, options?: AbortOptions): Promise<TransferResult>;
 }
@@ -250,6 +255,14 @@ class DefaultTransfers implements Transfers {
     return transfer.state === "completed"
       ? { ok: true, transfer }
       : { ok: false, attempts: transfer.attempts, transfer };
+  }
+
+  async push(request: PushRequest): Promise<PushResult> {
+    const { push, clock } = this.#components;
+    if (push === undefined) throw new CidcastError("FEATURE_DISABLED", "Nothing is pushed from here");
+    const cid = parseCid(request.cid).toString();
+    using _hold = this.#components.content.hold(cid);
+    return pushContent({ ...request, cid }, { ...push, clock });
   }
 
   async #running(id: string): Promise<RunningTransfer> {

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -128,6 +128,10 @@ describe("content moves between two nodes", () => {
       expect([ended.code, ended.stderr]).toEqual([0, ""]);
       expect(JSON.parse(ended.stdout)).toMatchObject({ state: "completed", cid });
       expect((await run(["stat", cid], at)).code).toBe(0);
+      const { cid: other, content } = await addNoise(from, 400_000);
+      const saved = join(dataDir, "saved.bin");
+      expect((await run(["get", other, "--from", from.url, "-o", saved], at)).code).toBe(0);
+      expect((await readFile(saved)).equals(content)).toBe(true);
       expect((await run(["transfer", "ls"], at)).stdout).toContain(cid);
       const failed = await run(["transfer", cid.replace(/.$/, "q"), "http://127.0.0.1:9"], at);
       expect(failed.code).not.toBe(0);

@@ -41,6 +41,7 @@ export function transferCommand(environment: CliEnvironment): Command {
   return new Command("transfer")
     .description("bring content here from peers, nodes and gateways; it never starts again")
     .addCommand(startCommand(environment), { isDefault: true })
+    .addCommand(pushCommand(environment))
     .addCommand(list)
     .addCommand(one("show", "tell of one transfer, with every try", "show"))
     .addCommand(one("pause", "stop; what is verified stays", "pause"))
@@ -67,6 +68,28 @@ function startCommand(environment: CliEnvironment): Command {
         );
         const ended = flags.detach === true ? started : await waitFor(context, started);
         output.result(ended, lineOf(ended));
+      }),
+    );
+}
+
+function pushCommand(environment: CliEnvironment): Command {
+  return nodeCommand("push", "bring content from here to another node, and wait for it")
+    .argument("<cid>")
+    .argument("<to...>", "multiaddrs or PeerIds, http(s):// of nodes")
+    .option("--target-token <token>", "token of the receiving node")
+    .action(async (cid: string, to: string[], flags: CommonOptions & { readonly targetToken?: string }) =>
+      withNode(environment, flags, async ({ api, output, signal }) => {
+        const token = flags.targetToken;
+        const result = await api.push({ cid, to, ...(token !== undefined && { token }) }, { signal });
+        if (!result.ok) {
+          const [first] = result.attempts;
+          const code = isErrorCode(first?.code) ? first.code : "PEER_UNREACHABLE";
+          const causes = result.attempts.map(({ source, message }) => `${source}: ${message}`).join("; ");
+          throw new CidcastError(code, `Nobody took ${cid}: ${causes}`, {
+            details: { attempts: result.attempts },
+          });
+        }
+        output.result(result, `${cid} brought by ${result.via ?? ""}`);
       }),
     );
 }
