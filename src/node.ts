@@ -7,6 +7,8 @@ import type { Mcp } from "./mcp/index.ts";
 import { createMedia, type Media } from "./media/index.ts";
 import { httpOf, type NodeRoutes, startDoors } from "./node/doors.ts";
 import { eventSockets, startNotify, startRooms, startWebhooks } from "./node/events.ts";
+import { contentSocket, startTransfers } from "./node/transfers.ts";
+import { startRemoteActions } from "./node/remote-actions.ts";
 import { addSample, collectRegularly, probeAdded } from "./node/library.ts";
 import { startMcp } from "./node/mcp.ts";
 import { countPinning, tellSystemEvents } from "./node/system-events.ts";
@@ -21,6 +23,12 @@ import { createSettings, lockDataDir, openDatabase, settingsMigrations } from ".
 import { type Notify, notifyMigrations } from "./notify/index.ts";
 import { type Tenancy, tenancyMigrations } from "./tenancy/index.ts";
 import { createLogger, createMetrics } from "./telemetry/index.ts";
+import {
+  createContentServer,
+  transferMetrics,
+  transferMigrations,
+  type Transfers,
+} from "./transfer/index.ts";
 import type { SignallingHandler, WebRTCStreamingManager } from "./webrtc/index.ts";
 
 export type { NodeEvents } from "./node/shared.ts";
@@ -55,6 +63,8 @@ export interface CidcastNode extends AsyncDisposable {
   readonly tenancy: Tenancy | undefined;
   /** Undefined when libp2p is switched off or could not start. */
   readonly peer: Peer | undefined;
+  /** Brings content here from peers, other nodes and gateways. */
+  readonly transfers: Transfers;
   /** Where a browser on this machine opens the node; undefined when it does not serve. */
   readonly url: string | undefined;
   /** Every address and the action it asks for; none when it does not serve. */
@@ -112,6 +122,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
       ...peerMigrations,
       ...tenancyMigrations,
       ...notifyMigrations,
+      ...transferMigrations,
     ],
   });
   opened.push(closing("database", () => database.close()));
@@ -164,14 +175,21 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   if (serve) opened.push(collectRegularly({ content, intervalMs, clock: systemClock, log }));
 
   const place: { url?: string } = {};
+  const serveStream = createContentServer({
+    blocks: content.blocks,
+    metrics: transferMetrics(metrics),
+    clock: systemClock,
+    log,
+  });
   const mcpInit = { ...shared, content, media, dataDir, baseUrl: () => place.url ?? "" };
   // All load much code and wait for sockets: side by side they are up in the time of the slowest one.
   const [peer, webrtc, mcp] = await settle([
-    serve ? startPeer(shared, content, database) : undefined,
+    serve ? startPeer(shared, content, database, serveStream) : undefined,
     serve && tenancy !== undefined ? startWebRTC(shared, media, tenancy) : undefined,
     withMcp && tenancy !== undefined ? startMcp({ ...mcpInit, tenancy }) : undefined,
   ]);
   peers.current = peer;
+  const transfers = await startTransfers(shared, { content, database, peer, serve });
 
   const peerCount = (): number => new Set(peer?.connections().map(({ peerId }) => peerId)).size;
   const status = async (): Promise<NodeStatus> => ({
@@ -187,6 +205,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     encoder: media.encoder,
   });
   const frames = statusFrames({ status, dataDir: config.dataDir, pinning });
+  if (peer !== undefined) await startRemoteActions(shared, { peer, content, transfers, status });
   const doors =
     openHttp === undefined || notify === undefined || tenancy === undefined
       ? undefined
@@ -201,17 +220,21 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
           notify,
           webhooks: await startWebhooks(shared, { notify, database, signingKey: dataDir.signingKey() }),
           tenancy,
+          transfers,
           mounted: mcp?.routes ?? [],
-          sockets: eventSockets({
-            notify,
-            rooms: await startRooms(shared, {
-              secret: config.secretKey ?? dataDir.signingKey(),
-              jsonRpc: mcp?.jsonRpc,
+          sockets: [
+            contentSocket(shared, serveStream),
+            ...eventSockets({
+              notify,
+              rooms: await startRooms(shared, {
+                secret: config.secretKey ?? dataDir.signingKey(),
+                jsonRpc: mcp?.jsonRpc,
+              }),
+              status: frames,
+              signalling: webrtc?.signalling,
+              mcp: mcp?.jsonRpc,
             }),
-            status: frames,
-            signalling: webrtc?.signalling,
-            mcp: mcp?.jsonRpc,
-          }),
+          ],
           status,
           render: metricsHandle.render,
         });
@@ -244,6 +267,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     mcp: mcp?.mcp,
     tenancy,
     peer,
+    transfers,
     url,
     routes: () => doors?.routes() ?? { http: [], sockets: [] },
     sampleCid,

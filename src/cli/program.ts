@@ -9,6 +9,7 @@ import { lsCommand } from "./commands/content/ls.ts";
 import { pinCommand } from "./commands/content/pin.ts";
 import { rmCommand } from "./commands/content/rm.ts";
 import { statCommand } from "./commands/content/stat.ts";
+import { transferCommand } from "./commands/content/transfer.ts";
 import { playCommand } from "./commands/media/play.ts";
 import { probeCommand } from "./commands/media/probe.ts";
 import { idCommand, statusCommand, stopCommand, versionCommand } from "./commands/node/about.ts";
@@ -54,6 +55,7 @@ function createProgram(environment: CliEnvironment): Command {
     pinCommand,
     rmCommand,
     gcCommand,
+    transferCommand,
     probeCommand,
     playCommand,
     idCommand,

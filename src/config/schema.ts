@@ -100,6 +100,25 @@ const p2p = z.strictObject({
     .default(["/ip4/127.0.0.1/tcp/0"])
     .describe("Multiaddrs the peer listens on."),
   connect: z.array(z.string().min(1)).default([]).describe("Multiaddrs of peers to stay connected to."),
+  grantedPeers: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      "PeerIds that may ask this node for everything over `/ipfs-kit/mcp/1.0.0`; others may read what they know the CID of.",
+    ),
+});
+
+const transfer = z.strictObject({
+  stallTimeoutMs: milliseconds
+    .default(10_000)
+    .describe("A source that brings no verified block for this long is left for the next, milliseconds."),
+  maxRunning: z
+    .number()
+    .int()
+    .min(1)
+    .max(256)
+    .default(16)
+    .describe("Transfers that run at a time; more wait."),
 });
 
 const events = z.strictObject({
@@ -201,6 +220,7 @@ export const configSchema = z.strictObject({
   media: media.prefault({}),
   webrtc: webrtc.prefault({}),
   p2p: p2p.prefault({}),
+  transfer: transfer.prefault({}),
   events: events.prefault({}),
   rooms: rooms.prefault({}),
   mcp: mcp.prefault({}),

@@ -1,3 +1,4 @@
+export { transferBodyOf } from "./api/transfers.ts";
 export { DEFAULT_HTTP_LIMITS, type HttpLimits } from "./limits.ts";
 export { createHttpServer } from "./server.ts";
 export type { TenantDoor } from "./door/tenants.ts";

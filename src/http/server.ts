@@ -17,6 +17,7 @@ import { webhookRoutes } from "./api/webhooks.ts";
 import { healthRoutes } from "./api/health.ts";
 import { nodeRoutes } from "./api/node.ts";
 import type { ApiComponents } from "./api/types.ts";
+import { transferRoutes } from "./api/transfers.ts";
 import { controlRoutes } from "./control/routes.ts";
 import { createDoor, type Door } from "./door/door.ts";
 import { contentViews } from "./door/tenants.ts";
@@ -192,6 +193,7 @@ async function start(
   await app.register(async scope => {
     contentRoutes(scope, api);
     nodeRoutes(scope, api);
+    transferRoutes(scope, api);
     eventRoutes(scope, api);
     webhookRoutes(scope, api);
     controlRoutes(scope, api);

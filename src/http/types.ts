@@ -4,6 +4,7 @@ import type { Content } from "../content/index.ts";
 import type { AbortOptions, Action, Authoriser, Logger, Metrics, Principal, Service } from "../core/index.ts";
 import type { Media } from "../media/index.ts";
 import type { Notify, WebhookRegistry } from "../notify/index.ts";
+import type { Transfers } from "../transfer/index.ts";
 import type { WebRTCStreamingManager } from "../webrtc/index.ts";
 import type { TenantDoor } from "./door/tenants.ts";
 import type { HttpLimits } from "./limits.ts";
@@ -56,6 +57,8 @@ export interface HttpComponents {
   readonly events?: Pick<Notify, "sse"> | undefined;
   /** Undefined: `/api/v0/webhooks` answers `FEATURE_DISABLED`. */
   readonly webhooks?: WebhookRegistry | undefined;
+  /** Undefined: transfers answer `FEATURE_DISABLED`. */
+  readonly transfers?: Transfers | undefined;
   /** Undefined: there are no tenants, and nobody's token but the node's. */
   readonly tenants?: TenantDoor | undefined;
   /** Routes that other parts of the node answer. */

@@ -20,6 +20,7 @@ import {
 } from "../notify/index.ts";
 import type { Peer } from "../p2p/index.ts";
 import type { Tenancy } from "../tenancy/index.ts";
+import type { Transfers } from "../transfer/index.ts";
 import { createWebSocketRouter, type SocketRoute, type WebSocketRouter } from "../ws/index.ts";
 import { doorAuthoriser } from "./authoriser.ts";
 import type { WebRTCParts } from "./network.ts";
@@ -39,6 +40,7 @@ export interface Doors extends Shared {
   readonly notify: Notify;
   readonly webhooks: WebhookRegistry;
   readonly tenancy: Tenancy;
+  readonly transfers: Transfers;
   /** HTTP routes beside the door's own. */
   readonly mounted: readonly MountedRoute[];
   /** WebSocket addresses beside the signalling's. */
@@ -72,6 +74,7 @@ export async function startDoors(doors: Doors): Promise<OpenDoors> {
     events: doors.notify,
     webhooks: doors.webhooks,
     tenants: doors.tenancy,
+    transfers: doors.transfers,
     mounted: doors.mounted,
     authoriser: doorAuthoriser,
     log,

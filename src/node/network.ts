@@ -5,7 +5,7 @@ import type { Notify } from "../notify/index.ts";
 import { createPeer, type Peer } from "../p2p/index.ts";
 import type { Database } from "../store/index.ts";
 import type { Tenancy } from "../tenancy/index.ts";
-import { serveContent, transferMetrics } from "../transfer/index.ts";
+import { type ByteStream, serveContent, transferMetrics } from "../transfer/index.ts";
 import {
   createSignallingHandler,
   createWebRTCStreamingManager,
@@ -24,6 +24,7 @@ export async function startPeer(
   shared: Shared,
   content: ContentService,
   database: Database,
+  serve: (stream: ByteStream) => Promise<void>,
 ): Promise<Peer | undefined> {
   const { config, log, metrics, events, parts, opened } = shared;
   if (!config.p2p.enabled) {
@@ -49,6 +50,7 @@ export async function startPeer(
     metrics: transferMetrics(metrics),
     clock: systemClock,
     log,
+    serve,
   });
   opened.push(closing("transfer", stopServing));
   parts.ready("p2p", false);

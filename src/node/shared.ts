@@ -4,6 +4,7 @@ import type { EventBus, Logger, Metrics, Service } from "../core/index.ts";
 import type { MediaEvents } from "../media/index.ts";
 import type { PeerEvents } from "../p2p/index.ts";
 import type { TenancyEvents } from "../tenancy/index.ts";
+import type { TransferEvents } from "../transfer/index.ts";
 import type { WebRTCEvents } from "../webrtc/index.ts";
 import type { Parts } from "./parts.ts";
 import type { SystemEvents } from "./system-events.ts";
@@ -15,6 +16,7 @@ export interface NodeEvents
     PeerEvents,
     SystemEvents,
     TenancyEvents,
+    TransferEvents,
     WebRTCEvents {}
 
 /** What every part of the node is given. */

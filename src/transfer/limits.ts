@@ -36,3 +36,56 @@ export const MAX_IDLE_STREAMS = 64;
 
 /** Longest that an error may take to reach a peer before its stream is cut, milliseconds. */
 export const CLOSE_TIMEOUT_MS = 5000;
+
+/** Longest wait for a WebSocket or a gateway to answer at all, milliseconds. */
+export const OPEN_TIMEOUT_MS = 10_000;
+
+/** Largest message of the content protocol on a WebSocket that is sent, bytes: half of what nodes read. */
+export const MESSAGE_BYTES = 128 * 1024;
+
+/** Bytes waiting on a WebSocket above which a sender waits: far less than the socket is cut off for. */
+export const MESSAGE_QUEUED_BYTES = 1024 * 1024;
+
+/** Blocks asked for one by one at a gateway at a time. */
+export const GATEWAY_CONCURRENCY = 8;
+
+/** Blocks a gateway may send that were not asked for or are here already, per answer: DAGs that share nodes have some. */
+export const MAX_REDUNDANT_BLOCKS = 10_000;
+
+/** A source that brings no verified block for this long after the start is left for the next one, milliseconds, where there is one. */
+export const SLOW_START_MS = 2000;
+
+/** Transfers that run at a time; more wait. Each holds a window of blocks in memory. */
+export const MAX_RUNNING_TRANSFERS = 16;
+
+/** Transfers that are not over at a time. */
+export const MAX_OPEN_TRANSFERS = 1000;
+
+/** Finished transfers kept in the history; the oldest go first. */
+export const MAX_FINISHED_TRANSFERS = 10_000;
+
+/** Sources of one transfer. */
+export const MAX_TRANSFER_SOURCES = 32;
+
+/** Attempts kept in a transfer's record: the last ones. */
+export const MAX_ATTEMPTS_KEPT = 100;
+
+/** Rounds over all sources that bring nothing, one after another, before a transfer fails. */
+export const MAX_IDLE_ROUNDS = 3;
+
+/** Least time between two reports of one transfer's progress, milliseconds: four a second. */
+export const PROGRESS_INTERVAL_MS = 250;
+
+/** Time for which a source that sent a bad block is not asked, milliseconds. */
+export const BAD_SOURCE_BAN_MS = 10 * 60_000;
+
+/** Sources whose health is remembered; the longest unused are forgotten. */
+export const MAX_REMEMBERED_SOURCES = 10_000;
+
+/** Transfers in one answer where no limit is asked for, and the most. */
+export const DEFAULT_TRANSFER_PAGE = 100;
+export const MAX_TRANSFER_PAGE = 1000;
+
+/** Wait before sources that brought nothing are asked again, milliseconds; doubles up to the longest. */
+export const RETRY_MS = 500;
+export const RETRY_MAX_MS = 10_000;

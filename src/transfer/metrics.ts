@@ -5,6 +5,10 @@ export interface TransferMetrics {
   readonly sentBytes: Counter;
   readonly receivedBlocks: Counter;
   readonly receivedBytes: Counter;
+  readonly redundantBlocks: Counter;
+  readonly finished: Counter;
+  readonly running: Gauge;
+  readonly handovers: Counter;
   readonly servedStreams: Gauge;
   readonly limits: Counter;
 }
@@ -29,6 +33,22 @@ export function transferMetrics(metrics: Metrics): TransferMetrics {
       name: "cidcast_transfer_received_bytes_total",
       help: "Bytes of blocks received, verified and stored, by rung.",
       labelNames: ["rung"],
+    }),
+    redundantBlocks: metrics.counter({
+      name: "cidcast_transfer_redundant_blocks_total",
+      help: "Blocks received that were here already or not asked for, by rung.",
+      labelNames: ["rung"],
+    }),
+    running: metrics.gauge({ name: "cidcast_transfers_running", help: "Transfers that run." }),
+    finished: metrics.counter({
+      name: "cidcast_transfers_total",
+      help: "Transfers that are over, by how they ended.",
+      labelNames: ["result"],
+    }),
+    handovers: metrics.counter({
+      name: "cidcast_transfer_handovers_total",
+      help: "Times that a transfer went on with its next source, by the rung left and the reason.",
+      labelNames: ["rung", "code"],
     }),
     servedStreams: metrics.gauge({
       name: "cidcast_transfer_served_streams",

@@ -285,6 +285,88 @@ export type NodeStatus = z.output<typeof nodeStatus>;
 export const readyResult = z.object({ ready: z.boolean(), parts: z.array(nodePart) });
 export type ReadyResult = z.output<typeof readyResult>;
 
+const transferState = z.enum(["waiting", "running", "paused", "completed", "failed", "cancelled"]);
+const rung = z.enum(["libp2p", "websocket", "http"]);
+/** Most sources of one transfer. */
+export const MAX_TRANSFER_SOURCES = 32;
+
+/** Body of `POST /api/v0/transfers`. */
+export const transferBody = z.strictObject({
+  cid: cidText,
+  from: z
+    .array(z.string().min(1).max(2048))
+    .min(1)
+    .max(MAX_TRANSFER_SOURCES)
+    .describe("PeerIds, multiaddrs, `http(s)://` of nodes and gateways, `ws(s)://` of `/ws/content`."),
+  token: z
+    .string()
+    .max(4096)
+    .optional()
+    .describe("Token of the node at those addresses; kept in memory alone."),
+  pin: z
+    .union([nameText, z.literal(false)])
+    .optional()
+    .describe("Name of the pin; `false`: not pinned."),
+  priority: z.enum(["low", "normal", "high"]).optional(),
+  contentType: z.string().max(255).optional(),
+  sizeBytes: z.number().int().min(0).optional(),
+});
+export type TransferBody = z.output<typeof transferBody>;
+
+/** A transfer, running or over. */
+export const transferResult = z.object({
+  id: z.string(),
+  cid: cidText,
+  from: z.array(z.string()),
+  state: transferState,
+  protocol: z.enum(["webrtc", "websocket", "libp2p"]).describe("What suits the content best."),
+  blocks: z.number().int().describe("Verified blocks that came."),
+  bytes: z.number().int(),
+  totalBytes: z.number().optional().describe("Bytes of all blocks, as the root says."),
+  byRung: z.partialRecord(rung, z.number().int()).describe("Blocks by the rung that brought them."),
+  rung: rung.optional(),
+  source: z.string().optional(),
+  bytesPerSecond: z.number(),
+  etaSeconds: z.number().optional(),
+  attempts: z.array(
+    z.object({
+      rung,
+      source: z.string(),
+      code: z.string(),
+      message: z.string(),
+      blocks: z.number().int(),
+      bytes: z.number().int(),
+      atMs: z.number(),
+    }),
+  ),
+  code: z.string().optional(),
+  message: z.string().optional(),
+  createdAtMs: z.number(),
+  endedAtMs: z.number().optional(),
+});
+export type TransferBodyResult = z.output<typeof transferResult>;
+
+/** Body of `POST /api/v0/push`. */
+export const pushBody = z.strictObject({
+  cid: cidText,
+  to: z.array(z.string().min(1).max(2048)).min(1).max(MAX_TRANSFER_SOURCES),
+  token: z.string().max(4096).optional().describe("Token of the receiving node."),
+});
+export type PushBody = z.output<typeof pushBody>;
+const attempts = transferResult.shape.attempts;
+/** Answer of `POST /api/v0/push`. */
+export const pushResult = z.object({
+  ok: z.boolean(),
+  via: z.string().optional().describe("`libp2p`, `http` or `car`: the way that led there."),
+  attempts,
+});
+export type PushBodyResult = z.output<typeof pushResult>;
+
+/** Query of `GET /api/v0/transfers`. */
+export const transfersQuery = z.strictObject({ state: transferState.optional(), ...page });
+/** Answer of `GET /api/v0/transfers`. */
+export const transfersResult = z.object({ transfers: z.array(transferResult), total: z.number().int() });
+
 /** A connected peer. */
 export const peerBody = z.object({
   peerId: z.string(),

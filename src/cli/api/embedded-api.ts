@@ -1,12 +1,13 @@
-import { type AddResult, MAX_PAGE_SIZE, probeResult } from "@cidcast/protocols/node-api";
+import { type AddResult, MAX_PAGE_SIZE, probeResult, pushResult } from "@cidcast/protocols/node-api";
 import { type AddOptions, carEntry, carHeader, type ContentRecord } from "../../content/index.ts";
 import { CidcastError } from "../../core/index.ts";
 import type { CidcastNode } from "../../node.ts";
+import { transferBodyOf } from "../../http/index.ts";
 import type { ApiAddOptions, NodeApi } from "./node-api.ts";
 
 /** The same commands on a data directory that no node serves. Closing it closes the node. */
 export function createEmbeddedApi(node: CidcastNode): NodeApi {
-  const { content, media, version } = node;
+  const { content, media, version, transfers } = node;
   return {
     url: node.url,
     add: async (source, options = {}) => addResultOf(await content.add(source, addOptionsOf(options))),
@@ -66,6 +67,11 @@ export function createEmbeddedApi(node: CidcastNode): NodeApi {
     addWebhook: async () => notServing("has webhooks"),
     webhooks: async () => notServing("has webhooks"),
     removeWebhook: async () => notServing("has webhooks"),
+    beginTransfer: async request => transferBodyOf(await transfers.begin(request)),
+    transfer: async id => transferBodyOf(await transfers.transfer(id)),
+    transfers: async () => (await transfers.list({ limit: MAX_PAGE_SIZE })).transfers.map(transferBodyOf),
+    push: async (request, options) => pushResult.parse(await transfers.push({ ...request, ...options })),
+    changeTransfer: async (id, change) => transferBodyOf(await transfers[change](id)),
     shutdown: async () => notServing("can be stopped"),
     [Symbol.asyncDispose]: async () => node.stop(),
   };

@@ -13,7 +13,10 @@ import {
   pinBody,
   pinsResult,
   probeResult,
+  pushResult,
   statResult,
+  transferResult,
+  transfersResult,
   versionResult,
   webhookAdded,
   webhooksResult,
@@ -122,6 +125,31 @@ export function createHttpApi(http: HttpClient): NodeApi {
         method: "DELETE",
         ...options,
       });
+    },
+    beginTransfer: async (request, options) =>
+      http.json(transferResult, "/api/v0/transfers", {
+        method: "POST",
+        body: JSON.stringify(request),
+        headers: { "content-type": "application/json" },
+        ...options,
+      }),
+    transfer: async (id, options) =>
+      http.json(transferResult, `/api/v0/transfers/${encodeURIComponent(id)}`, options),
+    transfers: async options =>
+      (await http.json(transfersResult, "/api/v0/transfers", { query: { limit: MAX_PAGE_SIZE }, ...options }))
+        .transfers,
+    push: async (request, options) =>
+      http.json(pushResult, "/api/v0/push", {
+        method: "POST",
+        body: JSON.stringify(request),
+        headers: { "content-type": "application/json" },
+        ...options,
+      }),
+    changeTransfer: async (id, change, options) => {
+      const path = `/api/v0/transfers/${encodeURIComponent(id)}`;
+      return change === "cancel"
+        ? http.json(transferResult, path, { method: "DELETE", ...options })
+        : http.json(transferResult, `${path}/${change}`, { method: "POST", ...options });
     },
     shutdown: async options => {
       await http.json(doneResult, "/api/v0/shutdown", { method: "POST", ...options });

@@ -10,7 +10,11 @@ import type {
   PeerBody,
   PinBody,
   ProbeResult,
+  PushBody,
+  PushBodyResult,
   StatResult,
+  TransferBody,
+  TransferBodyResult,
   VersionResult,
   WebhookAdded,
   WebhookBody,
@@ -66,6 +70,17 @@ export interface NodeApi extends AsyncDisposable {
   addWebhook(request: WebhookBody, options?: AbortOptions): Promise<WebhookAdded>;
   webhooks(options?: AbortOptions): Promise<readonly WebhookInfo[]>;
   removeWebhook(id: string, options?: AbortOptions): Promise<void>;
+  beginTransfer(request: TransferBody, options?: AbortOptions): Promise<TransferBodyResult>;
+  transfer(id: string, options?: AbortOptions): Promise<TransferBodyResult>;
+  /** The newest transfers. */
+  transfers(options?: AbortOptions): Promise<readonly TransferBodyResult[]>;
+  /** Brings content from the node to another one. */
+  push(request: PushBody, options?: AbortOptions): Promise<PushBodyResult>;
+  changeTransfer(
+    id: string,
+    change: "pause" | "resume" | "cancel",
+    options?: AbortOptions,
+  ): Promise<TransferBodyResult>;
   /** Asks the running node to stop. */
   shutdown(options?: AbortOptions): Promise<void>;
 }

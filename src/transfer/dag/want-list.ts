@@ -1,7 +1,7 @@
 import type { RequestItem } from "@cidcast/protocols/content";
 import { hash } from "node:crypto";
 import { TO_END } from "@cidcast/protocols/content";
-import type { CID } from "multiformats/cid";
+import { CID } from "multiformats/cid";
 import { CidcastError } from "../../core/index.ts";
 import { MAX_WANTED_BLOCKS } from "../limits.ts";
 import type { TransferBlocks } from "../types.ts";
@@ -19,10 +19,14 @@ import { decodeCid } from "./walk.ts";
 /** Hash functions by multihash code, as node:crypto calls them. Truncated digests are not taken. */
 const HASHES: Readonly<Record<number, string>> = { 0x12: "sha256", 0x13: "sha512" };
 
+const DAG_PB = 0x70;
+const SHA2_256 = 0x12;
+
 interface Wanted {
   readonly cid: CID;
   /** Of a node: what is wanted below it. */
   range: ByteRange;
+  readonly place: number;
 }
 
 /** Which blocks may come: those asked for, and what verified nodes among them link to. Verifies and stores what comes. */
@@ -32,6 +36,7 @@ export class WantList {
   readonly #taken = new Set<string>();
   readonly #missing = new Map<string, CID>();
   readonly #visited = new Visited();
+  #added = 0;
 
   private constructor(blocks: TransferBlocks) {
     this.#blocks = blocks;
@@ -57,6 +62,31 @@ export class WantList {
   /** Blocks the source said it lacks. */
   get missing(): readonly CID[] {
     return [...this.#missing.values()];
+  }
+
+  /** True when the block may come. */
+  isWanted(cidBytes: Uint8Array): boolean {
+    return this.#wanted.has(bytesKey(cidBytes));
+  }
+
+  /** The name under which a block is waited for, also where it came under another name of the same bytes. */
+  wantedName(cid: CID): CID | undefined {
+    const names = [cid, cid.version === 0 ? cid.toV1() : v0Of(cid)];
+    return names.find(name => name !== undefined && this.isWanted(name.bytes));
+  }
+
+  /** A place in the list: what is waited for from now on comes after it. */
+  mark(): number {
+    return this.#added;
+  }
+
+  /** Counts what came after the mark and is still waited for as missing: the source has sent all it has of that. */
+  giveUpSince(mark: number): void {
+    for (const [key, { cid, place }] of this.#wanted) {
+      if (place <= mark) continue;
+      this.#missing.set(key, cid);
+      this.#wanted.delete(key);
+    }
   }
 
   /**
@@ -114,7 +144,7 @@ export class WantList {
     if (this.#wanted.size >= MAX_WANTED_BLOCKS) {
       throw new CidcastError("LIMIT_REACHED", `At most ${MAX_WANTED_BLOCKS} blocks are waited for at once`);
     }
-    this.#wanted.set(key, { cid, range });
+    this.#wanted.set(key, { cid, range, place: ++this.#added });
   }
 
   async #expand(cid: CID, bytes: Uint8Array, range: ByteRange): Promise<void> {
@@ -153,4 +183,9 @@ function verify(cid: CID, bytes: Uint8Array): void {
   if (Buffer.compare(digest, cid.multihash.digest) !== 0) {
     throw new CidcastError("CORRUPT_BLOCK", `The bytes sent are not ${cid.toString()}`);
   }
+}
+
+function v0Of(cid: CID): CID | undefined {
+  const isPossible = cid.code === DAG_PB && cid.multihash.code === SHA2_256;
+  return isPossible ? CID.createV0(cid.multihash as Parameters<typeof CID.createV0>[0]) : undefined;
 }

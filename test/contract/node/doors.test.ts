@@ -48,6 +48,7 @@ describe("every address of a node", () => {
         "/ws",
         "/ws/notifications",
         "/api/v0/notifications/ws",
+        "/ws/content",
         "/ws/status",
         "/ws/signal",
         "/ws/signaling",

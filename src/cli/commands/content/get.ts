@@ -6,6 +6,7 @@ import { CidcastError } from "../../../core/index.ts";
 import { type CommandContext, type CommonOptions, nodeCommand, withNode } from "../../command.ts";
 import type { CliEnvironment } from "../../environment.ts";
 import { createProgress, type Progress } from "../../output/progress.ts";
+import { waitFor } from "./transfer.ts";
 import { saveStream } from "../../output/save.ts";
 
 /** Deepest directory that is written: deeper ones are made to hurt. */
@@ -14,6 +15,7 @@ const MAX_DEPTH = 64;
 interface GetFlags extends CommonOptions {
   readonly output?: string;
   readonly force?: boolean;
+  readonly from?: readonly string[];
 }
 
 /** `cidcast get`. */
@@ -22,8 +24,13 @@ export function getCommand(environment: CliEnvironment): Command {
     .argument("<ref>", "CID, or CID and path")
     .option("-o, --output <path>", "where to; default its name, here")
     .option("--force", "replace what is there")
+    .option(
+      "--from <source...>",
+      "bring it here first: multiaddrs, PeerIds, http(s):// of nodes and gateways",
+    )
     .action(async (ref: string, flags: GetFlags) =>
       withNode(environment, flags, async context => {
+        if (flags.from !== undefined) await bring(context, ref, flags.from);
         const stat = await context.api.stat(ref, { signal: context.signal });
         const target = resolve(environment.cwd, flags.output ?? (await nameOf(context, ref, stat.cid)));
         if (existsSync(target) && flags.force !== true) {
@@ -47,6 +54,13 @@ export function getCommand(environment: CliEnvironment): Command {
         context.output.result({ cid: stat.cid, path: target, bytes: saver.bytes }, target);
       }),
     );
+}
+
+/** Brings all of what the reference begins with, unpinned. */
+async function bring(context: CommandContext, ref: string, from: readonly string[]): Promise<void> {
+  const [cid = ""] = ref.replace(/^\/?ipfs\//, "").split("/");
+  const { api, signal } = context;
+  await waitFor(context, await api.beginTransfer({ cid, from: [...from], pin: false }, { signal }));
 }
 
 async function nameOf({ api, signal }: CommandContext, ref: string, cid: string): Promise<string> {

@@ -1,0 +1,340 @@
+import { randomUUID } from "node:crypto";
+import { CID } from "multiformats/cid";
+import {
+  type AbortOptions,
+  CidcastError,
+  type Clock,
+  type EventPublisher,
+  isCidcastError,
+  type Logger,
+  messageOf,
+  type Metrics,
+  raceSignal,
+  type Service,
+  toCidcastError,
+} from "../../core/index.ts";
+import type { Database } from "../../store/index.ts";
+import { MAX_OPEN_TRANSFERS, MAX_RUNNING_TRANSFERS, MAX_TRANSFER_SOURCES } from "../limits.ts";
+import { type TransferMetrics, transferMetrics } from "../metrics.ts";
+import { selectProtocol } from "../select-protocol.ts";
+import { createHttpStrategy } from "../strategies/http.ts";
+import { createLibp2pStrategy, type StreamOpener } from "../strategies/libp2p.ts";
+import { createWebSocketStrategy } from "../strategies/web-socket.ts";
+import type { Strategies } from "./chain.ts";
+import { Health } from "./health.ts";
+import { RunningTransfer } from "./running-transfer.ts";
+import { TransferStore } from "./store.ts";
+import { type PushComponents, pushContent, type PushRequest, type PushResult } from "./push.ts";
+import { sourcesOf } from "./target.ts";
+import type {
+  Transfer,
+  TransferContent,
+  TransferEvents,
+  TransferQuery,
+  TransferRequest,
+  TransferResult,
+} from "./types.ts";
+import { WatchedBlocks } from "./watched-blocks.ts";
+
+/** Sizes below which nothing is known are taken for large. */
+const UNKNOWN_SIZE = Number.POSITIVE_INFINITY;
+
+export interface TransfersInit {
+  readonly stallTimeoutMs?: number;
+  readonly slowStartMs?: number;
+  /** Wait before the sources are asked again after a round that brought nothing; doubles. Default {@link RETRY_MS}. */
+  readonly retryMs?: number;
+  readonly maxRunning?: number;
+  readonly maxOpen?: number;
+}
+
+export interface TransfersComponents {
+  readonly content: TransferContent;
+  /** Undefined: libp2p is switched off or could not start. */
+  readonly peer: StreamOpener | undefined;
+  /** What a push needs; undefined: nothing is pushed from here. */
+  readonly push?: Omit<PushComponents, "clock"> | undefined;
+  readonly database: Pick<Database, "tables">;
+  readonly events: EventPublisher<TransferEvents>;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Brings content here from others, and remembers what is under way over a restart. */
+export interface Transfers extends Service {
+  /** Starts a transfer and waits for its end. Resolves with every cause when no source had it; misuse throws. */
+  transferContent(
+    cid: string,
+    from: string | readonly string[],
+    options?: Omit<TransferRequest, "cid" | "from"> & AbortOptions,
+  ): Promise<TransferResult>;
+  /** Starts a transfer; gives the one under way where the CID has one. `INVALID_REQUEST`, `INVALID_CID`, `BUSY`. */
+  begin(request: TransferRequest): Promise<Transfer>;
+  /** `NOT_FOUND` when there is none of that id. */
+  transfer(id: string): Promise<Transfer>;
+  /** Newest first. */
+  list(query?: TransferQuery): Promise<{ readonly transfers: Transfer[]; readonly total: number }>;
+  /** Stops it; what is verified stays, and is kept from a collection. `CONFLICT` when it is over. */
+  pause(id: string): Promise<Transfer>;
+  /** Goes on with a paused transfer, or tries a failed one again. */
+  resume(id: string): Promise<Transfer>;
+  /** Ends it; what is verified stays until a collection. */
+  cancel(id: string): Promise<Transfer>;
+  /** Brings content from here to another node: see {@link pushContent}. */
+  push(request: PushRequest): Promise<PushResult>;
+  /** Waits until it is over; an aborted wait leaves it running. */
+  finished(id: string, options?: AbortOptions): Promise<TransferResult>;
+}
+
+/** Transfers over the rungs libp2p, WebSocket and HTTP. */
+export function createTransfers(init: TransfersInit = {}): (components: TransfersComponents) => Transfers {
+  return components => new DefaultTransfers(init, components);
+}
+
+class DefaultTransfers implements Transfers {
+  readonly name = "transfers";
+  readonly #init: TransfersInit;
+  readonly #components: TransfersComponents;
+  readonly #metrics: TransferMetrics;
+  readonly #blocks: WatchedBlocks;
+  readonly #strategies: Strategies;
+  readonly #store: TransferStore;
+  readonly #health: Health;
+  readonly #open = new Map<string, RunningTransfer>();
+  #stopped: Promise<void> | undefined;
+
+  constructor(init: TransfersInit, components: TransfersComponents) {
+    this.#init = init;
+    this.#components = components;
+    this.#metrics = transferMetrics(components.metrics);
+    this.#blocks = new WatchedBlocks(components.content.blocks);
+    this.#store = new TransferStore(components.database);
+    const { clock, log, peer } = components;
+    this.#health = new Health({ db: this.#store.db, clock, log });
+    const shared = { blocks: this.#blocks, metrics: this.#metrics, clock, log };
+    const stream = init.stallTimeoutMs === undefined ? {} : { stallTimeoutMs: init.stallTimeoutMs };
+    this.#strategies = {
+      libp2p: peer === undefined ? undefined : createLibp2pStrategy(stream)({ ...shared, peer }),
+      websocket: createWebSocketStrategy(stream)(shared),
+      http: createHttpStrategy()(shared),
+    };
+  }
+
+  /** Goes on with what was under way when the process ended. */
+  async start(): Promise<void> {
+    await this.#health.load();
+    for (const transfer of await this.#store.open()) {
+      const running = this.#adopt(transfer, undefined);
+      if (transfer.state !== "paused") running.wait();
+    }
+    this.#startNext();
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  async transferContent(
+    cid: string,
+    from: string | readonly string[],
+    options: Omit<TransferRequest, "cid" | "from"> & AbortOptions = {},
+  ): Promise<TransferResult> {
+    const { signal, ...request } = options;
+    signal?.throwIfAborted();
+    const { id } = await this.begin({ ...request, cid, from: typeof from === "string" ? [from] : from });
+    try {
+      return await this.finished(id, { signal });
+    } catch (error) {
+      if (signal?.aborted === true && this.#open.has(id)) await this.cancel(id);
+      throw error;
+    }
+  }
+
+  async begin(request: TransferRequest): Promise<Transfer> {
+    if (this.#stopped !== undefined) throw new CidcastError("SHUTTING_DOWN", "The node is stopping");
+    const {
+      from,
+      token,
+      pin = "",
+      contentType = "",
+      sizeBytes = UNKNOWN_SIZE,
+      priority = "normal",
+    } = request;
+    const cid = parseCid(request.cid).toString();
+    if (from.length === 0 || from.length > MAX_TRANSFER_SOURCES) {
+      throw new CidcastError("INVALID_REQUEST", `from: 1 to ${MAX_TRANSFER_SOURCES} sources are named`);
+    }
+    for (const text of from) sourcesOf(text, token);
+    const known = [...this.#open.values()].find(running => running.transfer.cid === cid);
+    if (known !== undefined) return known.transfer;
+    const { maxOpen = MAX_OPEN_TRANSFERS } = this.#init;
+    if (this.#open.size >= maxOpen) {
+      this.#metrics.limits.add(1, { limit: "open_transfers" });
+      throw new CidcastError("BUSY", `${maxOpen} transfers are under way`, { retryAfterSeconds: 5 });
+    }
+    const transfer: Transfer = {
+      id: randomUUID(),
+      cid,
+      from: [...from],
+      state: "waiting",
+      protocol: selectProtocol(contentType, sizeBytes, priority),
+      pin: pin === false ? undefined : pin,
+      blocks: 0,
+      bytes: 0,
+      totalBytes: undefined,
+      byRung: {},
+      rung: undefined,
+      source: undefined,
+      bytesPerSecond: 0,
+      etaSeconds: undefined,
+      attempts: [],
+      code: undefined,
+      message: undefined,
+      createdAtMs: this.#components.clock.now(),
+      endedAtMs: undefined,
+    };
+    const running = this.#adopt(transfer, token);
+    await running.save();
+    running.wait();
+    this.#startNext();
+    return running.transfer;
+  }
+
+  async transfer(id: string): Promise<Transfer> {
+    const transfer = this.#open.get(id)?.transfer ?? (await this.#store.find(id));
+    if (transfer === undefined) throw new CidcastError("NOT_FOUND", `There is no transfer ${id}`);
+    return transfer;
+  }
+
+  async list(query: TransferQuery = {}): Promise<{ readonly transfers: Transfer[]; readonly total: number }> {
+    const { transfers, total } = await this.#store.list(query);
+    return { transfers: transfers.map(known => this.#open.get(known.id)?.transfer ?? known), total };
+  }
+
+  async pause(id: string): Promise<Transfer> {
+    const running = await this.#running(id);
+    await running.pause();
+    this.#startNext();
+    return running.transfer;
+  }
+
+  async resume(id: string): Promise<Transfer> {
+    const open = this.#open.get(id);
+    if (open !== undefined) {
+      open.wait();
+      this.#startNext();
+      return open.transfer;
+    }
+    const transfer = await this.transfer(id);
+    if (transfer.state === "completed") throw new CidcastError("CONFLICT", `Transfer ${id} is complete`);
+    const other = [...this.#open.values()].find(running => running.transfer.cid === transfer.cid);
+    if (other !== undefined) {
+      throw new CidcastError("CONFLICT", `${transfer.cid} is being transferred by ${other.transfer.id}`);
+    }
+    const running = this.#adopt(
+      { ...transfer, state: "waiting", code: undefined, message: undefined, endedAtMs: undefined },
+      undefined,
+    );
+    await running.save();
+    running.wait();
+    this.#startNext();
+    return running.transfer;
+  }
+
+  async cancel(id: string): Promise<Transfer> {
+    const running = await this.#running(id);
+    await running.cancel();
+    return running.transfer;
+  }
+
+  async finished(id: string, options: AbortOptions = {}): Promise<TransferResult> {
+    const open = this.#open.get(id);
+    const transfer =
+      open === undefined ? await this.transfer(id) : await raceSignal(open.finished, options.signal);
+    return transfer.state === "completed"
+      ? { ok: true, transfer }
+      : { ok: false, attempts: transfer.attempts, transfer };
+  }
+
+  async push(request: PushRequest): Promise<PushResult> {
+    const { push, clock } = this.#components;
+    if (push === undefined) throw new CidcastError("FEATURE_DISABLED", "Nothing is pushed from here");
+    const cid = parseCid(request.cid).toString();
+    using _hold = this.#components.content.hold(cid);
+    return pushContent({ ...request, cid }, { ...push, clock });
+  }
+
+  async #running(id: string): Promise<RunningTransfer> {
+    const running = this.#open.get(id);
+    if (running !== undefined) return running;
+    const { state } = await this.transfer(id);
+    throw new CidcastError("CONFLICT", `Transfer ${id} is over: ${state}`);
+  }
+
+  #adopt(transfer: Transfer, token: string | undefined): RunningTransfer {
+    const { content, events, clock, log } = this.#components;
+    const running = new RunningTransfer(
+      { transfer, token, pace: this.#init },
+      {
+        content,
+        blocks: this.#blocks,
+        strategies: this.#strategies,
+        health: this.#health,
+        store: this.#store,
+        metrics: this.#metrics,
+        events,
+        clock,
+        log,
+      },
+    );
+    this.#open.set(transfer.id, running);
+    const over = (): void => {
+      this.#open.delete(transfer.id);
+      this.#startNext();
+    };
+    running.finished.then(over, over);
+    return running;
+  }
+
+  /** Starts waiting transfers while there is room. */
+  #startNext(): void {
+    if (this.#stopped !== undefined) return;
+    const { maxRunning = MAX_RUNNING_TRANSFERS } = this.#init;
+    let places = maxRunning;
+    for (const running of this.#open.values()) if (running.isActive) places--;
+    this.#metrics.running.set(maxRunning - places);
+    for (const running of this.#open.values()) {
+      if (places <= 0) return;
+      if (running.transfer.state !== "waiting" || running.isActive) continue;
+      places--;
+      running.run().then(
+        () => this.#startNext(),
+        (error: unknown) => {
+          const { code } = isCidcastError(error) ? error : toCidcastError(error);
+          this.#components.log.error({ err: error, code }, "a transfer broke");
+        },
+      );
+    }
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.allSettled([...this.#open.values()].map(running => running.suspend()));
+    for (const strategy of [this.#strategies.libp2p, this.#strategies.websocket, this.#strategies.http]) {
+      try {
+        await strategy?.[Symbol.asyncDispose]();
+      } catch (error) {
+        this.#components.log.debug({ reason: messageOf(error) }, "a rung did not close cleanly");
+      }
+    }
+    await this.#health.flush();
+  }
+}
+
+function parseCid(text: string): CID {
+  try {
+    return CID.parse(text);
+  } catch (cause) {
+    throw new CidcastError("INVALID_CID", `${text.slice(0, 80)} is not a CID`, { cause });
+  }
+}
