@@ -4,7 +4,7 @@ import { type Config, type ConfigInput, parseConfig, redactConfig } from "./conf
 import { type Content, contentMigrations, createContent } from "./content/index.ts";
 import { CidcastError, EventBus, type Logger, type Service, stopAll, systemClock } from "./core/index.ts";
 import type { Mcp } from "./mcp/index.ts";
-import { createMedia, type Media } from "./media/index.ts";
+import { createMedia, type Media, mediaMigrations, type Prepare } from "./media/index.ts";
 import { httpOf, type NodeRoutes, startDoors } from "./node/doors.ts";
 import { eventSockets, startNotify, startRooms } from "./node/events.ts";
 import { addSample, collectRegularly, probeAdded } from "./node/library.ts";
@@ -15,6 +15,7 @@ import { startPeer, startWebRTC } from "./node/network.ts";
 import { closing, Parts } from "./node/parts.ts";
 import type { NodeEvents } from "./node/shared.ts";
 import { VERSION } from "./node/version.ts";
+import { startPrepare } from "./node/prepare.ts";
 import { type Peer, peerMigrations } from "./p2p/index.ts";
 import { createSettings, lockDataDir, openDatabase, settingsMigrations } from "./store/index.ts";
 import { type Tenancy, tenancyMigrations } from "./tenancy/index.ts";
@@ -41,6 +42,8 @@ export interface CidcastNode extends AsyncDisposable {
   readonly version: string;
   readonly content: Content;
   readonly media: Media;
+  /** Prepared ladders and the jobs that make them. */
+  readonly prepare: Prepare;
   readonly events: EventBus<NodeEvents>;
   /** Undefined when WebRTC is switched off or could not start: `status()` tells why. */
   readonly webrtc: WebRTCStreamingManager | undefined;
@@ -102,7 +105,13 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const database = await openDatabase({
     file: join(config.dataDir, "node.db"),
     durability: config.content.durability,
-    migrations: [...settingsMigrations, ...contentMigrations, ...peerMigrations, ...tenancyMigrations],
+    migrations: [
+      ...settingsMigrations,
+      ...contentMigrations,
+      ...peerMigrations,
+      ...tenancyMigrations,
+      ...mediaMigrations,
+    ],
   });
   opened.push(closing("database", () => database.close()));
   const settings = createSettings(database);
@@ -148,6 +157,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   await media.start();
   opened.push(media);
   parts.ready("media", true, media.encoderMissing);
+  const prepare = await startPrepare(shared, { content, database, media, resume: serve });
   opened.push(probeAdded({ content, media, events, log }));
   const { gcIntervalMs: intervalMs } = config.content;
   if (serve) opened.push(collectRegularly({ content, intervalMs, clock: systemClock, log }));
@@ -183,6 +193,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
           onShutdownRequest: options.onShutdownRequest,
           content,
           media,
+          prepare,
           peer,
           webrtc,
           notify,
@@ -215,6 +226,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     version: VERSION,
     content,
     media,
+    prepare,
     events,
     webrtc: webrtc?.manager,
     signalling: webrtc?.signalling,

@@ -9,6 +9,7 @@ import { pinCommand } from "./commands/content/pin.ts";
 import { rmCommand } from "./commands/content/rm.ts";
 import { statCommand } from "./commands/content/stat.ts";
 import { playCommand } from "./commands/media/play.ts";
+import { jobsCommand, prepareCommand } from "./commands/media/prepare.ts";
 import { probeCommand } from "./commands/media/probe.ts";
 import { idCommand, statusCommand, stopCommand, versionCommand } from "./commands/node/about.ts";
 import { mcpCommand } from "./commands/node/mcp.ts";
@@ -53,6 +54,8 @@ function createProgram(environment: CliEnvironment): Command {
     gcCommand,
     probeCommand,
     playCommand,
+    prepareCommand,
+    jobsCommand,
     idCommand,
     versionCommand,
     statusCommand,

@@ -44,6 +44,7 @@ import type { ContentContext } from "./verbs/context.ts";
 import { Holds } from "./verbs/holds.ts";
 import { type PinOptions, pinDag, unpinDag } from "./verbs/pin.ts";
 import { kindOf, listDirectory, openFile, resolveRef, statRef, typeOf } from "./verbs/read.ts";
+import { writeFile } from "./verbs/write.ts";
 
 export interface BlockstoreInit {
   /**
@@ -76,6 +77,8 @@ export interface ContentComponents {
 export interface ContentService extends Content, Service, AsyncDisposable {
   /** Single blocks, verified: for peers and transfers. */
   readonly blocks: Blocks;
+  /** Writes a file's blocks and gives back its CID: no record, no pin. Keep a guard open until something links to it. */
+  write(bytes: Uint8Array, options?: AbortOptions): Promise<string>;
   /** While open, blocks that are put or touched are not collected: for transfers, whose root may come last. */
   guard(): BlockGuard;
   /** Blocks here, and their bytes. */
@@ -228,6 +231,10 @@ class DefaultContent implements ContentService {
 
   contentTypeOf(ref: string, options: AbortOptions & { readonly name?: string } = {}): Promise<string> {
     return typeOf(this.#context, ref, options);
+  }
+
+  write(bytes: Uint8Array, options: AbortOptions = {}): Promise<string> {
+    return this.#tracked(writeFile(this.#context, bytes, this.#until(options)));
   }
 
   guard(): BlockGuard {

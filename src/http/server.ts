@@ -8,6 +8,7 @@ import { collectDocs, docsRoutes } from "./api/docs.ts";
 import { eventRoutes } from "./api/events.ts";
 import { healthRoutes } from "./api/health.ts";
 import { nodeRoutes } from "./api/node.ts";
+import { prepareRoutes } from "./api/prepare.ts";
 import type { ApiComponents } from "./api/types.ts";
 import { controlRoutes } from "./control/routes.ts";
 import { createDoor, type Door } from "./door/door.ts";
@@ -144,6 +145,7 @@ async function start(
   await app.register(async scope => {
     contentRoutes(scope, api);
     nodeRoutes(scope, api);
+    prepareRoutes(scope, api);
     eventRoutes(scope, api);
     controlRoutes(scope, api);
     healthRoutes(scope, api);

@@ -1,14 +1,20 @@
 import type { Config } from "../config/index.ts";
 import type { ContentEvents } from "../content/index.ts";
 import type { EventBus, Logger, Metrics, Service } from "../core/index.ts";
-import type { MediaEvents } from "../media/index.ts";
+import type { MediaEvents, PrepareEvents } from "../media/index.ts";
 import type { PeerEvents } from "../p2p/index.ts";
 import type { TenancyEvents } from "../tenancy/index.ts";
 import type { WebRTCEvents } from "../webrtc/index.ts";
 import type { Parts } from "./parts.ts";
 
 /** Everything the node's domains tell each other. */
-export interface NodeEvents extends ContentEvents, MediaEvents, PeerEvents, TenancyEvents, WebRTCEvents {}
+export interface NodeEvents
+  extends ContentEvents,
+    MediaEvents,
+    PrepareEvents,
+    PeerEvents,
+    TenancyEvents,
+    WebRTCEvents {}
 
 /** What every part of the node is given. */
 export interface Shared {

@@ -2,7 +2,14 @@ import { readFileSync } from "node:fs";
 import { decode, encode } from "@ipld/dag-cbor";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeGop, encodeGop, GOP_MAX_FRAMES, manifestPage, mediaManifest, PAGE_MAX_SEGMENTS } from "./index.ts";
+import {
+  decodeGop,
+  encodeGop,
+  GOP_MAX_FRAMES,
+  manifestPage,
+  mediaManifest,
+  PAGE_MAX_SEGMENTS,
+} from "./index.ts";
 
 const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, "hex"));
 const vectors = JSON.parse(readFileSync(new URL("vectors/manifest.json", import.meta.url), "utf8")) as {
@@ -59,6 +66,10 @@ describe("media manifest v1", () => {
   });
 
   it("never throws on bytes from outside", () => {
-    fc.assert(fc.property(fc.uint8Array(), data => decodeGop(data) === undefined || data.length >= 14));
+    fc.assert(
+      fc.property(fc.uint8Array(), data => {
+        expect(() => decodeGop(data)).not.toThrow();
+      }),
+    );
   });
 });

@@ -49,7 +49,10 @@ export const manifestSegment = z.looseObject({
   duration: z.number().int().positive(),
   bytes: z.number().int().positive().max(SEGMENT_MAX_BYTES),
   /** Keyframe index: `[time, offset]` of each GOP, both rising, the first offset 0. */
-  gops: z.array(z.tuple([microseconds, count])).min(1).max(SEGMENT_MAX_GOPS),
+  gops: z
+    .array(z.tuple([microseconds, count]))
+    .min(1)
+    .max(SEGMENT_MAX_GOPS),
 });
 export type ManifestSegment = z.output<typeof manifestSegment>;
 

@@ -1,4 +1,4 @@
-import { type AddResult, MAX_PAGE_SIZE, probeResult } from "@cidcast/protocols/node-api";
+import { type AddResult, jobBody, MAX_PAGE_SIZE, probeResult } from "@cidcast/protocols/node-api";
 import type { AddOptions, ContentRecord } from "../../content/index.ts";
 import { CidcastError } from "../../core/index.ts";
 import type { CidcastNode } from "../../node.ts";
@@ -6,7 +6,7 @@ import type { ApiAddOptions, NodeApi } from "./node-api.ts";
 
 /** The same commands on a data directory that no node serves. Closing it closes the node. */
 export function createEmbeddedApi(node: CidcastNode): NodeApi {
-  const { content, media, version } = node;
+  const { content, media, prepare, version } = node;
   return {
     url: node.url,
     add: async (source, options = {}) => addResultOf(await content.add(source, addOptionsOf(options))),
@@ -42,6 +42,10 @@ export function createEmbeddedApi(node: CidcastNode): NodeApi {
     pins: async () => content.pins(),
     gc: async options => content.gc(options),
     probe: async (ref, options) => probeResult.parse(await media.probe(ref, options)),
+    prepare: async (cid, presets, options) => (await prepare.submit(cid, { ...options, presets })).id,
+    job: async id => jobBody.parse(await prepare.job(id)),
+    jobs: async () => (await prepare.jobs()).map(job => jobBody.parse(job)),
+    cancelJob: async id => jobBody.parse(await prepare.cancel(id)),
     id: async () => ({
       ...(node.peer !== undefined && { peerId: node.peer.id }),
       addresses: [],

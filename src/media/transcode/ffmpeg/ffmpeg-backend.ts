@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { promisify } from "node:util";
 import type { Backend, Transcoder } from "../child/backend.ts";
-import type { JobSpec, Packet } from "../protocol.ts";
+import type { JobSpec, LiveJobSpec, Packet } from "../protocol.ts";
 import { isWorthless, NAL_IDR, nalType, splitLengthPrefixed } from "../../demux/nal.ts";
 import { ffmpegArguments, TIME_SHIFT_SECONDS } from "./arguments.ts";
 import { FragmentParser, type FragmentSample } from "./fragment-parser.ts";
@@ -18,13 +18,19 @@ export async function ffmpegBackend(path: string): Promise<Backend> {
   const version = /^ffmpeg version (\S+)/.exec(stdout)?.[1] ?? "of unknown version";
   return {
     name: `ffmpeg ${version}`,
-    open: async (spec, emit) => new FfmpegJob(path, spec, emit),
+    open: async (spec, emit) => new FfmpegJob(path, live(spec), emit),
   };
+}
+
+/** A ladder decodes once for several encoders, which takes the library: the node does not ask for one here. */
+function live(spec: JobSpec): LiveJobSpec {
+  if (spec.kind === "ladder") throw new Error("Ladders are made with node-av alone");
+  return spec;
 }
 
 /** One run of ffmpeg: packets go in as Matroska, frames come out of fragmented MP4. */
 class FfmpegJob implements Transcoder {
-  readonly #spec: JobSpec;
+  readonly #spec: LiveJobSpec;
   readonly #emit: (frames: readonly Packet[]) => void;
   readonly #process: ChildProcess;
   readonly #writer: MatroskaWriter;
@@ -34,7 +40,7 @@ class FfmpegJob implements Transcoder {
   #failure: Error | undefined;
   #closed = false;
 
-  constructor(path: string, spec: JobSpec, emit: (frames: readonly Packet[]) => void) {
+  constructor(path: string, spec: LiveJobSpec, emit: (frames: readonly Packet[]) => void) {
     this.#spec = spec;
     this.#emit = emit;
     this.#process = spawn(path, ffmpegArguments(spec), { stdio: ["pipe", "pipe", "pipe"] });
