@@ -148,16 +148,25 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   opened.push(content);
   parts.ready("content", true);
 
+  const prepared: { current?: Prepare } = {};
   const media = createMedia({
     gopStoreMaxBytes: config.media.gopStoreMaxBytes,
     ffmpegPath: config.media.ffmpegPath,
     transcode: config.media.transcode,
     maxVideoJobs: config.media.maxTranscodes === 0 ? undefined : config.media.maxTranscodes,
-  })({ content, log, metrics, events, clock: systemClock });
+  })({
+    content,
+    log,
+    metrics,
+    events,
+    clock: systemClock,
+    manifestOf: async cid => prepared.current?.rootOf(cid),
+  });
   await media.start();
   opened.push(media);
   parts.ready("media", true, media.encoderMissing);
   const prepare = await startPrepare(shared, { content, database, media, resume: serve });
+  prepared.current = prepare;
   opened.push(probeAdded({ content, media, events, log }));
   const { gcIntervalMs: intervalMs } = config.content;
   if (serve) opened.push(collectRegularly({ content, intervalMs, clock: systemClock, log }));

@@ -15,6 +15,7 @@ export type {
 export type {
   AudioCodec,
   AudioTrackInfo,
+  Ladder,
   Media,
   MediaEvents,
   MediaInfo,

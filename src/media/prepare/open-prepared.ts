@@ -64,9 +64,14 @@ export async function openPrepared(
   };
 }
 
-/** Renditions from the least demanding up. */
+/**
+ * Renditions that can follow each other, from the least demanding up: those of one codec, H.264 where there is any, which
+ * every browser takes.
+ */
 function ordered(track: ManifestTrack): ManifestRendition[] {
-  return [...track.renditions].sort((a, b) => a.bitrate - b.bitrate);
+  const list: readonly ManifestRendition[] = track.renditions;
+  const codec = list.some(({ codec }) => codec === "h264") ? "h264" : list[0]?.codec;
+  return list.filter(rendition => rendition.codec === codec).sort((a, b) => a.bitrate - b.bitrate);
 }
 
 function renditionInfo(rendition: ManifestRendition): RenditionInfo {
