@@ -38,7 +38,7 @@ const OWNED_PACKAGES: Record<string, string[]> = {
   mediabunny: ["media"],
   "node-av": ["media"],
   fastify: ["http"],
-  kysely: ["store", "content", "tenancy", "p2p", "transfer", "notify"],
+  kysely: ["store", "content", "tenancy", "p2p", "transfer", "notify", "media"],
 };
 
 const restricted = (folder: string) => {

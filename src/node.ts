@@ -4,7 +4,7 @@ import { type Config, type ConfigInput, parseConfig, redactConfig } from "./conf
 import { type Content, contentMigrations, createContent } from "./content/index.ts";
 import { CidcastError, EventBus, type Logger, type Service, stopAll, systemClock } from "./core/index.ts";
 import type { Mcp } from "./mcp/index.ts";
-import { createMedia, type Media } from "./media/index.ts";
+import { createMedia, type Media, mediaMigrations, type Prepare } from "./media/index.ts";
 import { httpOf, type NodeRoutes, startDoors } from "./node/doors.ts";
 import { eventSockets, startNotify, startRooms, startWebhooks } from "./node/events.ts";
 import { contentSocket, startTransfers } from "./node/transfers.ts";
@@ -18,6 +18,7 @@ import { startPeer, startPeerEvents, startWebRTC } from "./node/network.ts";
 import { closing, Parts } from "./node/parts.ts";
 import type { NodeEvents } from "./node/shared.ts";
 import { VERSION } from "./node/version.ts";
+import { startPrepare } from "./node/prepare.ts";
 import { type Peer, peerMigrations } from "./p2p/index.ts";
 import { createSettings, lockDataDir, openDatabase, settingsMigrations } from "./store/index.ts";
 import { type Notify, notifyMigrations } from "./notify/index.ts";
@@ -51,6 +52,8 @@ export interface CidcastNode extends AsyncDisposable {
   readonly version: string;
   readonly content: Content;
   readonly media: Media;
+  /** Prepared ladders and the jobs that make them. */
+  readonly prepare: Prepare;
   readonly events: EventBus<NodeEvents>;
   /** Notifications: the log, `emitEvent`, and the WebSockets with `registerRoute`. Undefined when the node does not serve. */
   readonly notify: Notify | undefined;
@@ -123,6 +126,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
       ...tenancyMigrations,
       ...notifyMigrations,
       ...transferMigrations,
+      ...mediaMigrations,
     ],
   });
   opened.push(closing("database", () => database.close()));
@@ -161,15 +165,25 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   opened.push(content);
   parts.ready("content", true);
 
+  const prepared: { current?: Prepare } = {};
   const media = createMedia({
     gopStoreMaxBytes: config.media.gopStoreMaxBytes,
     ffmpegPath: config.media.ffmpegPath,
     transcode: config.media.transcode,
     maxVideoJobs: config.media.maxTranscodes === 0 ? undefined : config.media.maxTranscodes,
-  })({ content, log, metrics, events, clock: systemClock });
+  })({
+    content,
+    log,
+    metrics,
+    events,
+    clock: systemClock,
+    manifestOf: async cid => prepared.current?.rootOf(cid),
+  });
   await media.start();
   opened.push(media);
   parts.ready("media", true, media.encoderMissing);
+  const prepare = await startPrepare(shared, { content, database, media, resume: serve });
+  prepared.current = prepare;
   opened.push(probeAdded({ content, media, events, log }));
   const { gcIntervalMs: intervalMs } = config.content;
   if (serve) opened.push(collectRegularly({ content, intervalMs, clock: systemClock, log }));
@@ -215,6 +229,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
           onShutdownRequest: options.onShutdownRequest,
           content,
           media,
+          prepare,
           peer,
           webrtc,
           notify,
@@ -260,6 +275,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     version: VERSION,
     content,
     media,
+    prepare,
     events,
     notify,
     webrtc: webrtc?.manager,

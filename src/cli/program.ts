@@ -11,6 +11,7 @@ import { rmCommand } from "./commands/content/rm.ts";
 import { statCommand } from "./commands/content/stat.ts";
 import { transferCommand } from "./commands/content/transfer.ts";
 import { playCommand } from "./commands/media/play.ts";
+import { jobsCommand, prepareCommand } from "./commands/media/prepare.ts";
 import { probeCommand } from "./commands/media/probe.ts";
 import { idCommand, statusCommand, stopCommand, versionCommand } from "./commands/node/about.ts";
 import { mcpCommand } from "./commands/node/mcp.ts";
@@ -58,6 +59,8 @@ function createProgram(environment: CliEnvironment): Command {
     transferCommand,
     probeCommand,
     playCommand,
+    prepareCommand,
+    jobsCommand,
     idCommand,
     versionCommand,
     statusCommand,

@@ -47,6 +47,21 @@ const media = z.strictObject({
     .describe("Video transcodes at a time; 0: one less than the machine has cores, at least one."),
 });
 
+const prepare = z.strictObject({
+  onAdd: z.boolean().default(false).describe("Make a prepared ladder of every media file that is added."),
+  presets: z
+    .array(z.enum(["very_low", "low", "medium", "high", "very_high"]))
+    .default([])
+    .describe("Sizes of a ladder where none are asked for; none: all that are not larger than the source."),
+  workers: z
+    .number()
+    .int()
+    .min(0)
+    .max(64)
+    .default(0)
+    .describe("Encoders that prepare at a time, below all others in priority; 0: one per core."),
+});
+
 const webrtc = z.strictObject({
   enabled: z.boolean().default(true).describe("Serve media over WebRTC."),
   udpPort: port.default(8010).describe("UDP port of all viewers; 0: any free one."),
@@ -218,6 +233,7 @@ export const configSchema = z.strictObject({
   tls: tls.prefault({}),
   content: content.prefault({}),
   media: media.prefault({}),
+  prepare: prepare.prefault({}),
   webrtc: webrtc.prefault({}),
   p2p: p2p.prefault({}),
   transfer: transfer.prefault({}),

@@ -53,6 +53,7 @@ import { Holds } from "./verbs/holds.ts";
 import { importCar } from "./verbs/import-car.ts";
 import { type PinOptions, pinDag, unpinDag } from "./verbs/pin.ts";
 import { kindOf, listDirectory, openFile, resolveRef, statRef, typeOf } from "./verbs/read.ts";
+import { writeFile } from "./verbs/write.ts";
 
 export interface BlockstoreInit {
   /**
@@ -85,6 +86,8 @@ export interface ContentComponents {
 export interface ContentService extends Content, Service, AsyncDisposable {
   /** Single blocks, verified: for peers and transfers. */
   readonly blocks: Blocks;
+  /** Writes a file's blocks and gives back its CID: no record, no pin. Keep a guard open until something links to it. */
+  write(bytes: Uint8Array, options?: AbortOptions): Promise<string>;
   /** While open, blocks that are put or touched are not collected: for transfers, whose root may come last. */
   guard(): BlockGuard;
   /** Blocks here, and their bytes. */
@@ -263,6 +266,10 @@ class DefaultContent implements ContentService {
 
   importCar(source: AsyncIterable<Uint8Array>, options: ImportCarOptions = {}): Promise<CarImport> {
     return this.#tracked(importCar(this.#context, source, this.#until(options)));
+  }
+
+  write(bytes: Uint8Array, options: AbortOptions = {}): Promise<string> {
+    return this.#tracked(writeFile(this.#context, bytes, this.#until(options)));
   }
 
   guard(): BlockGuard {

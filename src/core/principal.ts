@@ -29,6 +29,8 @@ export type Action =
   | "media:probe"
   | "media:play"
   | "media:control"
+  /** Prepared ladders and their jobs. */
+  | "media:prepare"
   | "events:subscribe"
   | "rooms:join"
   | "peers:read"

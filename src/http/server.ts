@@ -16,6 +16,7 @@ import { eventRoutes } from "./api/events.ts";
 import { webhookRoutes } from "./api/webhooks.ts";
 import { healthRoutes } from "./api/health.ts";
 import { nodeRoutes } from "./api/node.ts";
+import { prepareRoutes } from "./api/prepare.ts";
 import type { ApiComponents } from "./api/types.ts";
 import { transferRoutes } from "./api/transfers.ts";
 import { controlRoutes } from "./control/routes.ts";
@@ -194,6 +195,7 @@ async function start(
     contentRoutes(scope, api);
     nodeRoutes(scope, api);
     transferRoutes(scope, api);
+    prepareRoutes(scope, api);
     eventRoutes(scope, api);
     webhookRoutes(scope, api);
     controlRoutes(scope, api);

@@ -1,8 +1,21 @@
 export { createMedia, type MediaComponents, type MediaInit } from "./media.ts";
 export { MAX_RATE, MediaClock, type MediaClockInit, MIN_RATE, type MonotonicClock } from "./media-clock.ts";
+export { PRESET_NAMES, type PresetName } from "./prepare/ladder.ts";
+export { mediaMigrations } from "./prepare/migrations.ts";
+export { createPrepare, type PrepareComponents, type PrepareInit } from "./prepare/prepare.ts";
+export type {
+  JobProgress,
+  JobState,
+  Prepare,
+  PrepareEvents,
+  PrepareJob,
+  PrepareOptions,
+  Signer,
+} from "./prepare/types.ts";
 export type {
   AudioCodec,
   AudioTrackInfo,
+  Ladder,
   Media,
   MediaEvents,
   MediaInfo,

@@ -71,3 +71,30 @@ export const MAX_TABLE_SAMPLES = 10_000_000;
 export const MAX_MOOV_BYTES = 64 * 1024 * 1024;
 /** Most boxes of a file before its index: real files have a few; each costs a read. */
 export const MAX_BOXES_BEFORE_MOOV = 1000;
+
+/** Length of a segment of a prepared ladder, seconds: the unit that is made, kept and resumed. */
+export const PREPARE_SEGMENT_SECONDS = 4;
+
+/** Segments that one encoder makes in a row: it decodes them in one go. */
+export const PREPARE_SPAN_SEGMENTS = 8;
+
+/** Jobs that may wait or run at a time. */
+export const PREPARE_MAX_QUEUED = 1000;
+
+/** Jobs that are over and can still be asked for. */
+export const PREPARE_JOBS_KEPT = 200;
+
+/** Most jobs in one list. */
+export const PREPARE_MAX_LISTED = 1000;
+
+/** Most encoders that prepare at a time, whatever the machine has. */
+export const PREPARE_MAX_WORKERS = 64;
+
+/** Longest that an encoder may take for a batch of pictures while it prepares, milliseconds: it gives way to viewers. */
+export const PREPARE_STALL_MS = 180_000;
+
+/** Bytes of segments that wait to be written: above that encoders wait. */
+export const PREPARE_MAX_UNWRITTEN_BYTES = 32 * 1024 * 1024;
+
+/** Bytes that the disk must have left once a ladder is made. */
+export const PREPARE_MIN_FREE_BYTES = 256 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import type { Content } from "../content/index.ts";
+import type { Blocks, Content } from "../content/index.ts";
 import {
   type AbortOptions,
   CidcastError,
@@ -11,6 +11,7 @@ import {
 } from "../core/index.ts";
 import { GOP_STORE_MAX_BYTES, PROBE_CACHE_MAX_ENTRIES } from "./limits.ts";
 import { declareMetrics } from "./metrics.ts";
+import { Ladders } from "./prepare/ladders.ts";
 import { type OpenFile, OpenFiles } from "./source/open-files.ts";
 import { openSource } from "./source/source.ts";
 import { GopStore, type Stored } from "./store/gop-store.ts";
@@ -29,7 +30,10 @@ export interface MediaInit extends TranscodingInit {
 }
 
 export interface MediaComponents {
-  readonly content: Pick<Content, "resolve" | "open" | "hold">;
+  /** Without blocks nothing but files is played. */
+  readonly content: Pick<Content, "resolve" | "open" | "hold"> & { readonly blocks?: Blocks | undefined };
+  /** The manifest that was prepared of a file; undefined where there is none. */
+  readonly manifestOf?: ((cid: string) => Promise<string | undefined>) | undefined;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly events: EventPublisher<MediaEvents>;
@@ -50,6 +54,8 @@ export function createMedia(init: MediaInit): (components: MediaComponents) => M
     const { clock, events } = components;
     const transcoding = new Transcoding(init, { encoder, store, metrics, events, clock, log });
     const transcode = sharedTranscodes(transcoding);
+    const { content, manifestOf } = components;
+    const ladders = new Ladders({ content, manifestOf, store, log });
     const probed = new Map<string, MediaInfo>();
     const sources = new Set<MediaSource>();
 
@@ -60,8 +66,7 @@ export function createMedia(init: MediaInit): (components: MediaComponents) => M
       metrics.probes.add(1, { result: "ok" });
       components.events.publish("media_probed", { cid, info });
     };
-    const acquire = async (ref: string, options: AbortOptions) => {
-      const { cid } = await components.content.resolve(ref, options);
+    const acquire = async (cid: string, options: AbortOptions) => {
       try {
         const reference = await files.acquire(cid, options);
         remember(cid, reference.file.info);
@@ -77,7 +82,9 @@ export function createMedia(init: MediaInit): (components: MediaComponents) => M
       encoder: encoder.kind === "none" ? undefined : encoder.name,
       encoderMissing,
       async probe(ref, options = {}) {
-        const { cid } = await components.content.resolve(ref, options);
+        const root = ladders.rootIn(ref);
+        if (root !== undefined) return ladders.probe(root, options);
+        const { cid } = await content.resolve(ref, options);
         const known = probed.get(cid);
         if (known !== undefined) return known;
         const reference = await acquire(cid, options);
@@ -85,12 +92,15 @@ export function createMedia(init: MediaInit): (components: MediaComponents) => M
         return reference.file.info;
       },
       async open(ref, options = {}) {
-        const reference = await acquire(ref, options);
+        const root = ladders.rootIn(ref);
+        if (root !== undefined) return opened(await ladders.open(root, root, closed, options));
+        const { cid } = await content.resolve(ref, options);
+        const prepared = await ladders.openOf(cid, closed, options);
+        if (prepared !== undefined) return opened(prepared);
+        const reference = await acquire(cid, options);
         const source = openSource({ reference, store, log, transcode, onClose: () => closed(source) });
-        sources.add(source);
         transcoding.expect(transcodesOf(source));
-        metrics.openSources.set(sources.size);
-        return source;
+        return opened(source);
       },
       async start() {
         transcoding.start();
@@ -101,6 +111,12 @@ export function createMedia(init: MediaInit): (components: MediaComponents) => M
         store.clear();
       },
     };
+
+    function opened(source: MediaSource): MediaSource {
+      sources.add(source);
+      metrics.openSources.set(sources.size);
+      return source;
+    }
 
     function closed(source: MediaSource): void {
       sources.delete(source);

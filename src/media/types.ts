@@ -147,9 +147,21 @@ export interface MediaSource extends AsyncDisposable {
   readonly info: MediaInfo;
   /** The rendition of a track that a viewer gets. Throws `ENCODER_MISSING` or `UNSUPPORTED_MEDIA` with the verdict's reason. */
   rendition(trackId: string, options?: RenditionOptions): Promise<RenditionSource>;
+  /** The encodings to choose from while it plays; undefined where each track has one. */
+  readonly ladder?: Ladder | undefined;
   /** Tracks a viewer gets when it names none: the first video and the first audio that play. */
   readonly defaultTrackIds: readonly string[];
   close(): Promise<void>;
+}
+
+/** The encodings of prepared content, chosen for one handle alone. */
+export interface Ladder {
+  /** Names of a track's renditions that can follow each other, from the least demanding up. */
+  names(trackId: string): readonly string[];
+  /** Goes on with that rendition, or with `auto` the best, at the next keyframe. False when there is none of that name. */
+  choose(trackId: string, name: string): boolean;
+  /** What was chosen; `auto` when nothing was. */
+  chosen(trackId: string): string;
 }
 
 export interface Media {

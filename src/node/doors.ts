@@ -11,7 +11,7 @@ import {
   type PeerControl,
   type RegisteredRoute,
 } from "../http/index.ts";
-import type { Media } from "../media/index.ts";
+import type { Media, Prepare } from "../media/index.ts";
 import {
   mountRoutes,
   type Notify,
@@ -35,6 +35,7 @@ export interface Doors extends Shared {
   readonly onShutdownRequest: (() => void) | undefined;
   readonly content: ContentService;
   readonly media: Media;
+  readonly prepare: Prepare;
   readonly peer: Peer | undefined;
   readonly webrtc: WebRTCParts | undefined;
   readonly notify: Notify;
@@ -64,10 +65,12 @@ export interface NodeRoutes {
 
 /** Opens HTTP and WebSockets. */
 export async function startDoors(doors: Doors): Promise<OpenDoors> {
-  const { openHttp, log, metrics, parts, opened, content, media, peer, webrtc, status, render } = doors;
+  const { openHttp, log, metrics, parts, opened, content, media, prepare, peer, webrtc, status, render } =
+    doors;
   const http = openHttp({
     content,
     media,
+    prepare,
     webrtc: webrtc?.manager,
     webrtcMissing: parts.reason("webrtc"),
     peer: peer === undefined ? undefined : peerControl(peer),

@@ -1,7 +1,7 @@
 import type { Config } from "../config/index.ts";
 import type { ContentEvents } from "../content/index.ts";
 import type { EventBus, Logger, Metrics, Service } from "../core/index.ts";
-import type { MediaEvents } from "../media/index.ts";
+import type { MediaEvents, PrepareEvents } from "../media/index.ts";
 import type { PeerEvents } from "../p2p/index.ts";
 import type { TenancyEvents } from "../tenancy/index.ts";
 import type { TransferEvents } from "../transfer/index.ts";
@@ -14,6 +14,7 @@ export interface NodeEvents
   extends ContentEvents,
     MediaEvents,
     PeerEvents,
+    PrepareEvents,
     SystemEvents,
     TenancyEvents,
     TransferEvents,

@@ -67,6 +67,24 @@ export const NODE_EVENTS: Readonly<Record<string, Translation>> = {
     type: "system_info",
     data: fields => ({ message: "transcode stopped", ...snakeCase(fields) }),
   },
+  job_started: {
+    type: "system_info",
+    data: fields => ({ message: "job started", ...snakeCase(fields) }),
+  },
+  job_progress: {
+    type: "system_info",
+    data: fields => ({ message: "job progress", ...snakeCase(fields) }),
+    latestBy: "job_id",
+  },
+  job_done: {
+    type: "system_info",
+    data: fields => ({ message: "job done", ...snakeCase(fields) }),
+  },
+  job_cancelled: {
+    type: "system_info",
+    data: fields => ({ message: "job cancelled", ...snakeCase(fields) }),
+  },
+  job_failed: { type: "system_error" },
   transcode_failed: {
     type: "system_error",
     data: fields => ({ code: "TRANSCODE_FAILED", ...snakeCase(fields) }),

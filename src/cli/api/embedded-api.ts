@@ -1,4 +1,4 @@
-import { type AddResult, MAX_PAGE_SIZE, probeResult, pushResult } from "@cidcast/protocols/node-api";
+import { type AddResult, jobBody, MAX_PAGE_SIZE, probeResult, pushResult } from "@cidcast/protocols/node-api";
 import { type AddOptions, carEntry, carHeader, type ContentRecord } from "../../content/index.ts";
 import { CidcastError } from "../../core/index.ts";
 import type { CidcastNode } from "../../node.ts";
@@ -7,7 +7,7 @@ import type { ApiAddOptions, NodeApi } from "./node-api.ts";
 
 /** The same commands on a data directory that no node serves. Closing it closes the node. */
 export function createEmbeddedApi(node: CidcastNode): NodeApi {
-  const { content, media, version, transfers } = node;
+  const { content, media, prepare, version, transfers } = node;
   return {
     url: node.url,
     add: async (source, options = {}) => addResultOf(await content.add(source, addOptionsOf(options))),
@@ -55,6 +55,10 @@ export function createEmbeddedApi(node: CidcastNode): NodeApi {
     pins: async () => content.pins(),
     gc: async options => content.gc(options),
     probe: async (ref, options) => probeResult.parse(await media.probe(ref, options)),
+    prepare: async (cid, presets, options) => (await prepare.submit(cid, { ...options, presets })).id,
+    job: async id => jobBody.parse(await prepare.job(id)),
+    jobs: async () => (await prepare.jobs()).map(job => jobBody.parse(job)),
+    cancelJob: async id => jobBody.parse(await prepare.cancel(id)),
     id: async () => ({
       ...(node.peer !== undefined && { peerId: node.peer.id }),
       addresses: [],

@@ -5,6 +5,8 @@ import {
   doneResult,
   gcResult,
   idResult,
+  jobBody,
+  jobsResult,
   listResult,
   lsResult,
   MAX_PAGE_SIZE,
@@ -12,6 +14,7 @@ import {
   peersResult,
   pinBody,
   pinsResult,
+  prepareResult,
   probeResult,
   pushResult,
   statResult,
@@ -101,6 +104,18 @@ export function createHttpApi(http: HttpClient): NodeApi {
     pins: async options => (await http.json(pinsResult, "/api/v0/pins", options)).pins,
     gc: async options => http.json(gcResult, "/api/v0/gc", { method: "POST", ...options }),
     probe: async (ref, options) => http.json(probeResult, path("probe", ref), options),
+    prepare: async (cid, presets, options) => {
+      const call = {
+        method: "POST",
+        body: JSON.stringify({ cid, presets }),
+        headers: { "content-type": "application/json" },
+        ...options,
+      } as const;
+      return (await http.json(prepareResult, "/api/v0/prepare", call)).jobId;
+    },
+    job: async (id, options) => http.json(jobBody, path("jobs", id), options),
+    jobs: async options => (await http.json(jobsResult, "/api/v0/jobs", options)).jobs,
+    cancelJob: async (id, options) => http.json(jobBody, path("jobs", id), { method: "DELETE", ...options }),
     id: async options => http.json(idResult, "/api/v0/id", options),
     version: async options => http.json(versionResult, "/api/v0/version", options),
     status: async options => http.json(nodeStatus, "/api/v0/status", options),

@@ -6,6 +6,7 @@ import type {
   DirectoryEntryBody,
   GcResultBody,
   IdResult,
+  JobBody,
   NodeStatus,
   PeerBody,
   PinBody,
@@ -62,6 +63,11 @@ export interface NodeApi extends AsyncDisposable {
   pins(options?: AbortOptions): Promise<readonly PinBody[]>;
   gc(options?: AbortOptions): Promise<GcResultBody>;
   probe(ref: string, options?: AbortOptions): Promise<ProbeResult>;
+  /** Puts a job into the queue; gives its id. */
+  prepare(cid: string, presets: JobBody["presets"], options?: AbortOptions): Promise<string>;
+  job(id: string, options?: AbortOptions): Promise<JobBody>;
+  jobs(options?: AbortOptions): Promise<readonly JobBody[]>;
+  cancelJob(id: string, options?: AbortOptions): Promise<JobBody>;
   id(options?: AbortOptions): Promise<IdResult>;
   version(options?: AbortOptions): Promise<VersionResult>;
   status(options?: AbortOptions): Promise<NodeStatus>;

@@ -11,11 +11,11 @@ const STEREO = { nbChannels: 2, order: AV_CHANNEL_ORDER_NATIVE, mask: 3n };
 const STRIP_BITS = 16;
 
 /** What a decoded picture of a sample shows: its frame number, read from the strip. */
-function readStrip(frame: Frame): number {
+function readStrip(frame: Frame, fromBottom: number): number {
   const luma = frame.data?.[0];
   const stride = frame.linesize[0];
   if (luma === undefined || stride === undefined) throw new Error("a picture without data");
-  const row = (frame.height - 16) * stride;
+  const row = (frame.height - fromBottom) * stride;
   let number = 0;
   for (let bit = 0; bit < STRIP_BITS; bit++) {
     const column = Math.floor(((bit + 0.5) * frame.width) / STRIP_BITS);
@@ -24,13 +24,14 @@ function readStrip(frame: Frame): number {
   return number;
 }
 
-/** Decodes H.264 segments of a sample and reads the frame number that each picture shows. */
+/** Decodes H.264 segments of a sample and reads the frame number that each picture shows, so many rows from its bottom. */
 export function shownFrames(
   segments: readonly Segment[],
+  fromBottom = 16,
 ): { readonly pts: number; readonly shown: number }[] {
   const out: { pts: number; shown: number }[] = [];
   decodeH264(segments, frame => {
-    out.push({ pts: Number(frame.bestEffortTimestamp) / 1e6, shown: readStrip(frame) });
+    out.push({ pts: Number(frame.bestEffortTimestamp) / 1e6, shown: readStrip(frame, fromBottom) });
   });
   return out;
 }

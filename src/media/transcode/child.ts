@@ -63,6 +63,9 @@ class Worker {
     if (message.type === "packets") {
       await this.#transcoder.push(message.packets);
       send({ type: "ack", job });
+      if (this.#transcoder.done !== true) return;
+      this.#drop();
+      send({ type: "ended", job });
     } else if (message.type === "end") {
       await this.#transcoder.finish();
       send({ type: "ended", job });

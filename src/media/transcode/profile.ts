@@ -3,7 +3,7 @@ import { trackDescription } from "../demux/probe.ts";
 import { TRANSCODE_MAX_LONG_SIDE, TRANSCODE_MAX_SHORT_SIDE, TRANSCODE_MAX_SOURCE_PIXELS } from "../limits.ts";
 import type { AudioTrackInfo, RenditionInfo, TrackInfo, VideoTrackInfo } from "../types.ts";
 import { GOP_SECONDS } from "./jobs/gop.ts";
-import type { DecoderSpec, JobSpec } from "./protocol.ts";
+import type { DecoderSpec, LiveJobSpec } from "./protocol.ts";
 
 /** Bits per second at 1280 × 720; smaller pictures get their share. */
 const FULL_BITRATE_BPS = 2_500_000;
@@ -19,7 +19,7 @@ const FAST_FRAME_RATE = 31;
 /** What a track is transcoded to. */
 export interface TranscodeProfile {
   readonly info: RenditionInfo;
-  readonly spec: (fromUs: number) => JobSpec;
+  readonly spec: (fromUs: number) => LiveJobSpec;
 }
 
 /** The one profile of a live transcode of `track`; undefined when its pictures are too large to decode live. */

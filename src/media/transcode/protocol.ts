@@ -48,10 +48,40 @@ const audioJobSchema = z.object({
   bitrateBps: z.number(),
 });
 
-const jobSchema = z.discriminatedUnion("kind", [videoJobSchema, audioJobSchema]);
+/** One of the encodings that a ladder makes of the same pictures. */
+const rungSchema = z.object({
+  width: z.number(),
+  height: z.number(),
+  /** Pictures per second for rate control. */
+  frameRate: z.number(),
+  /** Pictures of one second at most; 0: all of them. */
+  maxFramesPerSecond: z.number(),
+  maxBitrateBps: z.number(),
+});
 
-/** One encoded frame, in either direction. */
-const packetSchema = z.object({ data: bytesSchema, ptsUs: z.number(), key: z.boolean() });
+/** Several encodings of one stretch of pictures, which are decoded once; each segment comes from an encoder of its own. */
+const ladderJobSchema = z.object({
+  kind: z.literal("ladder"),
+  decoder: decoderSchema,
+  /** Pictures before this time are decoded, not encoded. */
+  fromUs: z.number(),
+  /** The job ends at the first picture at or after this time. */
+  untilUs: z.number(),
+  rotation: z.union([z.literal(0), z.literal(90), z.literal(180), z.literal(270)]),
+  gopUs: z.number(),
+  segmentUs: z.number(),
+  rungs: z.array(rungSchema).min(1),
+});
+
+const jobSchema = z.discriminatedUnion("kind", [videoJobSchema, audioJobSchema, ladderJobSchema]);
+
+/** One encoded frame, in either direction; `rung` tells which encoding of a ladder it belongs to. */
+const packetSchema = z.object({
+  data: bytesSchema,
+  ptsUs: z.number(),
+  key: z.boolean(),
+  rung: z.number().optional(),
+});
 
 export const toChildSchema = z.discriminatedUnion("type", [
   /** Starts a job; what was under way is dropped. */
@@ -77,6 +107,10 @@ export const fromChildSchema = z.discriminatedUnion("type", [
 
 export type VideoJobSpec = z.infer<typeof videoJobSchema>;
 export type AudioJobSpec = z.infer<typeof audioJobSchema>;
+export type LadderJobSpec = z.infer<typeof ladderJobSchema>;
+export type LadderRung = z.infer<typeof rungSchema>;
+/** A job that a viewer waits for: one encoding. */
+export type LiveJobSpec = VideoJobSpec | AudioJobSpec;
 export type JobSpec = z.infer<typeof jobSchema>;
 export type DecoderSpec = z.infer<typeof decoderSchema>;
 export type Packet = z.infer<typeof packetSchema>;

@@ -9,13 +9,14 @@ import {
   systemClock,
   toCidcastError,
 } from "../../core/index.ts";
-import type { Media } from "../../media/index.ts";
+import type { Media, MediaSource } from "../../media/index.ts";
 import type { EgressKind } from "../rtp/egress/index.ts";
 import { type HostClient, startHost } from "../thread/host-client.ts";
 import type { HostStats, OpenSession, SessionStats } from "../thread/messages.ts";
 import type {
   IceServer,
   QualityController,
+  QualityLevel,
   SessionInit,
   StreamingSession,
   WebRTCEvents,
@@ -31,7 +32,7 @@ import {
   MAX_SESSIONS_PER_OWNER,
 } from "./limits.ts";
 import { type WebRTCMetrics, webrtcMetrics } from "./metrics.ts";
-import { createFixedQuality } from "./quality.ts";
+import { createFixedQuality, createLadderQuality } from "./quality.ts";
 import { Session, type SessionEnd, type SessionHooks } from "./session.ts";
 
 export interface WebRTCStreamingManagerInit {
@@ -276,7 +277,7 @@ class Manager implements RunningWebRTC {
         trackIds: tracks.map(track => track.info.id),
         host,
         clock: this.#clock,
-        quality: this.#quality,
+        quality: this.#qualityOf(source, tracks, init.quality),
         hooks: this.#hooks,
       });
       this.#sessions.set(id, session);
@@ -291,6 +292,17 @@ class Manager implements RunningWebRTC {
         : session.end({ how: "error", reason: messageOf(error) }));
       throw error;
     }
+  }
+
+  /** Prepared content has its own qualities. */
+  #qualityOf(
+    { ladder }: MediaSource,
+    tracks: readonly ChosenTrack[],
+    first: QualityLevel = "auto",
+  ): QualityController {
+    const video = tracks.find(track => track.info.kind === "video");
+    if (ladder === undefined || video === undefined) return this.#quality;
+    return createLadderQuality(ladder, video.info.id, first);
   }
 
   #opened(session: Session): void {

@@ -1,5 +1,40 @@
-import type { MediaInfo } from "../../media/index.ts";
-import type { QualityController } from "../types.ts";
+import type { Ladder, MediaInfo } from "../../media/index.ts";
+import type { QualityController, QualityLevel } from "../types.ts";
+
+/** Levels from the least demanding up. A rendition that bears no level's name is the source, which stands above all. */
+const LEVELS: readonly QualityLevel[] = ["very_low", "low", "medium", "high", "very_high"];
+
+/**
+ * The controller of one session of prepared content: a level is the rendition of that name, or the next one above it that
+ * there is, or the best. It takes over at the next keyframe.
+ */
+export function createLadderQuality(
+  ladder: Ladder,
+  trackId: string,
+  first: QualityLevel = "auto",
+): QualityController {
+  let level = first;
+  const choose = (quality: QualityLevel): void => {
+    const names = ladder.names(trackId);
+    const fitting = names.find(name => rankOf(name) >= rankOf(quality)) ?? names.at(-1) ?? "auto";
+    ladder.choose(trackId, quality === "auto" ? "auto" : fitting);
+    level = quality;
+  };
+  choose(first);
+  return {
+    level: () => level,
+    set: (_sessionId, quality) => {
+      choose(quality);
+      return { success: true };
+    },
+    forget: () => undefined,
+  };
+}
+
+function rankOf(name: string): number {
+  const at = LEVELS.findIndex(known => known === name);
+  return at < 0 ? LEVELS.length : at;
+}
 
 /** The controller of content with one quality: it is sent as it is, or as it was transcoded. */
 export function createFixedQuality(): QualityController {

@@ -1,6 +1,6 @@
 import type { AddResult } from "@cidcast/protocols/node-api";
 import type { Command } from "commander";
-import { CidcastError } from "../../../core/index.ts";
+import { CidcastError, toCidcastError } from "../../../core/index.ts";
 import type { ApiAddOptions } from "../../api/node-api.ts";
 import { type CommandContext, type CommonOptions, nodeCommand, withNode } from "../../command.ts";
 import type { CliEnvironment } from "../../environment.ts";
@@ -12,6 +12,7 @@ interface AddFlags extends CommonOptions {
   readonly name?: string;
   readonly pin: boolean;
   readonly pinName?: string;
+  readonly prepare?: boolean;
 }
 
 /** `cidcast add`. */
@@ -21,6 +22,7 @@ export function addCommand(environment: CliEnvironment): Command {
     .option("--name <name>", "name, for one path")
     .option("--no-pin", "do not pin: a garbage collection may take it")
     .option("--pin-name <name>", "name of the pin")
+    .option("--prepare", "put a job into the queue that makes a prepared ladder of each file")
     .action(async (paths: string[], flags: AddFlags) => {
       if (flags.name !== undefined && paths.length > 1) {
         throw new CidcastError("INVALID_REQUEST", "--name is for one path");
@@ -30,9 +32,23 @@ export function addCommand(environment: CliEnvironment): Command {
           const source = await sourceOf(path, environment);
           const result = await addOne(context, source, flags);
           context.output.result(result, line(result));
+          if (flags.prepare === true) await prepareAdded(context, result);
         }
       });
     });
+}
+
+/** What cannot be prepared was added all the same: the reason is told, and nothing fails. */
+async function prepareAdded({ api, output, signal }: CommandContext, added: AddResult): Promise<void> {
+  for (const { cid } of added.files ?? [added]) {
+    try {
+      output.note(`job ${await api.prepare(cid, undefined, { signal })} prepares ${cid}`);
+    } catch (error) {
+      const { code, message } = toCidcastError(error);
+      if (signal.aborted) throw error;
+      output.note(`not prepared: ${message} [${code}]`);
+    }
+  }
 }
 
 async function addOne(

@@ -4,6 +4,8 @@ import type { JobSpec, Packet } from "../protocol.ts";
 export interface Transcoder {
   /** Takes packets in decode order; what comes out goes to `emit`. */
   push(packets: readonly Packet[]): Promise<void>;
+  /** True once the job has all it needs: what comes after is passed over, and it is over. */
+  readonly done?: boolean;
   /** Gives out what is still inside. */
   finish(): Promise<void>;
   close(): void;

@@ -1,7 +1,9 @@
 import { getFFmpegInfo, Log } from "node-av/lib";
 import { AV_LOG_QUIET } from "node-av/constants";
-import type { Backend } from "./backend.ts";
+import type { Backend, Transcoder } from "./backend.ts";
+import type { JobSpec, Packet } from "../protocol.ts";
 import { NodeAvAudio } from "./node-av-audio.ts";
+import { NodeAvLadder } from "./node-av-ladder.ts";
 import { NodeAvVideo } from "./node-av-video.ts";
 
 /** Encodes in this process through node-av. */
@@ -9,7 +11,12 @@ export function nodeAvBackend(): Backend {
   Log.setLevel(AV_LOG_QUIET);
   return {
     name: `node-av, FFmpeg ${getFFmpegInfo().version}`,
-    open: async (spec, emit) =>
-      spec.kind === "video" ? new NodeAvVideo(spec, emit) : new NodeAvAudio(spec, emit),
+    open: async (spec, emit) => transcoderOf(spec, emit),
   };
+}
+
+function transcoderOf(spec: JobSpec, emit: (frames: readonly Packet[]) => void): Transcoder {
+  if (spec.kind === "video") return new NodeAvVideo(spec, emit);
+  if (spec.kind === "audio") return new NodeAvAudio(spec, emit);
+  return new NodeAvLadder(spec, emit);
 }

@@ -1,4 +1,4 @@
-import type { AudioJobSpec, JobSpec, VideoJobSpec } from "../protocol.ts";
+import type { AudioJobSpec, LiveJobSpec, VideoJobSpec } from "../protocol.ts";
 import { turnFilters } from "../turn.ts";
 
 /**
@@ -14,7 +14,7 @@ const VIDEO_TIMESCALE = 90_000;
 const OPUS_DELAY_SAMPLES = 312;
 
 /** What ffmpeg is told for a job: Matroska comes in by the standard input, fragmented MP4 goes out. */
-export function ffmpegArguments(spec: JobSpec): string[] {
+export function ffmpegArguments(spec: LiveJobSpec): string[] {
   return [
     ["-hide_banner"],
     ["-loglevel", "error"],

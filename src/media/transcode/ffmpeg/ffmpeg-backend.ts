@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { promisify } from "node:util";
 import type { Backend, Transcoder } from "../child/backend.ts";
-import type { JobSpec, Packet } from "../protocol.ts";
+import type { JobSpec, LiveJobSpec, Packet } from "../protocol.ts";
 import { isWorthless, NAL_IDR, nalType, splitLengthPrefixed } from "../../demux/nal.ts";
 import { ffmpegArguments, TIME_SHIFT_SECONDS } from "./arguments.ts";
 import { FragmentParser, type FragmentSample } from "./fragment-parser.ts";
@@ -19,17 +19,24 @@ export async function ffmpegBackend(path: string): Promise<Backend> {
   return {
     name: `ffmpeg ${version}`,
     open: async (spec, emit) => {
-      if (spec.kind === "audio" && spec.tempo !== 1) {
+      const job = live(spec);
+      if (job.kind === "audio" && job.tempo !== 1) {
         throw new Error("an ffmpeg program plays sound at its own rate only");
       }
-      return new FfmpegJob(path, spec, emit);
+      return new FfmpegJob(path, job, emit);
     },
   };
 }
 
+/** A ladder decodes once for several encoders, which takes the library: the node does not ask for one here. */
+function live(spec: JobSpec): LiveJobSpec {
+  if (spec.kind === "ladder") throw new Error("Ladders are made with node-av alone");
+  return spec;
+}
+
 /** One run of ffmpeg: packets go in as Matroska, frames come out of fragmented MP4. */
 class FfmpegJob implements Transcoder {
-  readonly #spec: JobSpec;
+  readonly #spec: LiveJobSpec;
   readonly #emit: (frames: readonly Packet[]) => void;
   readonly #process: ChildProcess;
   readonly #writer: MatroskaWriter;
@@ -39,7 +46,7 @@ class FfmpegJob implements Transcoder {
   #failure: Error | undefined;
   #closed = false;
 
-  constructor(path: string, spec: JobSpec, emit: (frames: readonly Packet[]) => void) {
+  constructor(path: string, spec: LiveJobSpec, emit: (frames: readonly Packet[]) => void) {
     this.#spec = spec;
     this.#emit = emit;
     this.#process = spawn(path, ffmpegArguments(spec), { stdio: ["pipe", "pipe", "pipe"] });

@@ -12,7 +12,7 @@ import {
   VIDEO_CODECS,
   type VideoCodec,
 } from "mediabunny";
-import type { DecoderSpec, JobSpec, Packet } from "../protocol.ts";
+import type { DecoderSpec, LiveJobSpec, Packet } from "../protocol.ts";
 
 function isVideoCodec(name: string): name is VideoCodec {
   return (VIDEO_CODECS as readonly string[]).includes(name);
@@ -29,7 +29,7 @@ export class MatroskaWriter {
   readonly #shiftSeconds: number;
   #started: Promise<void> | undefined;
 
-  constructor(spec: JobSpec, out: Writable, shiftSeconds: number) {
+  constructor(spec: LiveJobSpec, out: Writable, shiftSeconds: number) {
     this.#shiftSeconds = shiftSeconds;
     const writable = new WritableStream<{ readonly data: Uint8Array }>({
       async write({ data }) {

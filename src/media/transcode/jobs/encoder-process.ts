@@ -19,6 +19,8 @@ const NICENESS = 5;
 
 export interface EncoderProcessInit {
   readonly ffmpegPath: string | undefined;
+  /** Scheduling priority, -20 to 19; default: that of live transcodes. */
+  readonly niceness?: number;
   readonly log: Logger;
   readonly clock: Clock;
 }
@@ -46,7 +48,7 @@ export class EncoderProcess {
       env: { PATH: process.env["PATH"], ...ffmpeg },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
-    lowerPriority(this.#child, init.log);
+    lowerPriority(this.#child, init.niceness ?? NICENESS, init.log);
     this.#child.stderr?.on("data", (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString()).slice(-STDERR_TAIL_CHARS);
     });
@@ -129,10 +131,10 @@ export class EncoderProcess {
 }
 
 /** Viewers come first: encoders run when nothing else wants the processor. */
-function lowerPriority(child: ChildProcess, log: Logger): void {
+function lowerPriority(child: ChildProcess, niceness: number, log: Logger): void {
   if (child.pid === undefined) return;
   try {
-    setPriority(child.pid, NICENESS);
+    setPriority(child.pid, niceness);
   } catch (error) {
     log.debug({ err: error }, "the encoder's priority could not be lowered");
   }

@@ -3,7 +3,7 @@ import { type Cancel, CidcastError, type Clock, type Logger, toCidcastError } fr
 import type { PacketReader } from "../../demux/packets.ts";
 import { TRANSCODE_RUN_AHEAD_SECONDS, TRANSCODE_STALL_MS } from "../../limits.ts";
 import type { Segment } from "../../types.ts";
-import type { FromChild, JobSpec, Packet } from "../protocol.ts";
+import type { FromChild, LiveJobSpec, Packet } from "../protocol.ts";
 import type { EncoderPool } from "./encoder-pool.ts";
 import type { EncoderProcess } from "./encoder-process.ts";
 import { Assembler, type Gop } from "./gop.ts";
@@ -32,7 +32,7 @@ export interface JobInit {
   readonly durationSeconds: number;
   readonly packets: PacketReader;
   /** How the job is set up to begin at a time. */
-  readonly spec: (fromUs: number) => JobSpec;
+  readonly spec: (fromUs: number) => LiveJobSpec;
   readonly pool: EncoderPool;
   readonly clock: Clock;
   readonly log: Logger;

@@ -1,0 +1,54 @@
+import { jobBody, jobParams, jobsResult, prepareBody, prepareResult } from "@cidcast/protocols/node-api";
+import type { FastifyInstance } from "fastify";
+import { CidcastError } from "../../core/index.ts";
+import type { Prepare } from "../../media/index.ts";
+import { route } from "../routing/route.ts";
+import type { ApiComponents } from "./types.ts";
+
+/** Prepared ladders and the jobs that make them. */
+export function prepareRoutes(app: FastifyInstance, { prepare }: ApiComponents): void {
+  const enabled = (): Prepare => {
+    if (prepare === undefined) {
+      throw new CidcastError("FEATURE_DISABLED", "Media is switched off on this node");
+    }
+    return prepare;
+  };
+  route(app, {
+    method: "POST",
+    url: "/api/v0/prepare",
+    action: "media:prepare",
+    body: prepareBody,
+    answer: prepareResult,
+    summary: "Puts a job into the queue that makes a prepared ladder",
+    handler: async ({ body: { cid, presets }, signal }) => {
+      const { id } = await enabled().submit(cid, { signal, presets });
+      return { jobId: id };
+    },
+  });
+  route(app, {
+    method: "GET",
+    url: "/api/v0/jobs",
+    action: "media:prepare",
+    answer: jobsResult,
+    summary: "Jobs, newest first",
+    handler: async () => ({ jobs: await enabled().jobs() }),
+  });
+  route(app, {
+    method: "GET",
+    url: "/api/v0/jobs/:id",
+    action: "media:prepare",
+    params: jobParams,
+    answer: jobBody,
+    summary: "How a job is",
+    handler: async ({ params: { id } }) => enabled().job(id),
+  });
+  route(app, {
+    method: "DELETE",
+    url: "/api/v0/jobs/:id",
+    action: "media:prepare",
+    params: jobParams,
+    answer: jobBody,
+    summary: "Cancels a job that is not over",
+    handler: async ({ params: { id } }) => enabled().cancel(id),
+  });
+}

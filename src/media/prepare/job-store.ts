@@ -1,0 +1,175 @@
+import type { Insertable, Kysely, Selectable } from "kysely";
+import type { Database } from "../../store/index.ts";
+import type { PresetName } from "./ladder.ts";
+import type { PrepareTables } from "./migrations.ts";
+import type { JobProgress, PrepareJob } from "./types.ts";
+
+/** A segment that a job has made. */
+export interface MadeSegment {
+  readonly track: string;
+  readonly rendition: string;
+  readonly number: number;
+  /** Empty where no frame lies in that time. */
+  readonly cid: string;
+  readonly startUs: number;
+  readonly durationUs: number;
+  readonly bytes: number;
+  /** `[time, offset]` of each GOP. */
+  readonly gops: readonly (readonly [number, number])[];
+}
+
+/** Jobs and what they have made, in the database. */
+export class JobStore {
+  readonly #db: Kysely<PrepareTables>;
+
+  constructor(database: Pick<Database, "tables">) {
+    this.#db = database.tables<PrepareTables>();
+  }
+
+  async insert(job: PrepareJob): Promise<void> {
+    await this.#db.insertInto("media_job").values(toRow(job)).execute();
+  }
+
+  async update(job: PrepareJob): Promise<void> {
+    const { id, cid: _cid, presets: _presets, created_at_ms: _created, ...changes } = toRow(job);
+    await this.#db.updateTable("media_job").set(changes).where("id", "=", id).execute();
+  }
+
+  async job(id: string): Promise<PrepareJob | undefined> {
+    const row = await this.#db.selectFrom("media_job").selectAll().where("id", "=", id).executeTakeFirst();
+    return row === undefined ? undefined : fromRow(row);
+  }
+
+  /** Newest first. */
+  async list(limit: number): Promise<PrepareJob[]> {
+    const rows = await this.#db
+      .selectFrom("media_job")
+      .selectAll()
+      .orderBy("created_at_ms", "desc")
+      .orderBy("id")
+      .limit(limit)
+      .execute();
+    return rows.map(fromRow);
+  }
+
+  /** Those that are not over, oldest first. */
+  async unfinished(): Promise<PrepareJob[]> {
+    const rows = await this.#db
+      .selectFrom("media_job")
+      .selectAll()
+      .where("state", "in", ["queued", "running"])
+      .orderBy("created_at_ms")
+      .orderBy("id")
+      .execute();
+    return rows.map(fromRow);
+  }
+
+  /** Forgets all but the newest jobs that are over. */
+  async trim(keep: number): Promise<void> {
+    const kept = this.#db
+      .selectFrom("media_job")
+      .select("id")
+      .where("state", "not in", ["queued", "running"])
+      .orderBy("created_at_ms", "desc")
+      .limit(keep);
+    await this.#db
+      .deleteFrom("media_job")
+      .where("state", "not in", ["queued", "running"])
+      .where("id", "not in", kept)
+      .execute();
+  }
+
+  /** Keeps segments, all or none. */
+  async keep(jobId: string, segments: readonly MadeSegment[]): Promise<void> {
+    await this.#db.transaction().execute(async db => {
+      for (const made of segments) {
+        const { track, rendition, number, cid, bytes } = made;
+        const row = { track, rendition, number, cid, bytes, start_us: made.startUs, job_id: jobId };
+        await db
+          .replaceInto("media_job_segment")
+          .values({ ...row, duration_us: made.durationUs, gops: JSON.stringify(made.gops) })
+          .execute();
+      }
+    });
+  }
+
+  /** What a job has made, in order. */
+  async made(jobId: string): Promise<MadeSegment[]> {
+    const rows = await this.#db
+      .selectFrom("media_job_segment")
+      .selectAll()
+      .where("job_id", "=", jobId)
+      .orderBy("track")
+      .orderBy("rendition")
+      .orderBy("number")
+      .execute();
+    return rows.map(row => ({
+      track: row.track,
+      rendition: row.rendition,
+      number: Number(row.number),
+      cid: row.cid,
+      startUs: Number(row.start_us),
+      durationUs: Number(row.duration_us),
+      bytes: Number(row.bytes),
+      // Written by `keep` from a value of this type.
+      gops: JSON.parse(row.gops) as [number, number][],
+    }));
+  }
+
+  async drop(jobId: string): Promise<void> {
+    await this.#db.deleteFrom("media_job_segment").where("job_id", "=", jobId).execute();
+  }
+
+  async setPrepared(row: {
+    source: string;
+    root: string;
+    signature: string | null;
+    atMs: number;
+  }): Promise<void> {
+    const { atMs, ...rest } = row;
+    await this.#db
+      .replaceInto("media_prepared")
+      .values({ ...rest, made_at_ms: atMs })
+      .execute();
+  }
+
+  /** The newest manifest of a source. */
+  async prepared(source: string): Promise<string | undefined> {
+    const row = await this.#db
+      .selectFrom("media_prepared")
+      .select("root")
+      .where("source", "=", source)
+      .orderBy("made_at_ms", "desc")
+      .executeTakeFirst();
+    return row?.root;
+  }
+}
+
+function toRow(job: PrepareJob): Insertable<PrepareTables["media_job"]> {
+  return {
+    id: job.id,
+    cid: job.cid,
+    presets: job.presets === undefined ? null : JSON.stringify(job.presets),
+    state: job.state,
+    progress: JSON.stringify(job.progress),
+    result: job.result === undefined ? null : JSON.stringify(job.result),
+    error: job.error === undefined ? null : JSON.stringify(job.error),
+    created_at_ms: job.createdAtMs,
+    ended_at_ms: job.endedAtMs ?? null,
+  };
+}
+
+/** All JSON here was written by `toRow` from values of these types. */
+function fromRow(row: Selectable<PrepareTables["media_job"]>): PrepareJob {
+  return {
+    id: row.id,
+    cid: row.cid,
+    presets: row.presets === null ? undefined : (JSON.parse(row.presets) as PresetName[]),
+    state: row.state as PrepareJob["state"],
+    progress: JSON.parse(row.progress) as JobProgress,
+    result: row.result === null ? undefined : (JSON.parse(row.result) as PrepareJob["result"]),
+    error: row.error === null ? undefined : (JSON.parse(row.error) as PrepareJob["error"]),
+    createdAtMs: Number(row.created_at_ms),
+    endedAtMs: row.ended_at_ms === null ? undefined : Number(row.ended_at_ms),
+  };
+}

@@ -1,0 +1,145 @@
+import { CID } from "multiformats/cid";
+import type { Blocks, Content } from "../../content/index.ts";
+import { type AbortOptions, CidcastError, type Logger, messageOf } from "../../core/index.ts";
+import type { GopStore, Stored } from "../store/gop-store.ts";
+import { segmentCache } from "../store/segment-cache.ts";
+import type { Ladder, MediaInfo, MediaSource, RenditionSource } from "../types.ts";
+import { LadderRendition } from "./ladder-rendition.ts";
+import { openPrepared, type PreparedMedia } from "./open-prepared.ts";
+
+/** Codec of structured data with links, which no file has. */
+const DAG_CBOR = 0x71;
+
+export interface LaddersInit {
+  readonly content: Pick<Content, "open" | "hold"> & { readonly blocks?: Blocks | undefined };
+  /** The manifest that was prepared of a file. */
+  readonly manifestOf?: ((cid: string) => Promise<string | undefined>) | undefined;
+  readonly store: GopStore<Stored>;
+  readonly log: Logger;
+}
+
+/** Opens media manifests, by their own CID or that of the file they were made from. */
+export class Ladders {
+  readonly #init: LaddersInit;
+
+  constructor(init: LaddersInit) {
+    this.#init = init;
+  }
+
+  /** The root that a reference names; undefined when it names something else. */
+  rootIn(ref: string): string | undefined {
+    if (this.#init.content.blocks === undefined) return undefined;
+    const text = ref.replace(/^\/ipfs\/|^ipfs:\/\//, "").replace(/\/$/, "");
+    try {
+      const cid = CID.parse(text);
+      return cid.code === DAG_CBOR ? cid.toString() : undefined;
+    } catch {
+      // A path, or no CID: the content layer says what it is.
+      return undefined;
+    }
+  }
+
+  /** What a manifest holds. `UNSUPPORTED_MEDIA` when the block is none. */
+  async probe(root: string, options: AbortOptions = {}): Promise<MediaInfo> {
+    return (await this.#read(root, options)).info;
+  }
+
+  /** Opens a manifest, held until the handle is closed. */
+  async open(root: string, cid: string, onClose: (source: MediaSource) => void, options: AbortOptions = {}) {
+    const hold = this.#init.content.hold(root);
+    try {
+      return ladderSource(await this.#read(root, options), { cid, root }, source => {
+        hold.release();
+        onClose(source);
+      });
+    } catch (error) {
+      hold.release();
+      throw error;
+    }
+  }
+
+  /** Opens what was prepared of a file; undefined when nothing was, or it cannot be read: then the file itself plays. */
+  async openOf(cid: string, onClose: (source: MediaSource) => void, options: AbortOptions = {}) {
+    const root = await this.#init.manifestOf?.(cid);
+    if (root === undefined) return undefined;
+    try {
+      return await this.open(root, cid, onClose, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      this.#init.log.warn({ cid, root, reason: messageOf(error) }, "what was prepared cannot be read");
+      return undefined;
+    }
+  }
+
+  async #read(root: string, options: AbortOptions): Promise<PreparedMedia> {
+    const { content, store } = this.#init;
+    const { blocks } = content;
+    if (blocks === undefined) throw new CidcastError("FEATURE_DISABLED", "Manifests are not read here");
+    return openPrepared(
+      { content: { open: content.open.bind(content), blocks }, cache: segmentCache(store), root },
+      options,
+    );
+  }
+}
+
+/** A handle on a manifest. */
+function ladderSource(
+  prepared: PreparedMedia,
+  { cid, root }: { readonly cid: string; readonly root: string },
+  onClose: (source: MediaSource) => void,
+): MediaSource {
+  const { info } = prepared;
+  const chosen = new Map<string, string>();
+  let closed = false;
+  const ladder: Ladder = {
+    names: id => prepared.qualities(id),
+    chosen: id => chosen.get(id) ?? "auto",
+    choose: (id, name) => {
+      if (name !== "auto" && !prepared.qualities(id).includes(name)) return false;
+      chosen.set(id, name);
+      return true;
+    },
+  };
+  const first = (kind: "video" | "audio") => info.tracks.find(track => track.kind === kind)?.id;
+  const close = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    onClose(source);
+  };
+  const source: MediaSource = {
+    cid,
+    info,
+    ladder,
+    defaultTrackIds: [first("video"), first("audio")].filter(id => id !== undefined),
+    async rendition(id, options = {}) {
+      options.signal?.throwIfAborted();
+      if (closed) throw new CidcastError("CONFLICT", `The handle on ${root} is closed`);
+      const names = prepared.qualities(id);
+      const best = names.at(-1) ?? "";
+      const name = (): string => (ladder.chosen(id) === "auto" ? best : ladder.chosen(id));
+      const rungs = names.map(rung => ({
+        name: rung,
+        source: lazily(() => prepared.rendition(id, { name: rung })),
+      }));
+      // The rung that is played first is read now: a list that is not whole is told before anything is sent.
+      const begins = await rungs.find(rung => rung.name === name())?.source();
+      if (begins === undefined) throw new CidcastError("TRACK_NOT_FOUND", `${root} has no track ${id}`);
+      return new LadderRendition(begins.info, rungs, name);
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+  return source;
+}
+
+/** Makes something at first use; a failure is not kept. */
+function lazily(make: () => Promise<RenditionSource>): () => Promise<RenditionSource> {
+  let made: Promise<RenditionSource> | undefined;
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
+}

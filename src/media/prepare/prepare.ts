@@ -1,0 +1,333 @@
+import { randomUUID } from "node:crypto";
+import { availableParallelism } from "node:os";
+import {
+  type AbortOptions,
+  CidcastError,
+  type Clock,
+  type EventPublisher,
+  type Logger,
+  raceSignal,
+  type Service,
+  toCidcastError,
+} from "../../core/index.ts";
+import type { Database } from "../../store/index.ts";
+import {
+  PREPARE_JOBS_KEPT,
+  PREPARE_MAX_LISTED,
+  PREPARE_MAX_QUEUED,
+  PREPARE_MAX_WORKERS,
+  PREPARE_MIN_FREE_BYTES,
+} from "../limits.ts";
+import { OpenFiles } from "../source/open-files.ts";
+import { EncoderPool } from "../transcode/jobs/encoder-pool.ts";
+import { JobStore } from "./job-store.ts";
+import { ladderBytes, ladderOf, type PresetName } from "./ladder.ts";
+import { makeLadder } from "./make-ladder.ts";
+import { signManifest } from "./manifest-writer.ts";
+import { Meter } from "./meter.ts";
+import { SegmentKeeper } from "./segment-keeper.ts";
+import type {
+  JobProgress,
+  Prepare,
+  PrepareContent,
+  PrepareEvents,
+  PrepareJob,
+  PrepareOptions,
+  Signer,
+} from "./types.ts";
+
+export interface PrepareInit {
+  /** Presets of jobs that name none; undefined or none: all that fit. */
+  readonly presets?: readonly PresetName[] | undefined;
+  /** Encoders at a time; default as many as the machine has cores. */
+  readonly workers?: number | undefined;
+  /** Why nothing can be encoded here; undefined when it can. */
+  readonly encoderMissing?: string | undefined;
+  /** False: jobs of earlier runs wait, until a new one is put into the queue. */
+  readonly resume?: boolean;
+}
+
+export interface PrepareComponents {
+  readonly content: PrepareContent;
+  readonly database: Pick<Database, "tables">;
+  readonly events: EventPublisher<PrepareEvents>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Undefined: manifests are not signed. */
+  readonly signer?: Signer | undefined;
+  /** Free room of the disk, bytes; undefined where it cannot be told. */
+  readonly freeBytes?: (() => Promise<number | undefined>) | undefined;
+}
+
+/** Below everything else that encodes: viewers are served first. */
+const NICENESS = 15;
+/** Rate of the sound of a ladder, bits per second: for the check of the disk. */
+const AUDIO_BITRATE_BPS = 96_000;
+
+/** Opens the queue; unfinished jobs of earlier runs go on once it is started. */
+export function createPrepare(init: PrepareInit): (components: PrepareComponents) => Prepare & Service {
+  return components => new PrepareService(init, components);
+}
+
+class PrepareService implements Prepare, Service {
+  readonly name = "prepare";
+  readonly #init: PrepareInit;
+  readonly #components: PrepareComponents;
+  readonly #log: Logger;
+  readonly #store: JobStore;
+  readonly #files: OpenFiles;
+  readonly #pool: EncoderPool;
+  readonly #stopping = new AbortController();
+  readonly #queue: PrepareJob[] = [];
+  readonly #waiting = new Map<string, PromiseWithResolvers<PrepareJob>>();
+  #current: { readonly abort: AbortController; job: PrepareJob } | undefined;
+  #working: Promise<void> | undefined;
+
+  constructor(init: PrepareInit, components: PrepareComponents) {
+    this.#init = init;
+    this.#components = components;
+    this.#log = components.log.child({ part: "prepare" });
+    this.#store = new JobStore(components.database);
+    const { content, clock } = components;
+    this.#files = new OpenFiles({ content, log: this.#log, encoderMissing: () => init.encoderMissing });
+    const child = { ffmpegPath: undefined, niceness: NICENESS, log: this.#log, clock };
+    this.#pool = new EncoderPool({ ...child, warm: 0 });
+  }
+
+  async start(): Promise<void> {
+    this.#queue.push(...(await this.#store.unfinished()));
+    if (this.#init.resume !== false) this.#go();
+  }
+
+  /** Stops at once: what is unfinished goes on at the next start. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new CidcastError("SHUTTING_DOWN", "The node is stopping"));
+    await this.#working;
+    await this.#pool.stop();
+    for (const waiting of this.#waiting.values()) waiting.reject(this.#stopping.signal.reason);
+  }
+
+  async submit(ref: string, options: PrepareOptions = {}): Promise<PrepareJob> {
+    const { content, clock, events } = this.#components;
+    const { encoderMissing } = this.#init;
+    if (encoderMissing !== undefined) throw new CidcastError("ENCODER_MISSING", encoderMissing);
+    const { cid } = await content.resolve(ref, options);
+    const chosen = options.presets ?? this.#init.presets;
+    const presets = chosen === undefined || chosen.length === 0 ? undefined : [...new Set(chosen)].sort();
+    const same = this.#unfinished().find(
+      job => job.cid === cid && JSON.stringify(job.presets) === JSON.stringify(presets),
+    );
+    if (same !== undefined) return same;
+    if (this.#queue.length >= PREPARE_MAX_QUEUED) {
+      throw new CidcastError("LIMIT_REACHED", `${PREPARE_MAX_QUEUED} jobs are waiting already`);
+    }
+    await this.#check(cid, presets, options);
+    const job: PrepareJob = {
+      id: randomUUID(),
+      cid,
+      presets,
+      state: "queued",
+      progress: { percent: 0, fps: 0 },
+      result: undefined,
+      error: undefined,
+      createdAtMs: clock.now(),
+      endedAtMs: undefined,
+    };
+    await this.#store.insert(job);
+    this.#queue.push(job);
+    events.publish("job_queued", { jobId: job.id, cid });
+    this.#go();
+    return job;
+  }
+
+  async job(id: string): Promise<PrepareJob> {
+    if (this.#current?.job.id === id) return this.#current.job;
+    const job = await this.#store.job(id);
+    if (job === undefined) throw new CidcastError("JOB_NOT_FOUND", `There is no job ${id}`);
+    return job;
+  }
+
+  async jobs(): Promise<readonly PrepareJob[]> {
+    const current = this.#current?.job;
+    const jobs = await this.#store.list(PREPARE_MAX_LISTED);
+    return jobs.map(job => (job.id === current?.id ? current : job));
+  }
+
+  async cancel(id: string): Promise<PrepareJob> {
+    const running = this.#current;
+    if (running?.job.id === id) {
+      const over = this.ended(id);
+      running.abort.abort(new CidcastError("ABORTED", "The job was cancelled"));
+      return over;
+    }
+    const at = this.#queue.findIndex(job => job.id === id);
+    const waiting = this.#queue[at];
+    if (waiting === undefined) {
+      const { state } = await this.job(id);
+      throw new CidcastError("CONFLICT", `The job ${id} is over: ${state}`);
+    }
+    this.#queue.splice(at, 1);
+    return this.#end({ ...waiting, state: "cancelled" });
+  }
+
+  async ended(id: string, options: AbortOptions = {}): Promise<PrepareJob> {
+    let waiting = this.#waiting.get(id);
+    if (waiting === undefined && this.#unfinished().some(job => job.id === id)) {
+      waiting = Promise.withResolvers<PrepareJob>();
+      waiting.promise.catch(() => undefined);
+      this.#waiting.set(id, waiting);
+    }
+    return waiting === undefined ? this.job(id) : raceSignal(waiting.promise, options.signal);
+  }
+
+  rootOf(source: string): Promise<string | undefined> {
+    return this.#store.prepared(source);
+  }
+
+  #unfinished(): PrepareJob[] {
+    return this.#current === undefined ? this.#queue : [this.#current.job, ...this.#queue];
+  }
+
+  /** Refuses what cannot be prepared, before it waits in the queue. */
+  async #check(
+    cid: string,
+    presets: readonly PresetName[] | undefined,
+    options: AbortOptions,
+  ): Promise<void> {
+    const reference = await this.#files.acquire(cid, options);
+    try {
+      const { info } = reference.file;
+      if (!info.playable) {
+        throw new CidcastError("UNSUPPORTED_MEDIA", info.notes[0] ?? `${cid} holds nothing that plays`);
+      }
+      const video = info.tracks.find(track => track.kind === "video");
+      const rungs = video?.kind === "video" ? ladderOf(video, presets) : [];
+      const neededBytes = ladderBytes(info.tracks, rungs, AUDIO_BITRATE_BPS) + PREPARE_MIN_FREE_BYTES;
+      const freeBytes = await this.#components.freeBytes?.();
+      if (freeBytes !== undefined && freeBytes < neededBytes) {
+        throw new CidcastError(
+          "STORAGE_FULL",
+          `The disk has ${freeBytes} bytes left, too few for a ladder of ${cid}`,
+          { details: { freeBytes, neededBytes } },
+        );
+      }
+    } finally {
+      await reference.release();
+    }
+  }
+
+  #go(): void {
+    if (this.#working !== undefined || this.#queue.length === 0) return;
+    this.#working = this.#work().finally(() => {
+      this.#working = undefined;
+    });
+  }
+
+  async #work(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      const job = this.#queue.shift();
+      if (job === undefined) return;
+      try {
+        await this.#run(job);
+      } catch (error) {
+        // The database is gone, or the node stops: the job is still in the table, and goes on at the next start.
+        if (!this.#stopping.signal.aborted) this.#log.error({ job: job.id, err: error }, "a job was put off");
+        return;
+      } finally {
+        this.#current = undefined;
+      }
+    }
+  }
+
+  async #run(queued: PrepareJob): Promise<void> {
+    const { content, clock, events } = this.#components;
+    const abort = new AbortController();
+    const running = { abort, job: { ...queued, state: "running" as const } as PrepareJob };
+    this.#current = running;
+    const { id: jobId, cid } = queued;
+    const signal = AbortSignal.any([abort.signal, this.#stopping.signal]);
+    const store = this.#store;
+    const meter = new Meter(clock, progress => this.#report(running, progress));
+    const keeper = new SegmentKeeper({ jobId, store, content, signal });
+    // Until the manifest is pinned nothing but the guard keeps its blocks from a collection.
+    using _guard = content.guard();
+    try {
+      await store.update(running.job);
+      events.publish("job_started", { jobId, cid });
+      const root = await this.#make({ keeper, meter, signal }, running.job);
+      running.job = { ...running.job, progress: { percent: 100, fps: meter.progress().fps, etaSeconds: 0 } };
+      await this.#end({ ...running.job, state: "done", result: root });
+    } catch (error) {
+      if (this.#stopping.signal.aborted) throw error;
+      const { code, message } = toCidcastError(error);
+      if (abort.signal.aborted) await this.#end({ ...running.job, state: "cancelled" });
+      else await this.#end({ ...running.job, state: "failed", error: { code, message } });
+    }
+  }
+
+  async #make(
+    tools: { readonly keeper: SegmentKeeper; readonly meter: Meter; readonly signal: AbortSignal },
+    { id: jobId, cid, presets }: PrepareJob,
+  ): Promise<NonNullable<PrepareJob["result"]>> {
+    const { content, clock, signer } = this.#components;
+    const store = this.#store;
+    const reference = await this.#files.acquire(cid, tools);
+    try {
+      const shared = { ...tools, pool: this.#pool, clock, log: this.#log };
+      const { file } = reference;
+      const root = await makeLadder(shared, { jobId, file, presets, store, content, workers: this.#workers });
+      const name = (await content.record(cid))?.name ?? cid;
+      await content.pin(root.toString(), {
+        name: `${name.slice(0, NAME_CHARS)} (prepared)`,
+        signal: tools.signal,
+      });
+      const signature = signer === undefined ? undefined : await signManifest(root, signer);
+      const row = { source: cid, root: root.toString(), signature: signature ?? null };
+      await store.setPrepared({ ...row, atMs: clock.now() });
+      return { root: row.root, signature };
+    } finally {
+      await reference.release();
+    }
+  }
+
+  get #workers(): number {
+    const { workers = 0 } = this.#init;
+    return Math.min(PREPARE_MAX_WORKERS, workers === 0 ? availableParallelism() : workers);
+  }
+
+  #report(running: { job: PrepareJob }, progress: JobProgress): void {
+    running.job = { ...running.job, progress };
+    this.#components.events.publish("job_progress", {
+      jobId: running.job.id,
+      cid: running.job.cid,
+      ...progress,
+    });
+  }
+
+  /** Writes down and tells how a job ended. */
+  async #end(job: PrepareJob): Promise<PrepareJob> {
+    const { clock, events } = this.#components;
+    const ended = { ...job, endedAtMs: clock.now() };
+    await this.#store.update(ended);
+    if (this.#current?.job.id === job.id) this.#current = undefined;
+    await this.#store.drop(job.id);
+    await this.#store.trim(PREPARE_JOBS_KEPT);
+    const { id: jobId, cid, state, result, error } = ended;
+    this.#log.info({ job: jobId, cid, state, root: result?.root, reason: error?.message }, "job ended");
+    if (state === "done") events.publish("job_done", { jobId, cid, root: result?.root ?? "" });
+    else if (state === "cancelled") events.publish("job_cancelled", { jobId, cid });
+    else
+      events.publish("job_failed", {
+        jobId,
+        cid,
+        code: error?.code ?? "INTERNAL",
+        message: error?.message ?? "",
+      });
+    this.#waiting.get(jobId)?.resolve(ended);
+    this.#waiting.delete(jobId);
+    return ended;
+  }
+}
+
+/** Characters of a source's name that its manifest is named with. */
+const NAME_CHARS = 200;

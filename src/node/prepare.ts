@@ -1,0 +1,56 @@
+import { statfs } from "node:fs/promises";
+import type { ContentService } from "../content/index.ts";
+import { messageOf, systemClock } from "../core/index.ts";
+import { createPrepare, type Media, type Prepare } from "../media/index.ts";
+import { createNodeSigner, type PeerTables } from "../p2p/index.ts";
+import type { Database } from "../store/index.ts";
+import { closing } from "./parts.ts";
+import type { Shared } from "./shared.ts";
+
+/** What another program's encoder cannot do. */
+const NEEDS_LIBRARY =
+  "Ladders are prepared with the node-av library: run `npm install node-av` and unset FFMPEG_PATH";
+
+/** Opens the queue of jobs; unfinished ones of earlier runs go on. */
+export async function startPrepare(
+  shared: Shared,
+  parts: {
+    readonly content: ContentService;
+    readonly database: Database;
+    readonly media: Media;
+    /** False: unfinished jobs wait; the node is open for one command. */
+    readonly resume: boolean;
+  },
+): Promise<Prepare> {
+  const { config, log, events, opened } = shared;
+  const { content, database, media, resume } = parts;
+  const { presets, workers, onAdd } = config.prepare;
+  const encoderMissing =
+    media.encoderMissing ?? (config.media.ffmpegPath === undefined ? undefined : NEEDS_LIBRARY);
+  const prepare = createPrepare({ presets, workers, encoderMissing, resume })({
+    content,
+    database,
+    events,
+    clock: systemClock,
+    log,
+    signer: createNodeSigner(database.tables<PeerTables>()),
+    freeBytes: async () => {
+      const { bavail, bsize } = await statfs(config.dataDir);
+      return bavail * bsize;
+    },
+  });
+  await prepare.start();
+  opened.push(prepare);
+  if (onAdd) opened.push(closing("prepare-added", prepareAdded(prepare, shared)));
+  return prepare;
+}
+
+/** Puts every media file that is added into the queue. */
+function prepareAdded(prepare: Prepare, { events, log }: Shared): () => void {
+  return events.on("content_added", ({ data: { cid, contentType } }) => {
+    if (!/^(?:video|audio)\//.test(contentType)) return;
+    prepare
+      .submit(cid)
+      .catch((error: unknown) => log.warn({ cid, reason: messageOf(error) }, "not prepared"));
+  });
+}

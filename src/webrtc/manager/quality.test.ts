@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import type { Ladder } from "../../media/index.ts";
+import type { QualityLevel } from "../types.ts";
+import { createLadderQuality } from "./quality.ts";
+
+function ladder(names: readonly string[]): Ladder & { readonly asked: string[] } {
+  const asked: string[] = [];
+  return {
+    asked,
+    names: () => names,
+    chosen: () => asked.at(-1) ?? "auto",
+    choose: (_id, name) => {
+      asked.push(name);
+      return true;
+    },
+  };
+}
+
+describe("the quality of prepared content", () => {
+  const cases: [QualityLevel, string][] = [
+    ["auto", "auto"],
+    ["very_low", "very_low"],
+    ["low", "medium"],
+    ["medium", "medium"],
+    ["high", "source"],
+    ["very_high", "source"],
+  ];
+  it.each(cases)("%s is the rendition %s of a ladder with a gap and the source on top", (level, name) => {
+    const it = ladder(["very_low", "medium", "source"]);
+    const quality = createLadderQuality(it, "v0");
+    expect(quality.set("pc", level)).toEqual({ success: true });
+    expect([it.asked.at(-1), quality.level("pc")]).toEqual([name, level]);
+  });
+
+  it("is the best where nothing is so demanding, and what the viewer asked for at the start", () => {
+    const it = ladder(["very_low", "low"]);
+    expect(createLadderQuality(it, "v0", "very_high").level("pc")).toBe("very_high");
+    expect(it.asked).toEqual(["low"]);
+  });
+});
