@@ -13,6 +13,7 @@ import { probeCommand } from "./commands/media/probe.ts";
 import { idCommand, statusCommand, stopCommand, versionCommand } from "./commands/node/about.ts";
 import { mcpCommand } from "./commands/node/mcp.ts";
 import { peersCommand } from "./commands/node/peers.ts";
+import { tokenCommand } from "./commands/node/token.ts";
 import { startCommand } from "./commands/node/start.ts";
 import type { CliEnvironment } from "./environment.ts";
 import { EXIT, EXIT_HELP, exitCodeOf } from "./exit-codes.ts";
@@ -57,6 +58,7 @@ function createProgram(environment: CliEnvironment): Command {
     versionCommand,
     statusCommand,
     peersCommand,
+    tokenCommand,
     stopCommand,
     mcpCommand,
   ]) {

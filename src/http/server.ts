@@ -7,6 +7,7 @@ import { contentRoutes } from "./api/content.ts";
 import { collectDocs, docsRoutes } from "./api/docs.ts";
 import { eventRoutes } from "./api/events.ts";
 import { healthRoutes } from "./api/health.ts";
+import { playbackRoutes } from "./api/playback.ts";
 import { nodeRoutes } from "./api/node.ts";
 import type { ApiComponents } from "./api/types.ts";
 import { controlRoutes } from "./control/routes.ts";
@@ -147,6 +148,7 @@ async function start(
   await app.register(async scope => {
     contentRoutes(scope, api);
     nodeRoutes(scope, api);
+    playbackRoutes(scope, api);
     eventRoutes(scope, api);
     controlRoutes(scope, api);
     healthRoutes(scope, api);

@@ -11,7 +11,7 @@ import {
   type RunningWebRTC,
   type SignallingHandler,
 } from "../webrtc/index.ts";
-import { tenantViewers } from "./tenants.ts";
+import { tenantViewers } from "./viewers.ts";
 import { closing } from "./parts.ts";
 import type { Shared } from "./shared.ts";
 import { VERSION } from "./version.ts";

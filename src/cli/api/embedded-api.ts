@@ -51,6 +51,7 @@ export function createEmbeddedApi(node: CidcastNode): NodeApi {
     status: async () => node.status(),
     peers: async () => notServing("has peers"),
     connect: async () => notServing("dials peers"),
+    playbackToken: async () => notServing("makes tokens"),
     shutdown: async () => notServing("can be stopped"),
     [Symbol.asyncDispose]: async () => node.stop(),
   };

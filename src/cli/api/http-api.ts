@@ -15,6 +15,7 @@ import {
   statResult,
   versionResult,
 } from "@cidcast/protocols/node-api";
+import { createdPlayback } from "@cidcast/protocols/playback";
 import type { HttpClient } from "./http-client.ts";
 import { encodeMultipart } from "./multipart.ts";
 import type { ApiAddOptions, NodeApi } from "./node-api.ts";
@@ -90,6 +91,13 @@ export function createHttpApi(http: HttpClient): NodeApi {
       http.json(connectResult, "/api/v0/peers/connect", {
         method: "POST",
         body: JSON.stringify({ address }),
+        headers: { "content-type": "application/json" },
+        ...options,
+      }),
+    playbackToken: async (init, options) =>
+      http.json(createdPlayback, "/api/v0/playback-tokens", {
+        method: "POST",
+        body: JSON.stringify(init),
         headers: { "content-type": "application/json" },
         ...options,
       }),
