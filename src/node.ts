@@ -101,6 +101,8 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const { metrics } = metricsHandle;
   const database = await openDatabase({
     file: join(config.dataDir, "node.db"),
+    url: config.databaseUrl,
+    onError: (err, what) => log.warn({ err }, what),
     durability: config.content.durability,
     migrations: [...settingsMigrations, ...contentMigrations, ...peerMigrations, ...tenancyMigrations],
   });

@@ -5,7 +5,7 @@ import { auditedCalls } from "../metrics.ts";
 import type { TenancyTables } from "../tables/tables.ts";
 import type { AuditRecord, ToolCall } from "../types.ts";
 import { CHAIN_START, type ChainBreak, createChainCheck, linkOf } from "./chain.ts";
-import { redactArguments, redactResult } from "./redact.ts";
+import { plainText, redactArguments, redactResult } from "./redact.ts";
 
 /** Calls per tool. */
 export interface ToolCounts {
@@ -178,7 +178,7 @@ function toRecord(
     ...place,
     sessionId: call.sessionId ?? "",
     caller: call.caller,
-    tool: call.tool,
+    tool: plainText(call.tool),
     arguments: redactArguments(call.arguments),
     result: redactResult(call.result),
     error: redactResult(call.error),

@@ -81,7 +81,7 @@ async function makeToolCalls(db: Kysely<unknown>): Promise<void> {
     .addColumn("arguments", "text", column => column.notNull())
     .addColumn("result", "text")
     .addColumn("error", "text")
-    .addColumn("duration_ms", "real", column => column.notNull())
+    .addColumn("duration_ms", "double precision", column => column.notNull())
     .addColumn("at_ms", "bigint", column => column.notNull())
     .addColumn("previous_hash", "text", column => column.notNull())
     .addColumn("hash", "text", column => column.notNull())
