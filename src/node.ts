@@ -5,13 +5,14 @@ import { type Content, contentMigrations, createContent } from "./content/index.
 import { CidcastError, EventBus, type Logger, type Service, stopAll, systemClock } from "./core/index.ts";
 import type { Mcp } from "./mcp/index.ts";
 import { createMedia, type Media } from "./media/index.ts";
+import { consoleSource } from "./node/console.ts";
 import { httpOf, type NodeRoutes, startDoors } from "./node/doors.ts";
 import { eventSockets, startNotify, startRooms } from "./node/events.ts";
 import { addSample, collectRegularly, probeAdded } from "./node/library.ts";
 import { startMcp } from "./node/mcp.ts";
 import { startTenancy } from "./node/tenants.ts";
 import { statusFrames } from "./node/machine.ts";
-import { startPeer, startWebRTC } from "./node/network.ts";
+import { startPeer, startWebRTC, type WebRTCParts } from "./node/network.ts";
 import { closing, Parts } from "./node/parts.ts";
 import type { NodeEvents } from "./node/shared.ts";
 import { VERSION } from "./node/version.ts";
@@ -116,7 +117,8 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const withMcp = options.mcp ?? serve;
   const tenancy = serve || withMcp ? await startTenancy(shared, database) : undefined;
 
-  const peers: { current?: Peer } = {};
+  /** What comes up later, for those who ask before and after. */
+  const running: { peer?: Peer; webrtc?: WebRTCParts } = {};
   const content = createContent({
     directory: config.dataDir,
     blockstore: { durability: config.content.durability },
@@ -129,11 +131,11 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     clock: systemClock,
     network: {
       fetchBlock: (cid, fetchOptions) => {
-        if (peers.current !== undefined) return peers.current.fetchBlock(cid, fetchOptions);
+        if (running.peer !== undefined) return running.peer.fetchBlock(cid, fetchOptions);
         throw new CidcastError("CONTENT_NOT_FOUND", `${cid} is not here, and there is no peer to ask`);
       },
       get hasPeers() {
-        return peers.current?.hasPeers ?? false;
+        return running.peer?.hasPeers ?? false;
       },
     },
   });
@@ -155,27 +157,33 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   if (serve) opened.push(collectRegularly({ content, intervalMs, clock: systemClock, log }));
 
   const place: { url?: string } = {};
-  const mcpInit = { ...shared, content, media, dataDir, baseUrl: () => place.url ?? "" };
+  const status = async (): Promise<NodeStatus> => ({
+    name: "cidcast",
+    version: VERSION,
+    peerId: running.peer?.id,
+    startedAtMs,
+    parts: parts.list(),
+    contentCount: (await content.list({ limit: 1 })).total,
+    peers: new Set(running.peer?.connections().map(connection => connection.peerId)).size,
+    sessions: running.webrtc?.manager.sessions().length ?? 0,
+    maxSessions: config.webrtc.maxSessions,
+    encoder: media.encoder,
+  });
+  const console = consoleSource({
+    status,
+    sessions: () => running.webrtc?.manager.sessions() ?? [],
+    peer: () => running.peer,
+    notify,
+  });
+  const mcpInit = { ...shared, console, content, media, dataDir, baseUrl: () => place.url ?? "" };
   // All load much code and wait for sockets: side by side they are up in the time of the slowest one.
   const [peer, webrtc, mcp] = await settle([
     serve ? startPeer(shared, content, database) : undefined,
     serve && tenancy !== undefined ? startWebRTC(shared, media, tenancy) : undefined,
     withMcp && tenancy !== undefined ? startMcp({ ...mcpInit, tenancy }) : undefined,
   ]);
-  peers.current = peer;
+  Object.assign(running, { peer, webrtc });
 
-  const status = async (): Promise<NodeStatus> => ({
-    name: "cidcast",
-    version: VERSION,
-    peerId: peer?.id,
-    startedAtMs,
-    parts: parts.list(),
-    contentCount: (await content.list({ limit: 1 })).total,
-    peers: new Set(peer?.connections().map(connection => connection.peerId)).size,
-    sessions: webrtc?.manager.sessions().length ?? 0,
-    maxSessions: config.webrtc.maxSessions,
-    encoder: media.encoder,
-  });
   const doors =
     openHttp === undefined || notify === undefined || tenancy === undefined
       ? undefined

@@ -215,6 +215,11 @@ export function databaseSuite(open: (migrations: readonly Migration[]) => Promis
       await restart();
       expect(await t.tenancy.audit.verify(tenantId)).toBeUndefined();
       expect(await t.tenancy.audit.counts(tenantId)).toMatchObject({ total: texts.length });
+      expect(await t.tenancy.audit.series(1_800_000_000_001, 2)).toEqual([
+        { atMs: 1_800_000_000_000, calls: 1, errors: 0 },
+        { atMs: 1_800_000_000_002, calls: 2, errors: 1 },
+        { atMs: 1_800_000_000_004, calls: 1, errors: 0 },
+      ]);
       expect((await t.tenancy.audit.recent(tenantId, 1))[0]).toMatchObject({ durationMs: 123_460.789 });
       const db: Kysely<{ tenancy_tool_calls: { seq: number; result: string } }> = database.tables();
       await db.updateTable("tenancy_tool_calls").set({ result: "other" }).where("seq", "=", 2).execute();

@@ -6,6 +6,7 @@ import { ask, serve } from "../testing/serve.ts";
 /** Every route and what it asks: a new one has to be written here by hand, with a decision. */
 const EXPECTED: Readonly<Record<string, Action>> = {
   "GET /": "pages:read",
+  "GET /console": "pages:read",
   "GET /play": "pages:read",
   "GET /play/*": "pages:read",
   "GET /assets/*": "pages:read",

@@ -27,7 +27,16 @@ export interface AuditLog {
   verify(tenantId: string): Promise<ChainBreak | undefined>;
   /** Counts, of one tenant or of all. */
   counts(tenantId?: string): Promise<ToolCounts>;
+  /** Calls and errors of all tenants since then, in steps of `stepMs`, oldest first; steps without calls are left out. */
+  series(sinceMs: number, stepMs: number): Promise<CallStep[]>;
   close(): Promise<void>;
+}
+
+/** Calls within one step of time. */
+export interface CallStep {
+  readonly atMs: number;
+  readonly calls: number;
+  readonly errors: number;
 }
 
 interface Head {
@@ -145,6 +154,18 @@ export function createAuditLog(components: {
         rows.map(row => [row.tool, { calls: row.calls, errors: row.errors }]),
       );
       return { total: rows.reduce((sum, row) => sum + row.calls, 0), byTool };
+    },
+    async series(sinceMs, stepMs) {
+      await flush();
+      const step = sql<number>`at_ms / ${sql.lit(stepMs)}`;
+      const rows = await db
+        .selectFrom("tenancy_tool_calls")
+        .select([step.as("step"), sql<number>`count(*)`.as("calls"), sql<number>`count(error)`.as("errors")])
+        .where("at_ms", ">=", sinceMs)
+        .groupBy(step)
+        .orderBy("step")
+        .execute();
+      return rows.map(row => ({ atMs: row.step * stepMs, calls: row.calls, errors: row.errors }));
     },
     async close() {
       await flush();
