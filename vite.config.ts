@@ -16,7 +16,13 @@ export default defineConfig({
     target: "es2023",
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: { index: at("./web/index.html"), play: at("./web/play.html") } },
+    rolldownOptions: {
+      input: {
+        index: at("./web/index.html"),
+        play: at("./web/play.html"),
+        console: at("./web/console.html"),
+      },
+    },
   },
   plugins: [
     {

@@ -5,6 +5,7 @@ import { type Content, contentMigrations, createContent } from "./content/index.
 import { CidcastError, EventBus, type Logger, type Service, stopAll, systemClock } from "./core/index.ts";
 import type { Mcp } from "./mcp/index.ts";
 import { createMedia, type Media, mediaMigrations, type Prepare } from "./media/index.ts";
+import { consoleSource } from "./node/console.ts";
 import { httpOf, type NodeRoutes, startDoors } from "./node/doors.ts";
 import { eventSockets, startNotify, startRooms, startWebhooks } from "./node/events.ts";
 import { contentSocket, startTransfers } from "./node/transfers.ts";
@@ -14,7 +15,7 @@ import { startMcp } from "./node/mcp.ts";
 import { countPinning, tellSystemEvents } from "./node/system-events.ts";
 import { startTenancy } from "./node/tenants.ts";
 import { statusFrames } from "./node/machine.ts";
-import { startPeer, startPeerEvents, startWebRTC } from "./node/network.ts";
+import { startPeer, startPeerEvents, startWebRTC, type WebRTCParts } from "./node/network.ts";
 import { closing, Parts } from "./node/parts.ts";
 import type { NodeEvents } from "./node/shared.ts";
 import { VERSION } from "./node/version.ts";
@@ -118,6 +119,8 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const { metrics } = metricsHandle;
   const database = await openDatabase({
     file: join(config.dataDir, "node.db"),
+    url: config.databaseUrl,
+    onError: (err, what) => log.warn({ err }, what),
     durability: config.content.durability,
     migrations: [
       ...settingsMigrations,
@@ -140,7 +143,8 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const withMcp = options.mcp ?? serve;
   const tenancy = serve || withMcp ? await startTenancy(shared, database) : undefined;
 
-  const peers: { current?: Peer } = {};
+  /** What comes up later, for those who ask before and after. */
+  const running: { peer?: Peer; webrtc?: WebRTCParts } = {};
   const content = createContent({
     directory: config.dataDir,
     blockstore: { durability: config.content.durability },
@@ -153,11 +157,11 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     clock: systemClock,
     network: {
       fetchBlock: (cid, fetchOptions) => {
-        if (peers.current !== undefined) return peers.current.fetchBlock(cid, fetchOptions);
+        if (running.peer !== undefined) return running.peer.fetchBlock(cid, fetchOptions);
         throw new CidcastError("CONTENT_NOT_FOUND", `${cid} is not here, and there is no peer to ask`);
       },
       get hasPeers() {
-        return peers.current?.hasPeers ?? false;
+        return running.peer?.hasPeers ?? false;
       },
     },
   });
@@ -195,29 +199,35 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     clock: systemClock,
     log,
   });
-  const mcpInit = { ...shared, content, media, dataDir, baseUrl: () => place.url ?? "" };
+  const peerCount = (): number =>
+    new Set(running.peer?.connections().map(connection => connection.peerId)).size;
+  const status = async (): Promise<NodeStatus> => ({
+    name: "cidcast",
+    version: VERSION,
+    peerId: running.peer?.id,
+    startedAtMs,
+    parts: parts.list(),
+    contentCount: (await content.list({ limit: 1 })).total,
+    peers: peerCount(),
+    sessions: running.webrtc?.manager.sessions().length ?? 0,
+    maxSessions: config.webrtc.maxSessions,
+    encoder: media.encoder,
+  });
+  const console = consoleSource({
+    status,
+    sessions: () => running.webrtc?.manager.sessions() ?? [],
+    peer: () => running.peer,
+    notify,
+  });
+  const mcpInit = { ...shared, console, content, media, dataDir, baseUrl: () => place.url ?? "" };
   // All load much code and wait for sockets: side by side they are up in the time of the slowest one.
   const [peer, webrtc, mcp] = await settle([
     serve ? startPeer(shared, content, database, serveStream) : undefined,
     serve && tenancy !== undefined ? startWebRTC(shared, media, tenancy) : undefined,
     withMcp && tenancy !== undefined ? startMcp({ ...mcpInit, tenancy }) : undefined,
   ]);
-  peers.current = peer;
+  Object.assign(running, { peer, webrtc });
   const transfers = await startTransfers(shared, { content, database, peer, serve });
-
-  const peerCount = (): number => new Set(peer?.connections().map(({ peerId }) => peerId)).size;
-  const status = async (): Promise<NodeStatus> => ({
-    name: "cidcast",
-    version: VERSION,
-    peerId: peer?.id,
-    startedAtMs,
-    parts: parts.list(),
-    contentCount: (await content.list({ limit: 1 })).total,
-    peers: peerCount(),
-    sessions: webrtc?.manager.sessions().length ?? 0,
-    maxSessions: config.webrtc.maxSessions,
-    encoder: media.encoder,
-  });
   const frames = statusFrames({ status, dataDir: config.dataDir, pinning });
   if (peer !== undefined) await startRemoteActions(shared, { peer, content, transfers, status });
   const doors =

@@ -16,6 +16,7 @@ import { probeCommand } from "./commands/media/probe.ts";
 import { idCommand, statusCommand, stopCommand, versionCommand } from "./commands/node/about.ts";
 import { mcpCommand } from "./commands/node/mcp.ts";
 import { peersCommand } from "./commands/node/peers.ts";
+import { tokenCommand } from "./commands/node/token.ts";
 import { startCommand } from "./commands/node/start.ts";
 import { webhookCommand } from "./commands/node/webhook.ts";
 import type { CliEnvironment } from "./environment.ts";
@@ -66,6 +67,7 @@ function createProgram(environment: CliEnvironment): Command {
     statusCommand,
     peersCommand,
     webhookCommand,
+    tokenCommand,
     stopCommand,
     mcpCommand,
   ]) {

@@ -12,6 +12,7 @@ const REDIS_PORT = 6379;
 /** In the order of their strength: of two that are set, the later one holds. The node's own variables are stronger. */
 export const ALIASES: readonly Alias[] = [
   { name: "FFMPEG_PATH", target: "CIDCAST_MEDIA_FFMPEG_PATH" },
+  { name: "DATABASE_URL", target: "CIDCAST_DATABASE_URL", read: postgresUrl },
   { name: "MCP_ENCRYPTION_KEY", target: "CIDCAST_MCP_ENCRYPTION_KEY" },
   // Other libraries list their log names in a variable of this name.
   { name: "DEBUG", target: "CIDCAST_DEBUG", read: onlyBoolean },
@@ -26,6 +27,11 @@ export const ALIASES: readonly Alias[] = [
 
 function onlyBoolean(text: string): string | undefined {
   return /^(?:1|true|yes|on|0|false|no|off)$/i.test(text) ? text : undefined;
+}
+
+/** Other programs name databases of other kinds in it. */
+function postgresUrl(text: string): string | undefined {
+  return /^postgres(?:ql)?:\/\//i.test(text) ? text : undefined;
 }
 
 /** A host with or without port, or a whole URL. */

@@ -203,6 +203,16 @@ export const configSchema = z.strictObject({
     .describe(
       "Origins of other web sites that may use the API, for instance `https://app.example`. Also `CORS_ALLOWED_ORIGINS`, `DJANGO_CORS_ALLOWED_ORIGINS`.",
     ),
+  databaseUrl: z
+    .string()
+    .regex(
+      /^postgres(?:ql)?:\/\/[^/]/,
+      "a PostgreSQL database is named like postgres://user:password@host/name",
+    )
+    .optional()
+    .describe(
+      "PostgreSQL database that takes the place of the SQLite file in the data directory; one node each. Also `DATABASE_URL`, where it names a PostgreSQL.",
+    ),
   redisUrl: z
     .string()
     .regex(/^rediss?:\/\/[^/]/, "a Redis is named like redis://host:6379")
@@ -250,6 +260,7 @@ export type ConfigInput = z.input<typeof configSchema>;
 /** Settings whose values are never shown. */
 export const SECRET_PATHS: ReadonlySet<string> = new Set([
   "token",
+  "databaseUrl",
   "redisUrl",
   "secretKey",
   "webrtc.turnSecret",

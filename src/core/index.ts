@@ -30,6 +30,7 @@ export {
 export {
   type Action,
   type Authoriser,
+  type Capability,
   type Door,
   ownerPrincipal,
   type Principal,

@@ -1,3 +1,4 @@
+import type { PlaybackQuality } from "@cidcast/protocols/playback";
 import { CidcastError } from "./errors.ts";
 
 /** How somebody reached the node. */
@@ -13,6 +14,17 @@ export interface Principal {
   readonly tenantId?: string;
   /** What it may do; `*` is everything. */
   readonly scopes: ReadonlySet<string>;
+  /** Narrows the scopes to some content, for who came with a token that was made for it. */
+  readonly capability?: Capability;
+}
+
+/** The content that a caller may have, and how. */
+export interface Capability {
+  /** Roots; everything below them is included. */
+  readonly cids: readonly string[];
+  readonly maxQuality: PlaybackQuality | undefined;
+  /** SHA-256 of the certificate that the viewer has to hold, base64url. */
+  readonly viewerKey: string | undefined;
 }
 
 /** Everything that can be asked of the node, by domain and verb. */
@@ -31,6 +43,8 @@ export type Action =
   | "media:control"
   /** Prepared ladders and their jobs. */
   | "media:prepare"
+  /** Making tokens that let others play. */
+  | "media:share"
   | "events:subscribe"
   | "rooms:join"
   | "peers:read"
@@ -57,7 +71,8 @@ export interface Authoriser {
 
 /** The policy of a node of one owner: a scope `*`, or the action's own name, lets a principal act. */
 export const scopeAuthoriser: Authoriser = {
-  authorise(principal, action) {
+  authorise(principal, action, resource) {
+    if (principal.capability !== undefined) requireCapability(principal.capability, action, resource);
     if (principal.scopes.has("*") || principal.scopes.has(action)) return;
     if (principal.kind === "anonymous") {
       throw new CidcastError("UNAUTHENTICATED", `A token is needed for ${action}`);
@@ -65,6 +80,25 @@ export const scopeAuthoriser: Authoriser = {
     throw new CidcastError("FORBIDDEN", `${principal.id} may not ${action}`);
   },
 };
+
+/** Roots in the forms that references have: with or without `/ipfs/` before, and a path after. */
+function rootOf(ref: string): string {
+  return ref.replace(/^(?:\/?ipfs\/|ipfs:\/\/)/, "").split(/[/?#]/, 1)[0] ?? "";
+}
+
+function requireCapability(
+  { cids, viewerKey }: Capability,
+  action: Action,
+  resource: Resource | undefined,
+): void {
+  if (resource?.cid !== undefined && !cids.includes(rootOf(resource.cid))) {
+    throw new CidcastError("FORBIDDEN", "This token was made for other content");
+  }
+  // Nobody proves over HTTP who they are.
+  if (viewerKey !== undefined && action === "content:read") {
+    throw new CidcastError("FORBIDDEN", "This token is for one viewer, over WebRTC alone");
+  }
+}
 
 /** The principal of code that embeds the node, and of the CLI when it opens the data directory itself. */
 export const ownerPrincipal: Principal = {

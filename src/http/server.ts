@@ -15,6 +15,7 @@ import { collectDocs, docsRoutes } from "./api/docs.ts";
 import { eventRoutes } from "./api/events.ts";
 import { webhookRoutes } from "./api/webhooks.ts";
 import { healthRoutes } from "./api/health.ts";
+import { playbackRoutes } from "./api/playback.ts";
 import { nodeRoutes } from "./api/node.ts";
 import { prepareRoutes } from "./api/prepare.ts";
 import type { ApiComponents } from "./api/types.ts";
@@ -196,6 +197,7 @@ async function start(
     nodeRoutes(scope, api);
     transferRoutes(scope, api);
     prepareRoutes(scope, api);
+    playbackRoutes(scope, api);
     eventRoutes(scope, api);
     webhookRoutes(scope, api);
     controlRoutes(scope, api);

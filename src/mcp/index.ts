@@ -5,6 +5,7 @@ export {
   type RouteRequest,
   type RouteResponse,
 } from "./api/route.ts";
+export type { ConsoleSource } from "./api/console-routes.ts";
 export type { McpSocket, McpSocketInit } from "./doors/socket.ts";
 export type { StdioInit } from "./doors/stdio.ts";
 export { bridgeStdio, type StdioBridgeInit } from "./doors/stdio-bridge.ts";

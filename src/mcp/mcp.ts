@@ -13,6 +13,7 @@ import {
 import type { Media } from "../media/index.ts";
 import type { Tenancy } from "../tenancy/index.ts";
 import { adminRoutes } from "./api/admin-routes.ts";
+import type { ConsoleSource } from "./api/console-routes.ts";
 import { clientRoutes } from "./api/client-routes.ts";
 import { bearerOf, type McpRoute } from "./api/route.ts";
 import { sendWebResponse, webRequest } from "./doors/node-http.ts";
@@ -42,6 +43,8 @@ export interface McpInit {
   readonly adminOpen?: "loopback" | undefined;
   /** Where people reach the node: `http://127.0.0.1:8000`. */
   readonly baseUrl: () => string;
+  /** What the console shows of the node. */
+  readonly console?: ConsoleSource | undefined;
   /** Tools beside the node's own. */
   readonly tools?: readonly CustomTool[];
   /** Resources and prompts beside the node's own. */
@@ -147,7 +150,14 @@ export function createMcp(init: McpInit, components: McpComponents): Mcp {
     definition,
     routes: [
       ...clientRoutes(inner, rpcSessions),
-      ...adminRoutes({ adminKey: init.adminKey, openOnLoopback: init.adminOpen === "loopback" }, inner),
+      ...adminRoutes(
+        {
+          adminKey: init.adminKey,
+          openOnLoopback: init.adminOpen === "loopback",
+          console: init.console,
+        },
+        inner,
+      ),
     ],
     registerTool(tool) {
       register(customTool(tool));

@@ -3,7 +3,7 @@ import { CLOSE_REASONS, CLOSE_UNAUTHENTICATED } from "@cidcast/protocols/mcp";
 import type { Content } from "../content/index.ts";
 import { type Action, type CidcastError, systemClock } from "../core/index.ts";
 import type { MountedRoute } from "../http/index.ts";
-import type { Mcp, McpRoute } from "../mcp/index.ts";
+import type { ConsoleSource, Mcp, McpRoute } from "../mcp/index.ts";
 import type { Media } from "../media/index.ts";
 import type { SocketConnection, SocketHandler, SocketInit } from "../notify/index.ts";
 import type { JsonRpcDoor } from "../rooms/index.ts";
@@ -19,6 +19,7 @@ export interface McpParts extends Shared {
   readonly media: Media;
   readonly dataDir: DataDir;
   readonly baseUrl: () => string;
+  readonly console: ConsoleSource;
 }
 
 /** MCP as the doors use it. */
@@ -30,7 +31,7 @@ export interface RunningMcp {
 
 /** Starts the MCP server behind all its doors. Its code is loaded here: commands that do not need it do not wait for it. */
 export async function startMcp(init: McpParts): Promise<RunningMcp | undefined> {
-  const { config, log, metrics, opened, parts, tenancy, content, media, dataDir, baseUrl } = init;
+  const { config, log, metrics, opened, parts, tenancy, content, media, dataDir, baseUrl, console } = init;
   if (!config.mcp.enabled) {
     parts.disabled("mcp", "it is switched off");
     return undefined;
@@ -43,6 +44,7 @@ export async function startMcp(init: McpParts): Promise<RunningMcp | undefined> 
       adminKey: dataDir.adminKey().key,
       adminOpen: config.adminOpen === "loopback" ? "loopback" : undefined,
       baseUrl,
+      console,
     },
     { tenancy, clock: systemClock, log, metrics, content, media },
   );

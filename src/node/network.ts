@@ -14,7 +14,7 @@ import {
 } from "../webrtc/index.ts";
 import { servePeerEvents } from "./peer-events.ts";
 import { createPeerPrincipals } from "./peer-principal.ts";
-import { tenantViewers } from "./tenants.ts";
+import { tenantViewers } from "./viewers.ts";
 import { closing } from "./parts.ts";
 import type { Shared } from "./shared.ts";
 import { VERSION } from "./version.ts";

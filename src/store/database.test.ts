@@ -15,9 +15,9 @@ const makeThing: Migration = {
     await db.schema.createTable("thing").addColumn("id", "integer").addColumn("name", "text").execute();
   },
 };
-const fillThing: Migration = {
+const fillThing = {
   id: "thing-0002",
-  up: async db => {
+  up: async (db: Kysely<unknown>) => {
     // The table was made by the migration before.
     await (db as unknown as Kysely<Tables>).insertInto("thing").values({ id: 1, name: "one" }).execute();
   },

@@ -8,6 +8,7 @@ export { ALL_SCOPES, grantsOf, parseScopes, type Scope } from "./tokens/scopes.t
 export type { Session, SessionCounts, SessionStore } from "./tenants/sessions.ts";
 export { tenancyMigrations } from "./tables/migrations.ts";
 export { createTenancy, type Tenancy, type TenancyComponents, type TenancyInit } from "./tenancy.ts";
+export type { PlaybackTokenInfo } from "./playback/playback-store.ts";
 export type { OwnedContent } from "./content/content-view.ts";
 export type { TenantContent, TenantContentRecord } from "./content/tenant-content.ts";
 export type { TenantStore, TenantSummary } from "./tenants/tenants.ts";

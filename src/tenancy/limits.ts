@@ -40,6 +40,8 @@ export const MAX_LIST_ROWS = 1_000;
 export const MAX_TENANTS = 10_000;
 /** Active tokens of a tenant. */
 export const MAX_TOKENS_PER_TENANT = 1_000;
+/** Playback tokens of a tenant, or of the owner, that have not expired. */
+export const MAX_PLAYBACK_TOKENS_PER_TENANT = 10_000;
 /** Credentials of a tenant. */
 export const MAX_CREDENTIALS_PER_TENANT = 1_000;
 /** Requests of a tenant per minute, when its quota does not say otherwise. */

@@ -1,10 +1,13 @@
 import { join } from "node:path";
-import type { Clock, EventPublisher, Logger, Metrics, Service } from "../core/index.ts";
+import { PLAYBACK_TOKEN_PREFIX } from "@cidcast/protocols/playback";
+import type { Clock, EventPublisher, Logger, Metrics, Principal, Service } from "../core/index.ts";
 import type { Database } from "../store/index.ts";
 import { type AuditLog, createAuditLog } from "./audit/audit.ts";
 import { type CredentialStore, createCredentialStore } from "./credentials/credentials.ts";
 import { readOrMakeKeyFile } from "./credentials/key-file.ts";
 import { createGuessGuard, type GuessGuard } from "./quotas/guess-guard.ts";
+import { createPlaybackTokens, type PlaybackTokens } from "./playback/playback.ts";
+import { createPlaybackStore } from "./playback/playback-store.ts";
 import { createQuotas, type TenantQuotas } from "./quotas/quotas.ts";
 import { createSessionStore, type SessionStore } from "./tenants/sessions.ts";
 import type { TenancyTables } from "./tables/tables.ts";
@@ -42,6 +45,8 @@ export interface Tenancy extends Service, TokenResolver {
   readonly quotas: TenantQuotas;
   readonly content: TenantContent;
   readonly guesses: GuessGuard;
+  /** Tokens that let their holder watch one piece of content. */
+  readonly playback: PlaybackTokens;
   /** Content as the tenant has it. */
   contentView(store: OwnedContent, tenantId: string): OwnedContent;
   /** Ends a token everywhere before this resolves: sockets, sessions and subscriptions are told at once. */
@@ -80,6 +85,15 @@ export async function createTenancy(init: TenancyInit, components: TenancyCompon
   const quotasByTenant = new Map<string, Tenant["quotas"]>();
   const quotas = createQuotas({ clock, metrics, quotasOf: id => quotasByTenant.get(id) ?? {} });
   const content = createTenantContent({ db, clock });
+  const playback = createPlaybackTokens({
+    store: createPlaybackStore({ db, clock }),
+    tokenOf: tokens.get,
+    guard: guesses,
+    clock,
+    log,
+    key: readOrMakeKeyFile(join(init.keyDirectory, "playback-key")),
+  });
+  const ownerOf = (principal: Principal) => (principal.capability === undefined ? resolver : playback);
 
   return {
     name: "tenancy",
@@ -105,18 +119,24 @@ export async function createTenancy(init: TenancyInit, components: TenancyCompon
     content,
     contentView: createContentViews({ content, quotas, events }),
     guesses,
-    resolveToken: (text, options) => resolver.resolveToken(text, options),
-    isLive: principal => resolver.isLive(principal),
-    watch: (principal, onEnd) => resolver.watch(principal, onEnd),
+    playback: { create: playback.create, list: playback.list, revoke: playback.revoke },
+    resolveToken: (text, options) =>
+      options.playback === true && text.startsWith(PLAYBACK_TOKEN_PREFIX)
+        ? playback.resolve(text, options)
+        : resolver.resolveToken(text, options),
+    isLive: principal => ownerOf(principal).isLive(principal),
+    watch: (principal, onEnd) => ownerOf(principal).watch(principal, onEnd),
     async revokeToken(id) {
       const token = await tokens.revoke(id);
       resolver.endToken(id);
+      playback.endIssuer(id);
       events.publish("token_revoked", { tokenId: id, tenantId: token.tenantId });
       return token;
     },
     async deactivateTenant(id) {
       const tenant = await tenants.deactivate(id);
       resolver.endTenant(id);
+      playback.endTenant(id);
       events.publish("tenant_deactivated", { tenantId: id });
       return tenant;
     },
@@ -128,6 +148,7 @@ export async function createTenancy(init: TenancyInit, components: TenancyCompon
     },
     async stop() {
       resolver.close();
+      playback.close();
       await sessions.close();
       await audit.close();
     },

@@ -93,6 +93,8 @@ export interface ResolveOptions {
   readonly door: Door;
   /** Address of the caller: wrong tokens are counted per address. */
   readonly remoteAddress?: string | undefined;
+  /** Take playback tokens too: for doors that ask an authoriser about each piece of content. */
+  readonly playback?: boolean;
 }
 
 /** Tells who a token belongs to. */

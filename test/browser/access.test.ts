@@ -6,7 +6,7 @@ import { playerOf } from "./player-handle.ts";
 import { type RealNode, startRealNode } from "./real-node.ts";
 
 /** As in web/src/shared/access.ts, which only a page can load. */
-const MAX_TOKEN_CHARS = 512;
+const MAX_TOKEN_CHARS = 2048;
 const SAMPLE = fileURLToPath(new URL("../../samples/sample-720p.mp4", import.meta.url));
 const TOKEN = "a+token-that/needs=escaping&care";
 
@@ -93,6 +93,27 @@ describe("the pages of a node that wants a token", () => {
       expect(page.url()).toBe(`${real.url}/`);
       expect(await page.evaluate(kept)).toBe(expected);
     }
+  });
+
+  it("play what a playback token was made for, until it is revoked", async () => {
+    const made = await fetch(`${real.url}/api/v0/playback-tokens`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
+      body: JSON.stringify({ cid: real.passthroughCid }),
+    });
+    const { id, path } = (await made.json()) as { id: string; path: string };
+    const before = real.sessions();
+    await page.goto(`${real.url}${path.replace(real.passthroughCid, real.transcodedCid)}`);
+    await playerOf(page).reaches("error");
+    await page.goto(`${real.url}${path}`);
+    await playerOf(page).reaches("playing");
+    await playerOf(page).advances({ frames: 15, samples: 12_000 });
+    expect(real.sessions()).toBe(before + 1);
+    await expectNoTrace();
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    await fetch(`${real.url}/api/v0/playback-tokens/${id}`, { method: "DELETE", headers });
+    expect(real.sessions()).toBe(before);
+    await playerOf(page).reaches("reconnecting");
   });
 
   it("do not carry it to a new visit", async () => {

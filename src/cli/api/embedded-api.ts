@@ -76,6 +76,7 @@ export function createEmbeddedApi(node: CidcastNode): NodeApi {
     transfers: async () => (await transfers.list({ limit: MAX_PAGE_SIZE })).transfers.map(transferBodyOf),
     push: async (request, options) => pushResult.parse(await transfers.push({ ...request, ...options })),
     changeTransfer: async (id, change) => transferBodyOf(await transfers[change](id)),
+    playbackToken: async () => notServing("makes tokens"),
     shutdown: async () => notServing("can be stopped"),
     [Symbol.asyncDispose]: async () => node.stop(),
   };

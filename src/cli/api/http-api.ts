@@ -24,6 +24,7 @@ import {
   webhookAdded,
   webhooksResult,
 } from "@cidcast/protocols/node-api";
+import { createdPlayback } from "@cidcast/protocols/playback";
 import type { HttpClient } from "./http-client.ts";
 import { encodeMultipart } from "./multipart.ts";
 import type { ApiAddOptions, NodeApi } from "./node-api.ts";
@@ -166,6 +167,13 @@ export function createHttpApi(http: HttpClient): NodeApi {
         ? http.json(transferResult, path, { method: "DELETE", ...options })
         : http.json(transferResult, `${path}/${change}`, { method: "POST", ...options });
     },
+    playbackToken: async (init, options) =>
+      http.json(createdPlayback, "/api/v0/playback-tokens", {
+        method: "POST",
+        body: JSON.stringify(init),
+        headers: { "content-type": "application/json" },
+        ...options,
+      }),
     shutdown: async options => {
       await http.json(doneResult, "/api/v0/shutdown", { method: "POST", ...options });
     },

@@ -21,6 +21,7 @@ import type {
   WebhookBody,
   WebhookInfo,
 } from "@cidcast/protocols/node-api";
+import type { CreatedPlaybackBody } from "@cidcast/protocols/playback";
 import type { DirectoryEntrySource } from "../../content/index.ts";
 import type { AbortOptions } from "../../core/index.ts";
 
@@ -36,6 +37,15 @@ export interface ApiReadOptions extends AbortOptions {
   readonly start?: number;
   /** First byte that is not wanted. */
   readonly end?: number;
+}
+
+/** See protocols/playback/v1/spec.md; what is left out is the node's to say. */
+export interface PlaybackTokenInit {
+  readonly cid: string;
+  readonly manifest?: string | undefined;
+  readonly expiresInSeconds?: number | undefined;
+  readonly maxQuality?: string | undefined;
+  readonly viewerKey?: string | undefined;
 }
 
 /** What the commands ask of a node: a running one over HTTP, or the data directory itself. */
@@ -87,6 +97,8 @@ export interface NodeApi extends AsyncDisposable {
     change: "pause" | "resume" | "cancel",
     options?: AbortOptions,
   ): Promise<TransferBodyResult>;
+  /** Makes a token that lets its holder watch one piece of content. */
+  playbackToken(init: PlaybackTokenInit, options?: AbortOptions): Promise<CreatedPlaybackBody>;
   /** Asks the running node to stop. */
   shutdown(options?: AbortOptions): Promise<void>;
 }

@@ -6,8 +6,8 @@ import type { TenantDoor } from "./tenants.ts";
 
 /** What needs no token: the pages' own code, and whether the node is well. */
 const ANONYMOUS_SCOPES: ReadonlySet<Action> = new Set<Action>(["pages:read", "node:health"]);
-/** How tokens of tenants begin. */
-const TENANT_TOKEN = "cct_";
+/** How tokens of tenants begin, and those that were made for one piece of content. */
+const TENANT_TOKEN = /^cc[tp]_/;
 
 /** Tells who asks, by the node's own token. */
 export type OwnerResolver = (request: IncomingMessage, door: "http" | "ws") => Principal;
@@ -47,9 +47,10 @@ export function createPrincipalResolver(
 ): PrincipalResolver {
   return async (request, door) => {
     const token = tokenOf(request);
-    if (tenants === undefined || token?.startsWith(TENANT_TOKEN) !== true) return owner(request, door);
+    if (tenants === undefined || token === undefined || !TENANT_TOKEN.test(token))
+      return owner(request, door);
     const { remoteAddress } = request.socket;
-    return tenants.resolveToken(token, { door, remoteAddress, tenantId: tenantOf(request) });
+    return tenants.resolveToken(token, { door, remoteAddress, tenantId: tenantOf(request), playback: true });
   };
 }
 

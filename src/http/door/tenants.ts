@@ -3,7 +3,10 @@ import type { Content } from "../../content/index.ts";
 import type { OwnedContent, Tenancy } from "../../tenancy/index.ts";
 
 /** What the doors need of the tenants of a node. */
-export type TenantDoor = Pick<Tenancy, "resolveToken" | "watch" | "quotas" | "content" | "contentView">;
+export type TenantDoor = Pick<
+  Tenancy,
+  "resolveToken" | "watch" | "quotas" | "content" | "contentView" | "playback"
+>;
 
 /** Actions on one piece of content that HTTP serves to tenants. */
 const ON_CONTENT: ReadonlySet<Action> = new Set<Action>([
@@ -15,7 +18,7 @@ const ON_CONTENT: ReadonlySet<Action> = new Set<Action>([
   "media:play",
 ]);
 /** Actions without a CID: their routes ask for what the tenant has, and add to it. */
-const ON_ALL: ReadonlySet<Action> = new Set<Action>(["content:list", "content:add"]);
+const ON_ALL: ReadonlySet<Action> = new Set<Action>(["content:list", "content:add", "media:share"]);
 /** Domains whose things belong to somebody. */
 const OWNED = /^(?:content|media|transfer):/;
 

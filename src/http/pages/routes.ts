@@ -18,6 +18,7 @@ const ASSET_AGE_MS = 365 * 24 * 3600 * 1000;
 /** Pages by their address. */
 const PAGES: Readonly<Record<string, string>> = {
   "/": "index.html",
+  "/console": "console.html",
   "/play": "play.html",
   "/play/*": "play.html",
 };

@@ -6,6 +6,7 @@ import { ask, serve } from "../testing/serve.ts";
 /** Every route and what it asks: a new one has to be written here by hand, with a decision. */
 const EXPECTED: Readonly<Record<string, Action>> = {
   "GET /": "pages:read",
+  "GET /console": "pages:read",
   "GET /play": "pages:read",
   "GET /play/*": "pages:read",
   "GET /assets/*": "pages:read",
@@ -40,6 +41,9 @@ const EXPECTED: Readonly<Record<string, Action>> = {
   "POST /api/v0/transfers/:id/resume": "transfer:start",
   "DELETE /api/v0/transfers/:id": "transfer:start",
   "POST /api/v0/peers/connect": "peers:connect",
+  "POST /api/v0/playback-tokens": "media:share",
+  "GET /api/v0/playback-tokens": "media:share",
+  "DELETE /api/v0/playback-tokens/:id": "media:share",
   "GET /api/v0/events": "events:subscribe",
   "POST /api/v0/shutdown": "node:admin",
   "POST /api/v0/webhooks": "node:admin",

@@ -5,7 +5,7 @@ import {
   storeCredentialBody,
   tenantQuery,
 } from "@cidcast/protocols/tenancy";
-import { CidcastError, type Logger } from "../../core/index.ts";
+import { CidcastError, type Clock, type Logger } from "../../core/index.ts";
 import {
   ALL_SCOPES,
   type AuditRecord,
@@ -16,6 +16,7 @@ import {
   type TokenInfo,
 } from "../../tenancy/index.ts";
 import type { ServerDefinition } from "../types.ts";
+import { type ConsoleSource, consoleRoutes } from "./console-routes.ts";
 import {
   bearerOf,
   created,
@@ -35,12 +36,19 @@ export interface AdminRoutesInit {
   readonly adminKey: string;
   /** Callers from loopback need no key. */
   readonly openOnLoopback: boolean;
+  /** What the console shows of the node. */
+  readonly console?: ConsoleSource | undefined;
 }
 
 /** The admin API of tenants, tokens and credentials. */
 export function adminRoutes(
   init: AdminRoutesInit,
-  components: { readonly tenancy: Tenancy; readonly definition: ServerDefinition; readonly log: Logger },
+  components: {
+    readonly tenancy: Tenancy;
+    readonly definition: ServerDefinition;
+    readonly clock: Clock;
+    readonly log: Logger;
+  },
 ): McpRoute[] {
   const { tenancy, log } = components;
   const route = (init2: Omit<RouteInit, "access">): McpRoute =>
@@ -58,10 +66,12 @@ export function adminRoutes(
     ...credentialRoutes(route, tenancy),
     ...overviewRoutes(route, components),
     ...auditRoutes(route, tenancy),
+    ...consoleRoutes(route, { tenancy, clock: components.clock, source: init.console }),
   ];
 }
 
-type MakeRoute = (init: Omit<RouteInit, "access">) => McpRoute;
+/** Makes a route that asks for the admin key first. */
+export type MakeRoute = (init: Omit<RouteInit, "access">) => McpRoute;
 
 function requireAdmin(init: AdminRoutesInit, tenancy: Tenancy, request: RouteRequest): void {
   tenancy.guesses.check(request.remoteAddress);

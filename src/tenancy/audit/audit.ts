@@ -5,7 +5,7 @@ import { auditedCalls } from "../metrics.ts";
 import type { TenancyTables } from "../tables/tables.ts";
 import type { AuditRecord, ToolCall } from "../types.ts";
 import { CHAIN_START, type ChainBreak, createChainCheck, linkOf } from "./chain.ts";
-import { redactArguments, redactResult } from "./redact.ts";
+import { plainText, redactArguments, redactResult } from "./redact.ts";
 
 /** Calls per tool. */
 export interface ToolCounts {
@@ -27,7 +27,16 @@ export interface AuditLog {
   verify(tenantId: string): Promise<ChainBreak | undefined>;
   /** Counts, of one tenant or of all. */
   counts(tenantId?: string): Promise<ToolCounts>;
+  /** Calls and errors of all tenants since then, in steps of `stepMs`, oldest first; steps without calls are left out. */
+  series(sinceMs: number, stepMs: number): Promise<CallStep[]>;
   close(): Promise<void>;
+}
+
+/** Calls within one step of time. */
+export interface CallStep {
+  readonly atMs: number;
+  readonly calls: number;
+  readonly errors: number;
 }
 
 interface Head {
@@ -146,6 +155,18 @@ export function createAuditLog(components: {
       );
       return { total: rows.reduce((sum, row) => sum + row.calls, 0), byTool };
     },
+    async series(sinceMs, stepMs) {
+      await flush();
+      const step = sql<number>`at_ms / ${sql.lit(stepMs)}`;
+      const rows = await db
+        .selectFrom("tenancy_tool_calls")
+        .select([step.as("step"), sql<number>`count(*)`.as("calls"), sql<number>`count(error)`.as("errors")])
+        .where("at_ms", ">=", sinceMs)
+        .groupBy(step)
+        .orderBy("step")
+        .execute();
+      return rows.map(row => ({ atMs: row.step * stepMs, calls: row.calls, errors: row.errors }));
+    },
     async close() {
       await flush();
       timer?.();
@@ -178,7 +199,7 @@ function toRecord(
     ...place,
     sessionId: call.sessionId ?? "",
     caller: call.caller,
-    tool: call.tool,
+    tool: plainText(call.tool),
     arguments: redactArguments(call.arguments),
     result: redactResult(call.result),
     error: redactResult(call.error),

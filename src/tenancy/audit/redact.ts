@@ -19,11 +19,16 @@ const QUERY = /([?&][\w.-]*(?:key|token|secret|pass\w*|signature|sig|auth)=)[^&\
 /** A text with everything that looks like a secret taken out, cut at `max` characters. */
 export function redactText(text: string, max: number): string {
   const cut = text.length > max ? `${text.slice(0, max)}… (${text.length} characters)` : text;
-  return cut
+  return plainText(cut)
     .replaceAll(TOKEN_PATTERN, HIDDEN)
     .replaceAll(BEARER, `$1 ${HIDDEN}`)
     .replaceAll(USERINFO, `$1${HIDDEN}@`)
     .replaceAll(QUERY, `$1${HIDDEN}`);
+}
+
+/** A text as every database gives it back: half characters and zero bytes would not be. */
+export function plainText(text: string): string {
+  return text.toWellFormed().replaceAll("\0", "\uFFFD");
 }
 
 /** Arguments of a call as JSON for the audit log: secrets by name and by look taken out, long texts cut. */

@@ -83,9 +83,13 @@ export function createTenantContent(components: {
     async list(tenantId, { search, limit, offset }) {
       let query = db.selectFrom("tenancy_content").where("tenant_id", "=", tenantId);
       if (search !== undefined && search !== "") {
-        // instr and not LIKE: what is searched for has no wildcards.
-        query = query.where(
-          sql<boolean>`(instr(lower(coalesce(name, '')), lower(${search})) > 0 or instr(cid, ${search}) = 1)`,
+        // What is searched for has no wildcards.
+        const text = search.replaceAll(/[\\%_]/g, "\\$&");
+        query = query.where(({ or }) =>
+          or([
+            sql<boolean>`lower(name) like ${`%${text.toLowerCase()}%`} escape '\\'`,
+            sql<boolean>`cid like ${`${text}%`} escape '\\'`,
+          ]),
         );
       }
       const rows = await query

@@ -13,6 +13,7 @@ export const tenancyMigrations: readonly Migration[] = [
       await makeContent(db);
     },
   },
+  { id: "tenancy-0002", up: makePlayback },
 ];
 
 async function makeTenants(db: Kysely<unknown>): Promise<void> {
@@ -80,7 +81,7 @@ async function makeToolCalls(db: Kysely<unknown>): Promise<void> {
     .addColumn("arguments", "text", column => column.notNull())
     .addColumn("result", "text")
     .addColumn("error", "text")
-    .addColumn("duration_ms", "real", column => column.notNull())
+    .addColumn("duration_ms", "double precision", column => column.notNull())
     .addColumn("at_ms", "bigint", column => column.notNull())
     .addColumn("previous_hash", "text", column => column.notNull())
     .addColumn("hash", "text", column => column.notNull())
@@ -101,6 +102,24 @@ async function makeContent(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint("tenancy_content_place", ["tenant_id", "cid"])
     .execute();
   await index(db, "tenancy_content", ["cid"]);
+}
+
+async function makePlayback(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable("tenancy_playback")
+    .addColumn("id", "text", column => column.primaryKey())
+    .addColumn("tenant_id", "text", column => column.notNull())
+    .addColumn("issued_by", "text", column => column.notNull())
+    .addColumn("cid", "text", column => column.notNull())
+    .addColumn("manifest", "text")
+    .addColumn("max_quality", "text")
+    .addColumn("viewer_key", "text")
+    .addColumn("is_active", "integer", column => column.notNull())
+    .addColumn("expires_at_ms", "bigint", column => column.notNull())
+    .addColumn("created_at_ms", "bigint", column => column.notNull())
+    .execute();
+  await index(db, "tenancy_playback", ["tenant_id"]);
+  await index(db, "tenancy_playback", ["expires_at_ms"]);
 }
 
 function index(db: Kysely<unknown>, table: string, columns: string[]): Promise<void> {

@@ -55,6 +55,20 @@ export interface TenancyTables {
     previous_hash: string;
     hash: string;
   };
+  tenancy_playback: {
+    id: string;
+    /** Empty: the owner's. */
+    tenant_id: string;
+    /** Token of the tenant that made it; empty: none. */
+    issued_by: string;
+    cid: string;
+    manifest: string | null;
+    max_quality: string | null;
+    viewer_key: string | null;
+    is_active: number;
+    expires_at_ms: number;
+    created_at_ms: number;
+  };
   tenancy_content: {
     tenant_id: string;
     cid: string;

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type Kysely, sql } from "kysely";
 import { CidcastError, type Clock, type Logger, type Principal } from "../../core/index.ts";
 import { MAX_CLOSED_SESSIONS, MAX_LIST_ROWS, MAX_SESSIONS, MAX_SESSIONS_PER_TENANT } from "../limits.ts";
+import { plainText } from "../audit/redact.ts";
 import type { TenancyTables } from "../tables/tables.ts";
 import { tokenIdOf } from "../tokens/live-tokens.ts";
 import type { SessionInfo } from "../types.ts";
@@ -119,7 +120,7 @@ export function createSessionStore(components: {
         id: entry.id,
         principal,
         identify(clientName) {
-          entry.clientName = clientName.slice(0, 200);
+          entry.clientName = plainText(clientName.slice(0, 200));
         },
         touch() {
           entry.lastSeenAtMs = clock.now();

@@ -23,8 +23,8 @@ const SCOPES: Readonly<Record<ScopeName, Omit<Scope, "name">>> = {
     actions: ["content:add", "content:pin", "content:remove"],
   },
   media: {
-    description: "Probe and play the tenant's media",
-    actions: ["media:probe", "media:play", "media:control"],
+    description: "Probe, play and share the tenant's media",
+    actions: ["media:probe", "media:play", "media:control", "media:share"],
   },
   peers: { description: "See peers and start transfers", actions: ["peers:read", "transfer:start"] },
   events: {

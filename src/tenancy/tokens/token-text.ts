@@ -26,4 +26,4 @@ export function tokenHash(text: string): string {
 }
 
 /** Matches a token of ours anywhere in a text, for redaction. */
-export const TOKEN_PATTERN = /cct_[\w-]{20,}/g;
+export const TOKEN_PATTERN = /cc[tp]_[\w.-]{20,}/g;

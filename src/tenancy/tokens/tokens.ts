@@ -24,6 +24,8 @@ export interface TokenStore {
   list(tenantId?: string): Promise<TokenInfo[]>;
   /** Switches a token off. `NOT_FOUND` without such a token. Safe to repeat. */
   revoke(id: string): Promise<TokenInfo>;
+  /** The token of that id, active or not. */
+  get(id: string): Promise<TokenInfo | undefined>;
   /** The active token of an active tenant with that text. */
   find(text: string): Promise<TokenInfo | undefined>;
   used(id: string, atMs: number): Promise<void>;
@@ -100,6 +102,10 @@ export function createTokenStore(components: {
       if (row === undefined) throw new CidcastError("NOT_FOUND", "Token not found");
       await db.updateTable("tenancy_tokens").set({ is_active: 0 }).where("id", "=", id).execute();
       return toInfo({ ...row, is_active: 0 });
+    },
+    async get(id) {
+      const row = await select().where("token.id", "=", id).executeTakeFirst();
+      return row === undefined ? undefined : toInfo(row);
     },
     async find(text) {
       const row = await select()

@@ -2,8 +2,8 @@ import { createNodeClient, type NodeClient } from "@cidcast/client";
 
 /** Where a tab keeps the token that its address brought: gone with the tab. */
 const STORAGE_KEY = "cidcast-token";
-/** Longest token taken from an address, characters: nodes and tenants make far shorter ones. */
-export const MAX_TOKEN_CHARS = 512;
+/** Longest token taken from an address, characters: that of a playback token. */
+export const MAX_TOKEN_CHARS = 2048;
 /** How long a link holds the token after it was followed, ms: browsers read the address right after the click. */
 const FOLLOWED_MS = 0;
 

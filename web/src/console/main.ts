@@ -1,0 +1,3 @@
+import { CidConsole } from "./console-page.ts";
+
+customElements.define("cid-console", CidConsole);
