@@ -19,6 +19,7 @@ import { playbackRoutes } from "./api/playback.ts";
 import { nodeRoutes } from "./api/node.ts";
 import { prepareRoutes } from "./api/prepare.ts";
 import type { ApiComponents } from "./api/types.ts";
+import { streamRoutes } from "./api/streams.ts";
 import { transferRoutes } from "./api/transfers.ts";
 import { controlRoutes } from "./control/routes.ts";
 import { createDoor, type Door } from "./door/door.ts";
@@ -198,6 +199,7 @@ async function start(
     transferRoutes(scope, api);
     prepareRoutes(scope, api);
     playbackRoutes(scope, api);
+    streamRoutes(scope, api);
     eventRoutes(scope, api);
     webhookRoutes(scope, api);
     controlRoutes(scope, api);

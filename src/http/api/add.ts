@@ -8,7 +8,7 @@ import {
   carResult,
 } from "@cidcast/protocols/node-api";
 import type { FastifyInstance } from "fastify";
-import type { z } from "zod";
+import { z } from "zod";
 import type { AddOptions } from "../../content/index.ts";
 import { CidcastError } from "../../core/index.ts";
 import { MAX_UPLOAD_FIELDS } from "../limits.ts";
@@ -22,6 +22,9 @@ const NO_TYPE: ReadonlySet<string> = new Set([
   "application/octet-stream",
   "application/x-www-form-urlencoded",
 ]);
+
+/** What else such clients send means nothing to a body that is read as it comes. */
+const uploadQuery = z.object({ name: addQuery.shape.name });
 
 type AddContext = RouteContext<undefined, z.output<typeof addQuery>, undefined>;
 
@@ -80,6 +83,18 @@ export async function addRoute(app: FastifyInstance, components: ApiComponents):
     handler: async context => {
       const result = await admitted(context);
       return { success: true, ...result, Hash: result.cid };
+    },
+  });
+  route(app, {
+    method: "POST",
+    url: "/api/v0/upload/stream",
+    action: "content:add",
+    query: uploadQuery,
+    summary: "Adds the file of a form, or the body; for clients that know it by this name",
+    handler: async context => {
+      const { cid, name, size } = await admitted({ ...context, query: { name: context.query.name } });
+      const timestamp = Date.now() / 1000;
+      return { success: true, operation: "add_streaming", timestamp, cid, size, name: name ?? null };
     },
   });
 }

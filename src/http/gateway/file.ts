@@ -46,6 +46,10 @@ export interface FileRequest {
   readonly download: boolean;
   /** Name to save it under, where the caller gave one. */
   readonly filename: string | undefined;
+  /** Range that goes before the one of the header. */
+  readonly range?: string;
+  /** Type that goes before the one of the content. */
+  readonly contentType?: string;
 }
 
 /**
@@ -75,7 +79,7 @@ export async function sendFile(components: FileComponents, asked: FileRequest): 
   try {
     const ifRange = request.headers["if-range"];
     const wanted = allowsRange(typeof ifRange === "string" ? ifRange : undefined, etag);
-    const range = parseRange(wanted ? request.headers.range : undefined, file.size);
+    const range = parseRange(asked.range ?? (wanted ? request.headers.range : undefined), file.size);
     if (range.kind === "unsatisfiable") {
       reply.header("content-range", `bytes */${file.size}`);
       throw new CidcastError(
@@ -89,7 +93,7 @@ export async function sendFile(components: FileComponents, asked: FileRequest): 
       reply.code(206).header("content-range", `bytes ${start}-${end - 1}/${file.size}`);
     }
     reply
-      .header("content-type", withCharset(type.contentType))
+      .header("content-type", withCharset(asked.contentType ?? type.contentType))
       .header("content-length", end - start)
       .header(
         "content-disposition",

@@ -26,7 +26,8 @@ export const refParams = z
   })
   .transform(params => parseRef(params["*"]));
 
-function parseRef(text: string): ContentRef {
+/** Takes the text of a CID and a path below it apart. */
+export function parseRef(text: string): ContentRef {
   const [cid = "", ...rest] = text.split("/");
   const path = rest.filter(part => part !== "").join("/");
   return { cid, path, slash: text.endsWith("/"), ref: path === "" ? cid : `${cid}/${path}` };

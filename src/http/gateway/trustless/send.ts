@@ -55,6 +55,9 @@ export async function sendRaw(components: FileComponents, asked: BlocksRequest):
     .header("content-length", stop - start)
     .header("server-timing", timing());
   if (request.method === "HEAD") return reply.send();
+  const { tenantId } = request.principal;
+  components.quotas?.checkEgress(tenantId, stop - start);
+  components.quotas?.addEgress(tenantId, stop - start);
   metrics.contentSent.add(stop - start);
   const { buffer, byteOffset } = bytes;
   return reply.send(Buffer.from(buffer, byteOffset + start, stop - start));
@@ -89,10 +92,13 @@ export async function sendCar(
     const first = await findWithin(limits.findTimeoutMs, ref, { signal }, () => headOf(dag));
     reply.header("server-timing", timing());
     if (request.method === "HEAD") return await reply.send();
-    const body = Readable.from(
-      carBody(dag, first, bytes => metrics.contentSent.add(bytes)),
-      { objectMode: false },
-    );
+    const { tenantId } = request.principal;
+    components.quotas?.checkEgress(tenantId, 0);
+    const count = (bytes: number): void => {
+      metrics.contentSent.add(bytes);
+      components.quotas?.addEgress(tenantId, bytes);
+    };
+    const body = Readable.from(carBody(dag, first, count), { objectMode: false });
     handedOver = true;
     body.once("error", error => {
       if (!signal.aborted) log.warn({ err: error, cid }, "CAR broke off while being sent");
