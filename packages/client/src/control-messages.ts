@@ -9,6 +9,8 @@ import { type ClientError, errorFromWire } from "./client-error.ts";
 export type ControlCommand = ControlCommandMessage;
 /** How playing stands, as the node sees it. */
 export type PlaybackReport = Extract<ControlEventMessage, { type: "state" }>;
+/** A part that is repeated, seconds of media. */
+export type LoopRange = NonNullable<PlaybackReport["loopRange"]>;
 /** A track and what happens to it on its way. */
 export type TrackReport = Extract<ControlEventMessage, { type: "tracks" }>["tracks"][number];
 /** What a node says about a session. */

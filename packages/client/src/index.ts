@@ -1,4 +1,10 @@
-export { CONTROL_LABEL } from "@cidcast/protocols/media-control";
+export {
+  CONTROL_LABEL,
+  MAX_RATE,
+  MAX_SOUND_RATE,
+  MIN_RATE,
+  MIN_SOUND_RATE,
+} from "@cidcast/protocols/media-control";
 export type {
   AddResult,
   ContentRecordBody,
@@ -13,6 +19,7 @@ export {
   type ControlCommand,
   type ControlEvent,
   parseControlEvent,
+  type LoopRange,
   readControlEvent,
   type PlaybackReport,
   type TrackReport,

@@ -1,4 +1,5 @@
-import type { ClientError } from "@cidcast/client";
+import { MAX_RATE, MAX_SOUND_RATE, MIN_RATE, MIN_SOUND_RATE } from "@cidcast/client";
+import type { ClientError, LoopRange } from "@cidcast/client";
 import type { CidPlayerDetail, CidPlayerEventMap } from "./events.ts";
 import { createFileFallback } from "./playback/file-fallback.ts";
 import { FilePlayback } from "./playback/file-playback.ts";
@@ -6,11 +7,18 @@ import type { PlayerSource } from "./playback/player-source.ts";
 import { Playback } from "./playback/playback.ts";
 import type { PlayerState } from "./playback/player-state.ts";
 import type { PlayerStats } from "./playback/stats.ts";
-import { type KeyCommand, keyCommand } from "./ui/keyboard.ts";
+import { keyCommand } from "./ui/keyboard.ts";
+import { type KeyPanels, obeyKey } from "./ui/obey-key.ts";
+import { createPictureInPicture, type PictureInPicture } from "./ui/picture-in-picture.ts";
+import { rateText } from "./ui/rates.ts";
 import { createSound, type Sound } from "./ui/sound.ts";
 import { createPlayerStyles } from "./ui/styles.ts";
 import { createView, type View } from "./ui/view.ts";
 import { watchKeys } from "./ui/watch-keys.ts";
+import { createMediaKeys } from "./viewing/media-session.ts";
+import { createGestures } from "./viewing/gestures.ts";
+import { LEAST_LOOP_SECONDS, LoopMarks } from "./viewing/loop-marks.ts";
+import { copyLink, shareLink } from "./viewing/share-link.ts";
 import { createPlaces } from "./viewing/places.ts";
 
 /** How often position and controls are brought up to date while playing, ms. */
@@ -22,14 +30,15 @@ const STATS_MS = 1_000;
  * `<cid-player src-cid="bafy…">`: plays a CID of a cidcast node.
  *
  * Attributes: `src-cid` the CID, or a CID and a path; `node` the node's address (default: where the page comes from);
- * `autoplay`; `muted`; `loop`; `start` seconds; `resume` goes on where this browser left; `keys="page"` takes keys pressed anywhere in the page.
+ * `autoplay`; `muted`; `loop`; `poster` address of a picture shown before the first one; `title`; `start` seconds; `resume` goes on where this browser left; `keys="page"` takes keys pressed anywhere in the page.
  * Events: see {@link CidPlayerEventMap}. CSS: `--cid-player-accent`, `--cid-player-aspect`, and parts.
  */
 export class CidPlayer extends HTMLElement {
-  static readonly observedAttributes = ["src-cid", "node", "loop", "muted"];
+  static readonly observedAttributes = ["src-cid", "node", "loop", "muted", "poster"];
 
   readonly #view: View;
   readonly #sound: Sound;
+  readonly #pip: PictureInPicture;
   readonly #places = createPlaces(() => localStorage);
   #playback: PlayerSource | undefined;
   /** Ends with the CID that is played. */
@@ -40,11 +49,46 @@ export class CidPlayer extends HTMLElement {
   #soundOnly = false;
   #words = "";
   #statsPending = false;
+  #seen = false;
+  #rate = 1;
+  #soundMuted = false;
+  #loopRange: LoopRange | undefined;
+  readonly #marks = new LoopMarks();
+  readonly #panels: KeyPanels = {
+    toggleStats: () => {
+      this.#view.stats.toggle();
+      void this.#sample();
+      this.#update();
+    },
+    toggleHelp: () => {
+      this.#view.help.toggle();
+      this.#update();
+    },
+    closePanels: () => {
+      this.#view.help.toggle(false);
+      this.#view.stats.toggle(false);
+      this.#update();
+    },
+    changeRate: rate => this.#changeRate(rate),
+    mark: point => {
+      const { words, change } = this.#marks.mark(point, this.currentTime, this.#loopRange);
+      if (change !== undefined) this.loopRange = change.range;
+      this.#view.notice.say(words);
+    },
+    copyLink: () => void copyLink(this.shareLink, text => this.#view.notice.say(text)),
+  };
+  readonly #mediaKeys = createMediaKeys("mediaSession" in navigator ? navigator.mediaSession : undefined, {
+    play: () => this.play(),
+    pause: () => this.pause(),
+    seek: seconds => this.seek(seconds),
+    seekBy: seconds => this.seek(this.currentTime + seconds),
+  });
 
   constructor() {
     super();
     const root = this.attachShadow({ mode: "open", delegatesFocus: true });
     root.adoptedStyleSheets = [createPlayerStyles()];
+    const say = (text: string): void => this.#view.notice.say(text);
     this.#view = createView({
       togglePlay: () => (this.paused ? this.play() : this.pause()),
       seek: seconds => this.seek(seconds),
@@ -52,12 +96,17 @@ export class CidPlayer extends HTMLElement {
       setVolume: volume => this.#sound.setVolume(volume),
       unmute: () => this.#sound.setMuted(false),
       toggleLoop: () => this.toggleAttribute("loop"),
-      toggleStats: () => this.#toggleStats(),
-      toggleHelp: () => this.#toggleHelp(),
+      toggleStats: () => this.#panels.toggleStats(),
+      toggleHelp: () => this.#panels.toggleHelp(),
       toggleFullscreen: () => void this.toggleFullscreen(),
+      togglePictureInPicture: () => void this.togglePictureInPicture(),
+      copyLink: () => this.#panels.copyLink(),
+      setRate: rate => this.#changeRate(rate),
+      touch: createGestures(this, { say, changeRate: rate => this.#changeRate(rate) }),
       retry: () => this.play(),
     });
     root.append(this.#view.frame);
+    this.#pip = createPictureInPicture(this.#view.video, () => this.#soundOnly);
     this.#sound = createSound(this.#view.video, () => this.#update());
   }
 
@@ -119,10 +168,40 @@ export class CidPlayer extends HTMLElement {
   set loop(loop: boolean) {
     this.toggleAttribute("loop", loop);
   }
+  /** Seconds of media per second, 0.25 to 4. Sound keeps its pitch from 0.5 to 2, and is muted outside. */
+  get playbackRate(): number {
+    return this.#rate;
+  }
+  set playbackRate(rate: number) {
+    if (!(rate >= MIN_RATE && rate <= MAX_RATE)) {
+      throw new RangeError(`A rate lies between ${MIN_RATE} and ${MAX_RATE}`);
+    }
+    this.#playback?.setRate((this.#rate = rate));
+    this.#onRate();
+  }
+  /** The part that is repeated, seconds; undefined: none. */
+  get loopRange(): LoopRange | undefined {
+    return this.#loopRange;
+  }
+  set loopRange(range: LoopRange | undefined) {
+    if (
+      range !== undefined &&
+      !(range.startSeconds >= 0 && range.endSeconds - range.startSeconds >= LEAST_LOOP_SECONDS)
+    ) {
+      throw new RangeError(`A part to repeat is at least ${LEAST_LOOP_SECONDS} s long`);
+    }
+    this.#loopRange = range;
+    this.#playback?.setLoop(this.loop, range);
+    this.#update();
+  }
+  /** Address that plays this content from where it is. */
+  get shareLink(): string {
+    return shareLink(this.getAttribute("node") ?? location.origin, this.srcCid, this.currentTime);
+  }
 
   /** Starts, goes on after a pause, tries again after an error, or plays again after the end. */
   play(): void {
-    if (this.state === "idle" || this.state === "error") this.#askedMs = performance.now();
+    if (["idle", "error"].includes(this.state)) this.#askedMs = performance.now();
     this.#playback?.play();
     this.#sound.setPaused(false);
     if (this.#view.video.paused && this.#view.video.srcObject instanceof MediaStream) {
@@ -145,6 +224,13 @@ export class CidPlayer extends HTMLElement {
     this.#update();
   }
 
+  /** Shows the next picture, or the one before; pauses where it plays. */
+  step(frames: 1 | -1): void {
+    this.#playback?.step(frames);
+    this.#sound.setPaused(true);
+    this.#update();
+  }
+
   /** How playing goes. Rates are over the time since the last call. */
   async stats(): Promise<PlayerStats | undefined> {
     return this.#playback?.stats();
@@ -155,6 +241,12 @@ export class CidPlayer extends HTMLElement {
     else await this.requestFullscreen();
   }
 
+  /** Needs a click or key, as browsers want it. */
+  async togglePictureInPicture(): Promise<void> {
+    if (!(await this.#pip.toggle())) this.#view.notice.say("Picture in picture is not possible now");
+    this.#update();
+  }
+
   connectedCallback(): void {
     const scope = new AbortController();
     this.#scope = scope;
@@ -163,6 +255,9 @@ export class CidPlayer extends HTMLElement {
     watchKeys({ host: this, frame: this.#view.frame, onKey: press => this.#onKey(press), signal });
     addEventListener("online", () => this.#playback?.retryNow(), { signal });
     document.addEventListener("fullscreenchange", () => this.#update(), { signal });
+    for (const change of ["enterpictureinpicture", "leavepictureinpicture"]) {
+      this.#view.video.addEventListener(change, () => this.#update(), { signal });
+    }
     const tick = setInterval(() => this.#tick(), TICK_MS);
     const sample = setInterval(() => {
       void this.#sample();
@@ -180,12 +275,14 @@ export class CidPlayer extends HTMLElement {
     this.#scope?.abort();
     this.#scope = undefined;
     this.#unload();
+    this.#mediaKeys.release();
     this.#view.close();
   }
 
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
     if (this.#scope === undefined || before === after) return;
-    if (name === "loop") this.#playback?.setLoop(after !== null);
+    if (name === "loop") this.#playback?.setLoop(after !== null, this.#loopRange);
+    else if (name === "poster") this.#update();
     else if (name === "muted") this.#sound.setMuted(after !== null);
     else this.#load();
     this.#update();
@@ -193,6 +290,7 @@ export class CidPlayer extends HTMLElement {
 
   #load(): void {
     this.#unload();
+    this.#loopRange = undefined;
     if (this.srcCid === "") return this.#update();
     const start = this.#startSeconds();
     const source = {
@@ -209,6 +307,7 @@ export class CidPlayer extends HTMLElement {
       ...source,
       startSeconds: start,
       loop: this.loop,
+      rate: this.#rate,
       rescue: error => fallback.rescue(error),
     });
     playback.on("state", state => {
@@ -235,6 +334,8 @@ export class CidPlayer extends HTMLElement {
     this.#view.video.addEventListener("playing", first, { once: true, signal });
     this.#use(file);
     before.close();
+    if (this.#rate !== 1) file.setRate(this.#rate);
+    if (this.#loopRange !== undefined) file.setLoop(this.loop, this.#loopRange);
     if (!paused) this.play();
     this.#update();
     return true;
@@ -250,7 +351,10 @@ export class CidPlayer extends HTMLElement {
       this.#view.error.show(error);
       this.#emit("cid-error", { code: error.code, message: error.message });
     });
-    playback.on("position", () => this.#update());
+    playback.on("position", () => {
+      if (playback.soundMuted !== this.#soundMuted) this.#onRate();
+      this.#update();
+    });
     playback.on("stream", stream => void this.#onStream(stream, playback));
     playback.on("tracks", tracks => this.#emit("cid-tracks", { tracks }));
     playback.on("retry", retry => {
@@ -285,12 +389,18 @@ export class CidPlayer extends HTMLElement {
     this.#view.video.srcObject = null;
     this.#view.error.hide();
     this.#soundOnly = false;
+    this.#seen = false;
+    this.#marks.forget();
   }
 
   #onState(state: PlayerState): void {
     if (state !== "reconnecting") this.#words = state === "buffering" ? "Waiting for content…" : "";
     if (state !== "error") this.#view.error.hide();
     this.#sound.setPaused(state === "paused");
+    if (state === "playing") {
+      this.#seen = true;
+      this.#mediaKeys.take(this.title || document.title, this.getAttribute("poster") ?? undefined);
+    }
     if (state === "paused" || state === "ended") this.#keepPlace();
     this.#emit("cid-state", { state });
     this.#update();
@@ -319,49 +429,20 @@ export class CidPlayer extends HTMLElement {
     // Escape without a panel is the browser's: it leaves full screen.
     if (command.type === "close-panels" && !panelOpen) return false;
     this.#view.wakeControls();
-    this.#obey(command);
+    obeyKey(command, this, this.#panels);
     return true;
   }
 
-  #obey(command: KeyCommand): void {
-    switch (command.type) {
-      case "toggle-play":
-        return this.paused ? this.play() : this.pause();
-      case "toggle-mute":
-        return this.#sound.setMuted(!this.#sound.muted);
-      case "toggle-fullscreen":
-        return void this.toggleFullscreen();
-      case "toggle-loop":
-        return void this.toggleAttribute("loop");
-      case "toggle-stats":
-        return this.#toggleStats();
-      case "toggle-help":
-        return this.#toggleHelp();
-      case "close-panels":
-        return this.#closePanels();
-      case "seek-by":
-        return this.seek(this.currentTime + command.seconds);
-      case "seek-to-share":
-        return Number.isFinite(this.duration) ? this.seek(this.duration * command.share) : undefined;
-      case "volume-by":
-        return this.#sound.setVolume(this.#sound.volume + command.step);
-    }
+  #changeRate(rate: number): void {
+    this.playbackRate = rate;
+    this.#view.notice.say(
+      rateText(rate) + (rate < MIN_SOUND_RATE || rate > MAX_SOUND_RATE ? ", no sound" : ""),
+    );
   }
 
-  #toggleStats(): void {
-    this.#view.stats.toggle();
-    void this.#sample();
-    this.#update();
-  }
-
-  #toggleHelp(): void {
-    this.#view.help.toggle();
-    this.#update();
-  }
-
-  #closePanels(): void {
-    this.#view.help.toggle(false);
-    this.#view.stats.toggle(false);
+  #onRate(): void {
+    this.#soundMuted = this.#playback?.soundMuted ?? false;
+    this.#emit("cid-rate", { playbackRate: this.#rate, soundMuted: this.#soundMuted });
     this.#update();
   }
 
@@ -387,6 +468,12 @@ export class CidPlayer extends HTMLElement {
   }
 
   #update(): void {
+    this.#mediaKeys.update({
+      playing: this.state === "playing",
+      positionSeconds: this.currentTime,
+      durationSeconds: this.duration,
+      rate: this.#rate,
+    });
     this.#view.update({
       state: this.state,
       positionSeconds: this.currentTime,
@@ -395,6 +482,11 @@ export class CidPlayer extends HTMLElement {
       volume: this.#sound.volume,
       muted: this.#sound.muted,
       loop: this.loop,
+      loopRange: this.#loopRange,
+      rate: this.#rate,
+      pictureInPicture: this.#pip.on,
+      posterUrl: this.getAttribute("poster") ?? undefined,
+      seen: this.#seen,
       fullscreen: document.fullscreenElement === this,
       words: this.#words,
       soundBlocked: this.#sound.blocked,

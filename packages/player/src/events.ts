@@ -14,6 +14,8 @@ export interface CidPlayerEventMap {
   "cid-tracks": CustomEvent<{ readonly tracks: readonly TrackReport[] }>;
   /** The first picture (or sound, where there is no picture) of a connection, ms after it was asked for. */
   "cid-first-frame": CustomEvent<{ readonly elapsedMs: number }>;
+  /** The rate has changed, or whether sound is heard at it. */
+  "cid-rate": CustomEvent<{ readonly playbackRate: number; readonly soundMuted: boolean }>;
   /** The connection is gone; it is made again in `waitMs`. */
   "cid-retry": CustomEvent<{ readonly attempt: number; readonly waitMs: number }>;
 }

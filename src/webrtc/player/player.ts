@@ -37,6 +37,11 @@ const LATE_SECONDS = 0.066;
 const AUDIO_LEAD_SECONDS = 0.02;
 /** Shortest frame that counts as a step, seconds: a place in the middle of rounding is the same place. */
 const EPSILON = 1e-6;
+/**
+ * Between the pictures that are only decoded and the one asked for, seconds: browsers that get both within one refresh
+ * of the screen may leave the later one out, and while paused none follows.
+ */
+const SETTLE_SECONDS = 0.05;
 /** A step back looks for the picture shown this long before the one that is shown, seconds. */
 const STEP_BACK_SECONDS = 1e-4;
 
@@ -361,6 +366,7 @@ export class Player {
       if (!seek.leadIn.mayCarryOn(nowMs)) return false;
       seek.leadIn.spend(video.sendWhole(this.#stream(nowMs)));
     }
+    if (seek.leadIn !== undefined && this.#stream(nowMs) < video.lastStream + SETTLE_SECONDS) return false;
     seek.led = true;
     return true;
   }

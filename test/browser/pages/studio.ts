@@ -8,6 +8,18 @@ interface Session {
   position: number;
   state: "playing" | "paused" | "ended";
   loop: boolean;
+  loopRange: { startSeconds: number; endSeconds: number } | undefined;
+  rate: number;
+}
+
+/** What media control asks for. */
+interface Command {
+  readonly type: string;
+  readonly positionSeconds?: number;
+  readonly loop?: boolean;
+  readonly range?: Session["loopRange"];
+  readonly rate?: number;
+  readonly frames?: number;
 }
 
 const DURATION_SECONDS = 20;
@@ -28,7 +40,16 @@ async function open(id: string, cid: string, startSeconds: number): Promise<stri
   }
   if (kinds.includes("audio")) pc.addTransceiver(tone(), { direction: "sendonly" });
   const control = pc.createDataChannel(cid === "bafylate" || cid === "bafysocket" ? "other" : "control");
-  const session: Session = { pc, control, picture, position: startSeconds, state: "playing", loop: false };
+  const session: Session = {
+    pc,
+    control,
+    picture,
+    position: startSeconds,
+    state: "playing",
+    loop: false,
+    loopRange: undefined,
+    rate: 1,
+  };
   sessions.set(id, session);
   serve(session);
   const timer = setInterval(() => advance(session, 0.1), 100);
@@ -63,7 +84,9 @@ function serve(session: Session): void {
 
 function advance(session: Session, seconds: number): void {
   if (session.state !== "playing") return;
-  session.position += seconds;
+  session.position += seconds * session.rate;
+  const range = session.loopRange;
+  if (range !== undefined && session.position >= range.endSeconds) session.position = range.startSeconds;
   if (session.position >= DURATION_SECONDS) {
     if (session.loop) session.position = 0;
     else {
@@ -76,13 +99,21 @@ function advance(session: Session, seconds: number): void {
   say(session, { type: "position", positionSeconds: session.position });
 }
 
-function obey(session: Session, command: { type: string; positionSeconds?: number; loop?: boolean }): void {
+function obey(session: Session, command: Command): void {
   commands.push(command);
   if (command.type === "pause") session.state = "paused";
   if (command.type === "resume") session.state = "playing";
   if (command.type === "seek") session.position = command.positionSeconds ?? 0;
   if (command.type === "seek" && session.state === "ended") session.state = "playing";
-  if (command.type === "set_loop") session.loop = command.loop ?? false;
+  if (command.type === "set_loop") {
+    session.loop = command.loop ?? false;
+    session.loopRange = command.range;
+  }
+  if (command.type === "set_rate") session.rate = command.rate ?? 1;
+  if (command.type === "step") {
+    session.state = "paused";
+    session.position += (command.frames ?? 1) / 30;
+  }
   session.picture.running = session.state === "playing";
   sayState(session);
 }
@@ -91,8 +122,9 @@ function sayState(session: Session): void {
   say(session, reportOf(session));
 }
 
-function reportOf({ state, position, loop }: Session): object {
-  return { type: "state", state, positionSeconds: position, durationSeconds: DURATION_SECONDS, loop };
+function reportOf({ state, position, loop, loopRange, rate }: Session): object {
+  const place = { positionSeconds: position, durationSeconds: DURATION_SECONDS };
+  return { type: "state", state, ...place, loop, loopRange, rate, soundMuted: rate < 0.5 || rate > 2 };
 }
 
 function say(session: Session, message: object): void {

@@ -1,4 +1,4 @@
-import { ClientError, createEmitter, type TrackReport } from "@cidcast/client";
+import { ClientError, createEmitter, type LoopRange, type TrackReport } from "@cidcast/client";
 import { nextState, type PlayerSignal, type PlayerState } from "./player-state.ts";
 import type { PlayerSource, PlayerSourceEvents } from "./player-source.ts";
 import { type PlayerStats, summariseStats } from "./stats.ts";
@@ -13,6 +13,9 @@ export interface FilePlaybackInit {
   readonly start: () => Promise<boolean>;
 }
 
+/** Length of a step, seconds: the browser does not tell where pictures begin. */
+const STEP_SECONDS = 1 / 30;
+
 /** Plays a file by the browser's own means. The element is its own until it is closed. */
 export class FilePlayback implements PlayerSource {
   readonly tracks: readonly TrackReport[] = [];
@@ -22,6 +25,7 @@ export class FilePlayback implements PlayerSource {
   #state: PlayerState = "idle";
   #error: ClientError | undefined;
   #paused = false;
+  #loopRange: LoopRange | undefined;
   /** Where playing is to be as soon as the file is known. */
   #target: number | undefined;
 
@@ -43,6 +47,10 @@ export class FilePlayback implements PlayerSource {
       this.#apply("pause");
     });
     on("ended", () => this.#apply("end"));
+    on("timeupdate", () => {
+      const range = this.#loopRange;
+      if (range !== undefined && video.currentTime >= range.endSeconds) this.seek(range.startSeconds);
+    });
     on("seeked", () => this.#events.emit("position", undefined));
     on("error", () => this.#fail());
   }
@@ -59,6 +67,15 @@ export class FilePlayback implements PlayerSource {
   get durationSeconds(): number | undefined {
     const { duration } = this.#init.video;
     return Number.isFinite(duration) ? duration : undefined;
+  }
+  get rate(): number {
+    return this.#init.video.playbackRate;
+  }
+  get soundMuted(): boolean {
+    return false;
+  }
+  get loopRange(): LoopRange | undefined {
+    return this.#loopRange;
   }
   get paused(): boolean {
     return this.#paused;
@@ -100,9 +117,23 @@ export class FilePlayback implements PlayerSource {
     this.#events.emit("position", undefined);
   }
 
-  setLoop(loop: boolean): void {
+  setLoop(loop: boolean, range?: LoopRange): void {
     this.#init.video.loop = loop;
+    this.#loopRange = range;
     this.#events.emit("position", undefined);
+  }
+
+  setRate(rate: number): void {
+    const { video } = this.#init;
+    // A new file would begin at the default rate.
+    video.defaultPlaybackRate = rate;
+    video.playbackRate = rate;
+    this.#events.emit("position", undefined);
+  }
+
+  step(frames: 1 | -1): void {
+    this.pause();
+    this.seek(this.positionSeconds + frames * STEP_SECONDS);
   }
 
   seen(): void {
@@ -131,6 +162,8 @@ export class FilePlayback implements PlayerSource {
     this.#scope.abort();
     const { video } = this.#init;
     video.loop = false;
+    video.defaultPlaybackRate = 1;
+    video.playbackRate = 1;
     video.removeAttribute("src");
     // Ends the fetch of the file that was there.
     video.load();

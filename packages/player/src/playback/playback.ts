@@ -4,6 +4,7 @@ import {
   createBackoff,
   createEmitter,
   type ErrorCode,
+  type LoopRange,
   openPeerSession,
   openSignalling,
   type PeerSession,
@@ -38,6 +39,8 @@ export interface PlaybackInit {
   readonly cid: string;
   readonly startSeconds: number;
   readonly loop: boolean;
+  readonly loopRange?: LoopRange | undefined;
+  readonly rate?: number;
   /** Asked before an error is final: true when the content is played by other means. */
   readonly rescue?: (error: ClientError) => Promise<boolean>;
 }
@@ -52,6 +55,8 @@ export class Playback implements PlayerSource {
   #error: ClientError | undefined;
   #tracks: readonly TrackReport[] = [];
   #loop: boolean;
+  #loopRange: LoopRange | undefined;
+  #soundMuted = false;
   #paused = false;
   #connected = false;
   #scope: AbortController | undefined;
@@ -67,6 +72,8 @@ export class Playback implements PlayerSource {
   constructor(init: PlaybackInit) {
     this.#init = init;
     this.#loop = init.loop;
+    this.#loopRange = init.loopRange;
+    this.#clock.rate = init.rate ?? 1;
     this.#clock.set(init.startSeconds, false, 0);
   }
 
@@ -84,6 +91,15 @@ export class Playback implements PlayerSource {
   }
   get loop(): boolean {
     return this.#loop;
+  }
+  get loopRange(): LoopRange | undefined {
+    return this.#loopRange;
+  }
+  get rate(): number {
+    return this.#clock.rate;
+  }
+  get soundMuted(): boolean {
+    return this.#soundMuted;
   }
   /** What the viewer wants, whatever the state is. */
   get paused(): boolean {
@@ -135,10 +151,24 @@ export class Playback implements PlayerSource {
     this.#events.emit("position", undefined);
   }
 
-  setLoop(loop: boolean): void {
+  setLoop(loop: boolean, range?: LoopRange): void {
     this.#loop = loop;
-    this.#session?.control({ type: "set_loop", loop });
+    this.#loopRange = range;
+    this.#session?.control({ type: "set_loop", loop: loop || range !== undefined, range });
     this.#events.emit("position", undefined);
+  }
+
+  setRate(rate: number): void {
+    if (rate === this.#clock.rate) return;
+    this.#clock.rate = rate;
+    this.#session?.control({ type: "set_rate", rate });
+    this.#events.emit("position", undefined);
+  }
+
+  step(frames: 1 | -1): void {
+    this.#paused = true;
+    this.#pendingSeek = undefined;
+    this.#session?.control({ type: "step", frames });
   }
 
   /** To be called when the viewer sees or hears something of the newest stream. */
@@ -220,7 +250,10 @@ export class Playback implements PlayerSource {
     // What the viewer has asked for meanwhile.
     if (this.positionSeconds !== startSeconds) this.seek(this.positionSeconds);
     if (this.#paused) session.control({ type: "pause" });
-    if (this.#loop) session.control({ type: "set_loop", loop: true });
+    if (this.rate !== 1) session.control({ type: "set_rate", rate: this.rate });
+    if (this.#loop || this.#loopRange) {
+      session.control({ type: "set_loop", loop: true, range: this.#loopRange });
+    }
     this.#events.emit(
       "stream",
       new MediaStream(session.tracks.filter(track => track instanceof MediaStreamTrack)),
@@ -231,7 +264,7 @@ export class Playback implements PlayerSource {
     switch (event.type) {
       case "state":
         this.#reported = event.state;
-        this.#loop = event.loop;
+        this.#soundMuted = event.soundMuted ?? false;
         this.#clock.durationSeconds = event.durationSeconds > 0 ? event.durationSeconds : undefined;
         this.#report(event.positionSeconds);
         return this.#settle();

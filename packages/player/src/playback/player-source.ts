@@ -1,4 +1,4 @@
-import type { ClientError, TrackReport } from "@cidcast/client";
+import type { ClientError, LoopRange, TrackReport } from "@cidcast/client";
 import type { PlayerState } from "./player-state.ts";
 import type { PlayerStats } from "./stats.ts";
 
@@ -30,7 +30,16 @@ export interface PlayerSource {
   play(): void;
   pause(): void;
   seek(seconds: number): void;
-  setLoop(loop: boolean): void;
+  /** Seconds of media per second. */
+  readonly rate: number;
+  /** True where this rate is played without sound. */
+  readonly soundMuted: boolean;
+  readonly loopRange: LoopRange | undefined;
+  /** Repeats everything, or the part of `range`. */
+  setLoop(loop: boolean, range?: LoopRange): void;
+  setRate(rate: number): void;
+  /** One picture on or back; pauses where it plays. */
+  step(frames: 1 | -1): void;
   /** To be called when the viewer sees or hears something of the newest stream. */
   seen(): void;
   /** Cuts the wait for the next attempt short. */

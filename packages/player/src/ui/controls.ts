@@ -1,8 +1,10 @@
+import type { LoopRange } from "@cidcast/client";
 import type { PlayerState } from "../playback/player-state.ts";
 import { formatTime } from "../text/format.ts";
 import { el, setText } from "./dom.ts";
 import { createIconButton } from "./icon-button.ts";
 import { createSeekBar } from "./seek-bar.ts";
+import { createSpeedMenu } from "./speed-menu.ts";
 
 /** What the viewer can ask for with the control bar. */
 export interface ControlActions {
@@ -14,6 +16,9 @@ export interface ControlActions {
   toggleStats(): void;
   toggleHelp(): void;
   toggleFullscreen(): void;
+  togglePictureInPicture(): void;
+  copyLink(): void;
+  setRate(rate: number): void;
 }
 
 /** What the control bar shows. */
@@ -25,6 +30,10 @@ export interface ControlState {
   readonly volume: number;
   readonly muted: boolean;
   readonly loop: boolean;
+  readonly loopRange: LoopRange | undefined;
+  readonly rate: number;
+  /** Undefined where the browser or this content has no picture in picture. */
+  readonly pictureInPicture: boolean | undefined;
   readonly fullscreen: boolean;
   readonly statsOpen: boolean;
   readonly helpOpen: boolean;
@@ -47,6 +56,9 @@ export function createControls(actions: ControlActions): Controls {
   const loop = createIconButton("loop", () => actions.toggleLoop());
   const stats = createIconButton("stats", () => actions.toggleStats());
   const help = createIconButton("help", () => actions.toggleHelp());
+  const speed = createSpeedMenu(rate => actions.setRate(rate));
+  const link = createIconButton("link", () => actions.copyLink());
+  const pip = createIconButton("pip", () => actions.togglePictureInPicture());
   const full = createIconButton("fullscreen", () => actions.toggleFullscreen());
   const volume = el("input", {
     class: "slider volume-slider",
@@ -59,14 +71,17 @@ export function createControls(actions: ControlActions): Controls {
     el("div", { class: "volume" }, [mute.element, volume]),
     time,
     el("span", { class: "spacer" }),
+    speed.element,
     loop.element,
+    link.element,
     stats.element,
     help.element,
+    pip.element,
     full.element,
   ]);
   const element = el(
     "div",
-    { class: "controls", attributes: { role: "group", "aria-label": "Player controls" } },
+    { class: "controls", attributes: { dir: "ltr", role: "group", "aria-label": "Player controls" } },
     [seek.element, row],
   );
 
@@ -84,6 +99,10 @@ export function createControls(actions: ControlActions): Controls {
       volume.style.setProperty("--played", String(state.muted ? 0 : state.volume));
       volume.setAttribute("aria-valuetext", `${volume.value} percent`);
       loop.show("loop", "Repeat (R)", state.loop);
+      speed.update(state.rate);
+      link.show("link", "Copy a link to this moment (C)");
+      pip.element.hidden = state.pictureInPicture === undefined;
+      pip.show("pip", "Picture in picture (I)", state.pictureInPicture ?? false);
       stats.show("stats", "Statistics (S)", state.statsOpen);
       help.show("help", "Keyboard help (?)", state.helpOpen);
       full.show(

@@ -19,7 +19,13 @@ export function createPanel(className: string, title: string, body: Node, onClos
       class: `panel ${className}`,
       attributes: { "aria-label": title, part: `panel ${className}`, hidden: "" },
     },
-    [el("header", {}, [el("h2", { text: title }), close.element]), body],
+    [
+      // The words are English whatever the page is; the panel's place follows the page.
+      el("div", { attributes: { dir: "ltr", lang: "en" } }, [
+        el("header", {}, [el("h2", { text: title }), close.element]),
+        body,
+      ]),
+    ],
   );
   return {
     element,

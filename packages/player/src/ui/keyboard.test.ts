@@ -23,6 +23,13 @@ describe("keyCommand", () => {
     ["?", { type: "toggle-help" }],
     ["0", { type: "seek-to-share", share: 0 }],
     ["7", { type: "seek-to-share", share: 0.7 }],
+    [",", { type: "step", frames: -1 }],
+    [".", { type: "step", frames: 1 }],
+    [">", { type: "change-rate", by: 1 }],
+    ["[", { type: "mark", point: "start" }],
+    ["\\", { type: "mark", point: "none" }],
+    ["I", { type: "toggle-picture-in-picture" }],
+    ["c", { type: "copy-link" }],
     ["Escape", { type: "close-panels" }],
   ])("maps %s", (key, command) => {
     expect(keyCommand(press(key))).toEqual(command);

@@ -6,7 +6,12 @@ export type KeyCommand =
   | { readonly type: "toggle-help" }
   | { readonly type: "toggle-stats" }
   | { readonly type: "toggle-loop" }
+  | { readonly type: "toggle-picture-in-picture" }
+  | { readonly type: "copy-link" }
   | { readonly type: "close-panels" }
+  | { readonly type: "step"; readonly frames: 1 | -1 }
+  | { readonly type: "change-rate"; readonly by: 1 | -1 }
+  | { readonly type: "mark"; readonly point: "start" | "end" | "none" }
   | { readonly type: "seek-by"; readonly seconds: number }
   | { readonly type: "seek-to-share"; readonly share: number }
   | { readonly type: "volume-by"; readonly step: number };
@@ -34,6 +39,15 @@ const COMMANDS: Readonly<Record<string, KeyCommand>> = {
   "?": { type: "toggle-help" },
   s: { type: "toggle-stats" },
   r: { type: "toggle-loop" },
+  i: { type: "toggle-picture-in-picture" },
+  c: { type: "copy-link" },
+  ",": { type: "step", frames: -1 },
+  ".": { type: "step", frames: 1 },
+  "<": { type: "change-rate", by: -1 },
+  ">": { type: "change-rate", by: 1 },
+  "[": { type: "mark", point: "start" },
+  "]": { type: "mark", point: "end" },
+  "\\": { type: "mark", point: "none" },
   Escape: { type: "close-panels" },
   ArrowLeft: { type: "seek-by", seconds: -ARROW_SEEK_SECONDS },
   ArrowRight: { type: "seek-by", seconds: ARROW_SEEK_SECONDS },
@@ -62,7 +76,13 @@ export const KEY_HELP: readonly (readonly [keys: readonly string[], does: string
   [["Home", "End"], "Jump to the start or the end"],
   [["Up", "Down"], "Volume up or down"],
   [["M"], "Sound on or off"],
+  [[",", "."], "One picture back or on"],
+  [["<", ">"], "Slower or faster"],
+  [["[", "]"], "Repeat from here, to here"],
+  [["\\"], "Repeat no part"],
   [["F"], "Full screen"],
+  [["I"], "Picture in picture"],
+  [["C"], "Copy a link to this moment"],
   [["R"], "Repeat on or off"],
   [["S"], "Statistics"],
   [["?"], "This help"],

@@ -1,3 +1,4 @@
+import type { LoopRange } from "@cidcast/client";
 import { formatTime, spokenTime } from "../text/format.ts";
 import { el } from "./dom.ts";
 
@@ -7,6 +8,8 @@ interface SeekBarState {
   readonly durationSeconds: number | undefined;
   /** Up to where the picture is already here, seconds. */
   readonly bufferedSeconds: number;
+  /** The part that is repeated. */
+  readonly loopRange: LoopRange | undefined;
 }
 
 export interface SeekBar {
@@ -24,11 +27,12 @@ export function createSeekBar(onSeek: (seconds: number) => void): SeekBar {
   let durationSeconds = 0;
   let dragging = false;
   const bubble = el("output", { class: "seek-bubble", attributes: { "aria-hidden": "true" } });
+  const part = el("span", { class: "loop-part", attributes: { "aria-hidden": "true", hidden: "" } });
   const input = el("input", {
     class: "slider seek-slider",
     attributes: { type: "range", min: "0", max: String(STEPS), step: "1", value: "0", "aria-label": "Seek" },
   });
-  const element = el("div", { class: "seek", attributes: { part: "seek" } }, [input, bubble]);
+  const element = el("div", { class: "seek", attributes: { part: "seek" } }, [input, part, bubble]);
   const chosen = (): number => (Number(input.value) / STEPS) * durationSeconds;
 
   const paint = (seconds: number): void => {
@@ -64,6 +68,11 @@ export function createSeekBar(onSeek: (seconds: number) => void): SeekBar {
       input.disabled = durationSeconds <= 0;
       const buffered = durationSeconds > 0 ? Math.min(1, state.bufferedSeconds / durationSeconds) : 0;
       element.style.setProperty("--buffered", String(buffered));
+      part.hidden = state.loopRange === undefined || durationSeconds <= 0;
+      if (state.loopRange !== undefined && durationSeconds > 0) {
+        part.style.left = `${(state.loopRange.startSeconds / durationSeconds) * 100}%`;
+        part.style.right = `${Math.max(0, 1 - state.loopRange.endSeconds / durationSeconds) * 100}%`;
+      }
       if (dragging) return;
       const share = durationSeconds > 0 ? state.positionSeconds / durationSeconds : 0;
       input.value = String(Math.round(share * STEPS));

@@ -5,22 +5,29 @@ export const PANEL_STYLES = `
   background: rgb(8 12 18 / 0.9); border: 1px solid rgb(255 255 255 / 0.14); border-radius: 12px; padding: 6px 14px 14px;
   font-size: 13px; user-select: text;
 }
-.panel header { display: flex; align-items: center; justify-content: space-between; gap: 24px; margin-right: -8px; }
+.panel header { display: flex; align-items: center; justify-content: space-between; gap: 24px; margin-inline-end: -8px; }
 .panel h2 { font-size: 14px; margin: 0; }
 .panel dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; margin: 0; }
 .panel dt { color: #a7b4c2; }
 .panel dd { margin: 0; font-variant-numeric: tabular-nums; }
-.stats-panel { left: 12px; width: 400px; }
+.stats-panel { inset-inline-start: 12px; width: 400px; }
 .verdict span { display: block; color: #cbd5e1; }
 .mode-passthrough { color: #5eead4; }
 .mode-transcode { color: #fcd34d; }
 .mode-unplayable { color: #fda4af; }
-.help-panel { right: 12px; }
+.help-panel { inset-inline-end: 12px; }
 .help-panel .keys { gap: 6px 18px; align-items: center; }
 .keys dt { display: flex; gap: 4px; }
 kbd {
   font: inherit; min-width: 24px; text-align: center; padding: 1px 7px; border-radius: 5px; color: #f8fafc;
   border: 1px solid rgb(255 255 255 / 0.3); background: rgb(255 255 255 / 0.1);
+}
+@container (min-width: 2400px) {
+  .panel { font-size: 22px; }
+  .panel h2 { font-size: 24px; }
+  .stats-panel { width: 680px; }
+  .error-box { max-width: 900px; font-size: 24px; }
+  .error-box h2 { font-size: 36px; }
 }
 .error { position: absolute; inset: 0; display: grid; place-items: center; background: #0a0f16; padding: 20px; overflow: auto; }
 .error-box { max-width: 480px; display: grid; justify-items: center; gap: 10px; text-align: center; user-select: text; }

@@ -23,6 +23,13 @@ const FRAME_STYLES = `
 .frame { position: absolute; inset: 0; outline: none; }
 .frame.quiet { cursor: none; }
 video { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; display: block; }
+.poster { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; background: #05070a; }
+video, .sound-cover, .poster { touch-action: manipulation; }
+.notice {
+  position: absolute; top: 14px; left: 0; right: 0; margin-inline: auto; width: max-content; max-width: 80%;
+  padding: 8px 16px; border-radius: 999px; background: var(--shade); font-weight: 600; pointer-events: none;
+}
+.notice:empty { display: none; }
 .sound-cover {
   position: absolute; inset: 0; display: grid; place-items: center;
   background: radial-gradient(circle at 50% 40%, #12343b, #05070a 70%);
@@ -50,8 +57,13 @@ button { font: inherit; color: inherit; }
 .waiting .words { background: var(--shade); padding: 6px 12px; border-radius: 8px; }
 .waiting .words:empty { display: none; }
 .unmute {
-  position: absolute; top: 14px; left: 14px; display: flex; align-items: center; gap: 8px; cursor: pointer;
+  position: absolute; top: 14px; inset-inline-start: 14px; display: flex; align-items: center; gap: 8px; cursor: pointer;
   border: 0; border-radius: 999px; padding: 10px 16px; background: #f8fafc; color: #0b1118; font-weight: 600;
+}
+@container (min-width: 2400px) {
+  .big { width: 148px; height: 148px; }
+  .big .icon { width: 76px; height: 76px; }
+  .notice, .waiting .words, .unmute { font-size: 26px; }
 }
 @keyframes turn { to { transform: rotate(1turn); } }
 @media (prefers-reduced-motion: reduce) {

@@ -6,7 +6,9 @@ import { createErrorPanel, type ErrorPanel } from "./error-panel.ts";
 import { createHelpPanel, type Panel } from "./help-panel.ts";
 import { createIconButton } from "./icon-button.ts";
 import { icon } from "./icons.ts";
+import { createNotice, type Notice } from "./notice.ts";
 import { createStatsPanel, type StatsPanel } from "./stats-panel.ts";
+import { type TouchActions, watchTouch } from "./touch.ts";
 
 /** How long the pointer rests before the controls go, ms. */
 const QUIET_AFTER_MS = 2_500;
@@ -15,6 +17,8 @@ const SPINNER_AFTER_MS = 300;
 
 export interface ViewActions extends ControlActions {
   unmute(): void;
+  /** What fingers do beyond a tap. */
+  readonly touch: Omit<TouchActions, "tap">;
   retry(): void;
 }
 
@@ -24,6 +28,9 @@ interface ViewState extends Omit<ControlState, "statsOpen" | "helpOpen"> {
   /** True when the browser allowed playing only without sound. */
   readonly soundBlocked: boolean;
   readonly soundOnly: boolean;
+  readonly posterUrl: string | undefined;
+  /** The viewer has seen a picture of this content. */
+  readonly seen: boolean;
 }
 
 /** All that is inside the element. */
@@ -34,6 +41,7 @@ export interface View {
   readonly stats: StatsPanel;
   readonly help: Panel;
   readonly dragging: boolean;
+  readonly notice: Notice;
   update(state: ViewState): void;
   /** Shows the controls, for a while when playing. */
   wakeControls(): void;
@@ -59,6 +67,10 @@ export function createView(actions: ViewActions): View {
   const error = createErrorPanel(() => actions.retry());
   const stats = createStatsPanel(() => actions.toggleStats());
   const help = createHelpPanel(() => actions.toggleHelp());
+  const poster = el("img", { class: "poster", attributes: { alt: "", part: "poster", hidden: "" } });
+  // A poster that cannot be had is no poster.
+  poster.addEventListener("error", () => poster.removeAttribute("src"));
+  const notice = createNotice();
   const frame = el(
     "div",
     {
@@ -68,6 +80,8 @@ export function createView(actions: ViewActions): View {
     [
       video,
       cover,
+      poster,
+      notice.element,
       big.element,
       waiting,
       unmute,
@@ -77,11 +91,19 @@ export function createView(actions: ViewActions): View {
       error.element,
     ],
   );
-  video.addEventListener("click", () => actions.togglePlay());
-  cover.addEventListener("click", () => actions.togglePlay());
-  video.addEventListener("dblclick", () => actions.toggleFullscreen());
+  for (const surface of [video, cover, poster]) {
+    surface.addEventListener("click", event => {
+      if (!isTouch(event)) actions.togglePlay();
+    });
+    surface.addEventListener("dblclick", event => {
+      if (!isTouch(event)) actions.toggleFullscreen();
+    });
+  }
 
   const quiet = createQuietTimer(frame, controls);
+  for (const surface of [video, cover, poster]) {
+    watchTouch(surface, { ...actions.touch, tap: () => quiet.toggle() });
+  }
   const spinner = createSpinner(waiting);
   return {
     frame,
@@ -89,6 +111,7 @@ export function createView(actions: ViewActions): View {
     error,
     stats,
     help,
+    notice,
     get dragging() {
       return controls.dragging;
     },
@@ -96,6 +119,7 @@ export function createView(actions: ViewActions): View {
       controls.update({ ...state, statsOpen: stats.open, helpOpen: help.open });
       controls.element.inert = state.state === "error";
       cover.hidden = !state.soundOnly;
+      showPoster(poster, state);
       showBig(big, state.state);
       setText(words, isWaiting(state.state) ? state.words : "");
       spinner.show(isWaiting(state.state));
@@ -106,8 +130,21 @@ export function createView(actions: ViewActions): View {
     close() {
       quiet.stop();
       spinner.show(false);
+      notice.close();
     },
   };
+}
+
+/** Browsers make clicks of taps as well: the finger's own gestures take care of those. */
+function isTouch(event: Event): boolean {
+  return event instanceof PointerEvent && event.pointerType === "touch";
+}
+
+/** Shown until there is a picture, and all along where there is only sound. */
+function showPoster(poster: HTMLImageElement, { posterUrl, soundOnly, seen }: ViewState): void {
+  if (posterUrl === undefined) poster.removeAttribute("src");
+  else if (poster.getAttribute("src") !== posterUrl) poster.src = posterUrl;
+  poster.hidden = !poster.hasAttribute("src") || (seen && !soundOnly);
 }
 
 function showBig(big: ReturnType<typeof createIconButton>, state: PlayerState): void {
@@ -136,6 +173,11 @@ function createQuietTimer(frame: HTMLElement, controls: Controls) {
   });
   return {
     wake,
+    /** A tap shows the controls, or takes them away. */
+    toggle(): void {
+      if (frame.classList.contains("quiet")) wake();
+      else rest();
+    },
     playing(playing: boolean): void {
       if (playing === isPlaying) return;
       isPlaying = playing;

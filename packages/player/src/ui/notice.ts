@@ -1,0 +1,29 @@
+import { el } from "./dom.ts";
+
+/** How long a notice stays, ms. */
+const NOTICE_MS = 1_600;
+
+/** A word or two over the picture about what a key or gesture has just done. */
+export interface Notice {
+  readonly element: HTMLElement;
+  say(text: string): void;
+  close(): void;
+}
+
+export function createNotice(): Notice {
+  const element = el("div", { class: "notice", attributes: { role: "status" } });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const close = (): void => {
+    clearTimeout(timer);
+    element.textContent = "";
+  };
+  return {
+    element,
+    say(text) {
+      clearTimeout(timer);
+      element.textContent = text;
+      timer = setTimeout(close, NOTICE_MS);
+    },
+    close,
+  };
+}

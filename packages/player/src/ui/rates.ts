@@ -1,0 +1,13 @@
+/** Rates that the player offers, seconds of media per second. */
+export const RATES: readonly number[] = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 3, 4];
+
+/** The rate one step slower or faster than `rate`; the slowest and the fastest stay as they are. */
+export function nextRate(rate: number, by: 1 | -1): number {
+  const beyond = by > 0 ? RATES.find(other => other > rate) : RATES.findLast(other => other < rate);
+  return beyond ?? rate;
+}
+
+/** A rate as people write it: `1.5×`. */
+export function rateText(rate: number): string {
+  return `${rate}×`;
+}
