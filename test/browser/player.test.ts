@@ -198,7 +198,9 @@ describe("<cid-player>", () => {
     await player.run("Array.from({ length: 100 }, () => player.seek(1)).length");
     expect(await node.studio("studio.commands.length")).toBe(0);
     await node.studio("studio.openControl()");
-    await expect.poll(() => node.studio("studio.commands.length")).toBe(MAX_WAITING_COMMANDS);
+    await expect
+      .poll(() => node.studio("studio.commands.length"), { timeout: 20_000 })
+      .toBe(MAX_WAITING_COMMANDS);
     await player.run("player.pause()");
     await player.reaches("paused");
   });
