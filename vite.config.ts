@@ -21,6 +21,11 @@ export default defineConfig({
         index: at("./web/index.html"),
         play: at("./web/play.html"),
         console: at("./web/console.html"),
+        player: at("./web/src/embed/main.ts"),
+      },
+      // Pages elsewhere name the player's script, so its name stays.
+      output: {
+        entryFileNames: chunk => (chunk.name === "player" ? "player.js" : "assets/[name]-[hash].js"),
       },
     },
   },

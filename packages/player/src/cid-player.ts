@@ -1,4 +1,4 @@
-import { MAX_RATE, MAX_SOUND_RATE, MIN_RATE, MIN_SOUND_RATE } from "@cidcast/client";
+import { MAX_SOUND_RATE, MIN_SOUND_RATE } from "@cidcast/client";
 import type { ClientError, LoopRange } from "@cidcast/client";
 import type { CidPlayerDetail, CidPlayerEventMap } from "./events.ts";
 import { createFileFallback } from "./playback/file-fallback.ts";
@@ -10,14 +10,14 @@ import type { PlayerStats } from "./playback/stats.ts";
 import { keyCommand } from "./ui/keyboard.ts";
 import { type KeyPanels, obeyKey } from "./ui/obey-key.ts";
 import { createPictureInPicture, type PictureInPicture } from "./ui/picture-in-picture.ts";
-import { rateText } from "./ui/rates.ts";
+import { checkRate, rateText } from "./ui/rates.ts";
 import { createSound, type Sound } from "./ui/sound.ts";
 import { createPlayerStyles } from "./ui/styles.ts";
 import { createView, type View } from "./ui/view.ts";
 import { watchKeys } from "./ui/watch-keys.ts";
 import { createMediaKeys } from "./viewing/media-session.ts";
 import { createGestures } from "./viewing/gestures.ts";
-import { LEAST_LOOP_SECONDS, LoopMarks } from "./viewing/loop-marks.ts";
+import { checkRange, LoopMarks } from "./viewing/loop-marks.ts";
 import { copyLink, shareLink } from "./viewing/share-link.ts";
 import { createPlaces } from "./viewing/places.ts";
 
@@ -173,9 +173,7 @@ export class CidPlayer extends HTMLElement {
     return this.#rate;
   }
   set playbackRate(rate: number) {
-    if (!(rate >= MIN_RATE && rate <= MAX_RATE)) {
-      throw new RangeError(`A rate lies between ${MIN_RATE} and ${MAX_RATE}`);
-    }
+    checkRate(rate);
     this.#playback?.setRate((this.#rate = rate));
     this.#onRate();
   }
@@ -184,19 +182,21 @@ export class CidPlayer extends HTMLElement {
     return this.#loopRange;
   }
   set loopRange(range: LoopRange | undefined) {
-    if (
-      range !== undefined &&
-      !(range.startSeconds >= 0 && range.endSeconds - range.startSeconds >= LEAST_LOOP_SECONDS)
-    ) {
-      throw new RangeError(`A part to repeat is at least ${LEAST_LOOP_SECONDS} s long`);
-    }
+    checkRange(range);
     this.#loopRange = range;
     this.#playback?.setLoop(this.loop, range);
     this.#update();
   }
+  /** The node that is asked where no attribute names one. */
+  protected get defaultNode(): string {
+    return location.origin;
+  }
+  get #node(): string {
+    return this.getAttribute("node") ?? this.defaultNode;
+  }
   /** Address that plays this content from where it is. */
   get shareLink(): string {
-    return shareLink(this.getAttribute("node") ?? location.origin, this.srcCid, this.currentTime);
+    return shareLink(this.#node, this.srcCid, this.currentTime);
   }
 
   /** Starts, goes on after a pause, tries again after an error, or plays again after the end. */
@@ -294,7 +294,7 @@ export class CidPlayer extends HTMLElement {
     if (this.srcCid === "") return this.#update();
     const start = this.#startSeconds();
     const source = {
-      node: this.getAttribute("node") ?? location.origin,
+      node: this.#node,
       token: this.#token,
       cid: this.srcCid,
     };

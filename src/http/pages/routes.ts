@@ -57,6 +57,18 @@ export async function pageRoutes(app: FastifyInstance, components: ApiComponents
   });
   route(app, {
     method: ["GET", "HEAD"],
+    url: "/player.js",
+    action: "pages:read",
+    handler: async ({ reply }) => {
+      if (!existsSync(join(webRoot, "player.js"))) {
+        throw new CidcastError("NOT_FOUND", "The pages are not built: `npm start` builds them");
+      }
+      // Its name says nothing about its age, and it names hashed files.
+      return reply.sendFile("player.js", { cacheControl: false }).header("cache-control", "no-cache");
+    },
+  });
+  route(app, {
+    method: ["GET", "HEAD"],
     url: "/favicon.ico",
     action: "pages:read",
     handler: async ({ reply }) => {

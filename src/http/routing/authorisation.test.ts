@@ -11,6 +11,7 @@ const EXPECTED: Readonly<Record<string, Action>> = {
   "GET /play/*": "pages:read",
   "GET /assets/*": "pages:read",
   "GET /favicon.ico": "pages:read",
+  "GET /player.js": "pages:read",
   "GET /ipfs/*": "content:read",
   "POST /api/v0/add": "content:add",
   "POST /api/v0/car": "content:add",

@@ -1,6 +1,6 @@
 import { MAX_RATE, MIN_RATE } from "@cidcast/protocols/media-control";
 import { describe, expect, it } from "vitest";
-import { nextRate, RATES, rateText } from "./rates.ts";
+import { checkRate, nextRate, RATES, rateText } from "./rates.ts";
 
 describe("rates", () => {
   it("reach from the slowest to the fastest that nodes play", () => {
@@ -17,6 +17,10 @@ describe("rates", () => {
     [0.25, -1, 0.25],
   ] as const)("from %d by %d is %d", (rate, by, next) => {
     expect(nextRate(rate, by)).toBe(next);
+  });
+
+  it.each([0.2, 4.1, Number.NaN])("%d is none", rate => {
+    expect(() => checkRate(rate)).toThrow(RangeError);
   });
 
   it("are written with a times sign", () => {

@@ -1,3 +1,5 @@
+import { MAX_RATE, MIN_RATE } from "@cidcast/client";
+
 /** Rates that the player offers, seconds of media per second. */
 export const RATES: readonly number[] = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 3, 4];
 
@@ -10,4 +12,10 @@ export function nextRate(rate: number, by: 1 | -1): number {
 /** A rate as people write it: `1.5×`. */
 export function rateText(rate: number): string {
   return `${rate}×`;
+}
+
+/** Throws `RangeError` for a rate that no node plays. */
+export function checkRate(rate: number): void {
+  if (rate >= MIN_RATE && rate <= MAX_RATE) return;
+  throw new RangeError(`A rate lies between ${MIN_RATE} and ${MAX_RATE}`);
 }

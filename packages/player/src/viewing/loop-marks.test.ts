@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LoopMarks } from "./loop-marks.ts";
+import { checkRange, LoopMarks } from "./loop-marks.ts";
 
 describe("LoopMarks", () => {
   it("repeats from the first mark to the second", () => {
@@ -15,6 +15,12 @@ describe("LoopMarks", () => {
     const range = { startSeconds: 3, endSeconds: 4 };
     expect(new LoopMarks().mark("end", 9, range).change?.range).toEqual({ startSeconds: 3, endSeconds: 9 });
     expect(new LoopMarks().mark("end", 9, undefined).change?.range?.startSeconds).toBe(0);
+  });
+
+  it("is never shorter than nodes repeat", () => {
+    expect(() => checkRange({ startSeconds: 1, endSeconds: 1.2 })).toThrow(RangeError);
+    expect(() => checkRange({ startSeconds: -1, endSeconds: 2 })).toThrow(RangeError);
+    expect(() => checkRange({ startSeconds: 1, endSeconds: 2 })).not.toThrow();
   });
 
   it("takes no end before the start, and lets go of both", () => {

@@ -2,7 +2,7 @@ import type { LoopRange } from "@cidcast/client";
 import { formatTime } from "../text/format.ts";
 
 /** Shortest part that is repeated, seconds: nodes take none shorter than 0.2. */
-export const LEAST_LOOP_SECONDS = 0.25;
+const LEAST_LOOP_SECONDS = 0.25;
 
 /** What a mark made of the part that is repeated, and the words for it. */
 export interface Marked {
@@ -36,4 +36,12 @@ export class LoopMarks {
   forget(): void {
     this.#startSeconds = undefined;
   }
+}
+
+/** Throws `RangeError` for a part that no node repeats. */
+export function checkRange(range: LoopRange | undefined): void {
+  if (range === undefined) return;
+  const { startSeconds, endSeconds } = range;
+  if (startSeconds >= 0 && endSeconds - startSeconds >= LEAST_LOOP_SECONDS) return;
+  throw new RangeError(`A part to repeat is at least ${LEAST_LOOP_SECONDS} s long`);
 }
