@@ -1,0 +1,111 @@
+import { writeFile } from "node:fs/promises";
+import {
+  ALL_FORMATS,
+  EncodedAudioPacketSource,
+  EncodedPacket,
+  EncodedPacketSink,
+  EncodedVideoPacketSource,
+  FilePathSource,
+  FilePathTarget,
+  Input,
+  Mp4OutputFormat,
+  Output,
+} from "mediabunny";
+
+/** What each viewer is sent, bits per second of video. */
+const VIDEO_BPS = 2_500_000;
+const SEI = 6;
+const USER_DATA = 5;
+const UUID_BYTES = 16;
+
+export interface BenchMedia {
+  readonly mp4: string;
+  /** The same frames for the Go programs: kind, milliseconds, length, bytes. */
+  readonly frames: string;
+}
+
+/** The sample with its frames filled up to 2.5 Mbit/s, which its own pictures do not need. */
+export async function makeMedia(sample: string, directory: string): Promise<BenchMedia> {
+  const input = new Input({ source: new FilePathSource(sample), formats: ALL_FORMATS });
+  const [video, audio] = [await input.getPrimaryVideoTrack(), await input.getPrimaryAudioTrack()];
+  const [videoConfig, audioConfig] = [await video?.getDecoderConfig(), await audio?.getDecoderConfig()];
+  if (video === null || audio === null || !videoConfig || !audioConfig)
+    throw new Error(`${sample} has no tracks`);
+  const { averagePacketRate, averageBitrate } = await video.computePacketStats();
+  const filler = seiOf(Math.round((VIDEO_BPS - averageBitrate) / 8 / averagePacketRate));
+  const mp4 = `${directory}/viewers.mp4`;
+  const output = new Output({ format: new Mp4OutputFormat(), target: new FilePathTarget(mp4) });
+  const [videoOut, audioOut] = [new EncodedVideoPacketSource("avc"), new EncodedAudioPacketSource("opus")];
+  output.addVideoTrack(videoOut, { frameRate: averagePacketRate });
+  output.addAudioTrack(audioOut);
+  await output.start();
+  const all: { readonly kind: number; readonly ms: number; readonly data: Buffer }[] = [];
+  const parameters = parameterSets(videoConfig.description);
+  for await (const packet of new EncodedPacketSink(video).packets()) {
+    const data = Buffer.concat([filler, packet.data]);
+    await videoOut.add(packet.clone({ data }), { decoderConfig: videoConfig });
+    const key = packet.type === "key" ? parameters : Buffer.alloc(0);
+    all.push({ kind: 0, ms: packet.timestamp * 1000, data: Buffer.concat([key, annexB(data)]) });
+  }
+  for await (const packet of new EncodedPacketSink(audio).packets()) {
+    await audioOut.add(new EncodedPacket(packet.data, "key", packet.timestamp, packet.duration), {
+      decoderConfig: audioConfig,
+    });
+    all.push({ kind: 1, ms: packet.timestamp * 1000, data: Buffer.from(packet.data) });
+  }
+  await output.finalize();
+  const frames = `${directory}/viewers.frames`;
+  await writeFile(frames, Buffer.concat(all.toSorted((a, b) => a.ms - b.ms).flatMap(record)));
+  return { mp4, frames };
+}
+
+function record({ kind, ms, data }: { kind: number; ms: number; data: Buffer }): Buffer[] {
+  const head = Buffer.alloc(16);
+  head[0] = kind;
+  head.writeDoubleLE(ms, 4);
+  head.writeUInt32LE(data.length, 12);
+  return [head, data];
+}
+
+/** An SEI message of that many bytes which no decoder minds, with its length before it. */
+function seiOf(bytes: number): Buffer {
+  const payload = UUID_BYTES + bytes;
+  const sizes = Buffer.alloc(Math.floor(payload / 255) + 1, 255);
+  sizes[sizes.length - 1] = payload % 255;
+  const nal = Buffer.concat([
+    Buffer.from([SEI, USER_DATA]),
+    sizes,
+    Buffer.alloc(payload, 0xaa),
+    Buffer.from([0x80]),
+  ]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(nal.length);
+  return Buffer.concat([length, nal]);
+}
+
+function annexB(data: Buffer): Buffer {
+  const out = Buffer.from(data);
+  for (let at = 0; at + 4 <= out.length; ) {
+    const length = out.readUInt32BE(at);
+    out.writeUInt32BE(1, at);
+    at += 4 + length;
+  }
+  return out;
+}
+
+/** SPS and PPS of an `avcC` as Annex B. */
+function parameterSets(description: unknown): Buffer {
+  if (!(description instanceof Uint8Array)) throw new Error("the sample has no parameter sets");
+  const avcc = Buffer.from(description);
+  const parts: Buffer[] = [];
+  let at = 5;
+  for (const mask of [31, 255]) {
+    const count = (avcc[at++] ?? 0) & mask;
+    for (let i = 0; i < count; i++) {
+      const length = avcc.readUInt16BE(at);
+      parts.push(Buffer.from([0, 0, 0, 1]), avcc.subarray(at + 2, at + 2 + length));
+      at += 2 + length;
+    }
+  }
+  return Buffer.concat(parts);
+}
