@@ -55,7 +55,7 @@ export function createMedia(init: MediaInit): (components: MediaComponents) => M
     const transcoding = new Transcoding(init, { encoder, store, metrics, events, clock, log });
     const transcode = sharedTranscodes(transcoding);
     const { content, manifestOf } = components;
-    const ladders = new Ladders({ content, manifestOf, store, log });
+    const ladders = new Ladders({ content, manifestOf, openFile, store, log });
     const probed = new Map<string, MediaInfo>();
     const sources = new Set<MediaSource>();
 
@@ -97,10 +97,7 @@ export function createMedia(init: MediaInit): (components: MediaComponents) => M
         const { cid } = await content.resolve(ref, options);
         const prepared = await ladders.openOf(cid, closed, options);
         if (prepared !== undefined) return opened(prepared);
-        const reference = await acquire(cid, options);
-        const source = openSource({ reference, store, log, transcode, onClose: () => closed(source) });
-        transcoding.expect(transcodesOf(source));
-        return opened(source);
+        return openFile(cid, options);
       },
       async start() {
         transcoding.start();
@@ -111,6 +108,13 @@ export function createMedia(init: MediaInit): (components: MediaComponents) => M
         store.clear();
       },
     };
+
+    async function openFile(cid: string, options: AbortOptions = {}): Promise<MediaSource> {
+      const reference = await acquire(cid, options);
+      const source = openSource({ reference, store, log, transcode, onClose: () => closed(source) });
+      transcoding.expect(transcodesOf(source));
+      return opened(source);
+    }
 
     function opened(source: MediaSource): MediaSource {
       sources.add(source);

@@ -110,6 +110,15 @@ describe.skipIf(!hasEncoder)("a prepared ladder", () => {
     expect(await media.probe(root)).toMatchObject({ container: "media manifest", playable: true });
   });
 
+  test("is heard at another rate where the file itself is here", async () => {
+    await using opened = await media.open(root);
+    const slow = await (await opened.rendition("a0", { tempo: 0.5 })).segmentAt(0);
+    const plain = await (await opened.rendition("a0")).segmentAt(0);
+    const step = (times: Float64Array = new Float64Array()) => (times[9] ?? 0) - (times[8] ?? 0);
+    expect(step(slow?.ptsSeconds)).toBeCloseTo(0.01, 5);
+    expect(step(plain?.ptsSeconds)).toBeCloseTo(0.02, 5);
+  });
+
   test("goes over to another rung at a keyframe, each picture once", async () => {
     await using opened = await media.open(root);
     opened.ladder?.choose("v0", "low");

@@ -3,7 +3,7 @@ import type { Blocks, Content } from "../../content/index.ts";
 import { type AbortOptions, CidcastError, type Logger, messageOf } from "../../core/index.ts";
 import type { GopStore, Stored } from "../store/gop-store.ts";
 import { segmentCache } from "../store/segment-cache.ts";
-import type { Ladder, MediaInfo, MediaSource, RenditionSource } from "../types.ts";
+import type { Ladder, MediaInfo, MediaSource } from "../types.ts";
 import { LadderRendition } from "./ladder-rendition.ts";
 import { openPrepared, type PreparedMedia } from "./open-prepared.ts";
 
@@ -14,6 +14,8 @@ export interface LaddersInit {
   readonly content: Pick<Content, "open" | "hold"> & { readonly blocks?: Blocks | undefined };
   /** The manifest that was prepared of a file. */
   readonly manifestOf?: ((cid: string) => Promise<string | undefined>) | undefined;
+  /** Opens a file as it is, whatever was prepared of it. */
+  readonly openFile: (cid: string, options?: AbortOptions) => Promise<MediaSource>;
   readonly store: GopStore<Stored>;
   readonly log: Logger;
 }
@@ -48,7 +50,8 @@ export class Ladders {
   async open(root: string, cid: string, onClose: (source: MediaSource) => void, options: AbortOptions = {}) {
     const hold = this.#init.content.hold(root);
     try {
-      return ladderSource(await this.#read(root, options), { cid, root }, source => {
+      const { openFile } = this.#init;
+      return ladderSource({ prepared: await this.#read(root, options), cid, root, openFile }, source => {
         hold.release();
         onClose(source);
       });
@@ -84,11 +87,18 @@ export class Ladders {
 
 /** A handle on a manifest. */
 function ladderSource(
-  prepared: PreparedMedia,
-  { cid, root }: { readonly cid: string; readonly root: string },
+  init: Pick<LaddersInit, "openFile"> & {
+    readonly prepared: PreparedMedia;
+    readonly cid: string;
+    readonly root: string;
+  },
   onClose: (source: MediaSource) => void,
 ): MediaSource {
+  const { prepared, cid, root } = init;
   const { info } = prepared;
+  // Sound at another rate is made from the file itself, where that can be had.
+  const file = lazily(() => init.openFile(prepared.source));
+  let fileUsed = false;
   const chosen = new Map<string, string>();
   let closed = false;
   const ladder: Ladder = {
@@ -105,6 +115,11 @@ function ladderSource(
     if (closed) return;
     closed = true;
     onClose(source);
+    if (fileUsed)
+      await file().then(
+        opened => opened.close(),
+        () => undefined,
+      );
   };
   const source: MediaSource = {
     cid,
@@ -114,6 +129,11 @@ function ladderSource(
     async rendition(id, options = {}) {
       options.signal?.throwIfAborted();
       if (closed) throw new CidcastError("CONFLICT", `The handle on ${root} is closed`);
+      const kind = info.tracks.find(track => track.id === id)?.kind;
+      if ((options.tempo ?? 1) !== 1 && kind === "audio") {
+        fileUsed = true;
+        return (await file()).rendition(id, options);
+      }
       const names = prepared.qualities(id);
       const best = names.at(-1) ?? "";
       const name = (): string => (ladder.chosen(id) === "auto" ? best : ladder.chosen(id));
@@ -133,8 +153,8 @@ function ladderSource(
 }
 
 /** Makes something at first use; a failure is not kept. */
-function lazily(make: () => Promise<RenditionSource>): () => Promise<RenditionSource> {
-  let made: Promise<RenditionSource> | undefined;
+function lazily<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
   return () => {
     made ??= make().catch((error: unknown) => {
       made = undefined;
