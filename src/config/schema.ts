@@ -149,6 +149,12 @@ const rooms = z.strictObject({
 
 const mcp = z.strictObject({
   enabled: z.boolean().default(true).describe("Serve MCP (Model Context Protocol)."),
+  ipfsNames: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Offer tools under the names of other IPFS servers too: `ipfs_add`, `ipfs_cat` and their like.",
+    ),
   encryptionKey: z
     .string()
     .min(16, "a key has at least 16 characters")

@@ -26,6 +26,7 @@ import { completeContent, contentPrompts, contentResources } from "./resources.t
 import type { SessionServer } from "./server/build-server.ts";
 import { type CustomTool, customTool } from "./server/custom-tool.ts";
 import { contentTools } from "./tools/node/content-tools.ts";
+import { ipfsTools } from "./tools/node/ipfs-tools.ts";
 import { mediaTools } from "./tools/node/media-tools.ts";
 import { calculatorTool, currentTimeTool, echoTool, systemInfoTool } from "./tools/seed/basic-tools.ts";
 import { fileOperationsTool } from "./tools/seed/file-operations.ts";
@@ -45,6 +46,8 @@ export interface McpInit {
   readonly baseUrl: () => string;
   /** What the console shows of the node. */
   readonly console?: ConsoleSource | undefined;
+  /** Offer tools under the names of other IPFS servers too: `ipfs_add` and its like. */
+  readonly ipfsNames?: boolean | undefined;
   /** Tools beside the node's own. */
   readonly tools?: readonly CustomTool[];
   /** Resources and prompts beside the node's own. */
@@ -213,6 +216,9 @@ function nodeTools(init: McpInit, components: McpComponents): Tool[] {
     webRequestTool(web),
     secureApiTool(web),
     ...(content === undefined ? [] : contentTools(content, tenancy)),
+    ...(content === undefined || init.ipfsNames !== true
+      ? []
+      : ipfsTools({ content, tenancy, node: init.console })),
     ...(content === undefined || media === undefined
       ? []
       : mediaTools({ content, media, tenancy, baseUrl: init.baseUrl })),

@@ -45,6 +45,7 @@ export async function startMcp(init: McpParts): Promise<RunningMcp | undefined> 
       adminOpen: config.adminOpen === "loopback" ? "loopback" : undefined,
       baseUrl,
       console,
+      ipfsNames: config.mcp.ipfsNames,
     },
     { tenancy, clock: systemClock, log, metrics, content, media },
   );

@@ -3,7 +3,7 @@ import { type AbortOptions, CidcastError, type Principal } from "../../../core/i
 import type { OwnedContent, Tenancy, TenantContentRecord } from "../../../tenancy/index.ts";
 
 /** Content as one caller sees it. The owner sees everything; a tenant what it has put in. */
-export interface ContentView extends Pick<OwnedContent, "add" | "record" | "remove"> {
+export interface ContentView extends Pick<OwnedContent, "add" | "pins" | "record" | "remove"> {
   search(query: { readonly search?: string; readonly limit: number; readonly offset: number }): Promise<{
     readonly records: readonly TenantContentRecord[];
     readonly total: number;
@@ -39,6 +39,7 @@ export function contentViewFor(content: Content, tenancy: Tenancy, principal: Pr
     record: cid => own.record(cid),
     require: ref => tenancy.content.requireRead(principal, rootOf(ref)),
     add: (source, options) => own.add(source, options),
+    pins: () => own.pins(),
     pinNames,
     async pin(cid, name, options) {
       await own.pin(cid, { ...options, name });
