@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 
 const port = z.number().int().min(0).max(65535);
+const httpUrl = z.string().regex(/^https?:\/\/[^/]/, "has to be an http or https address");
 const bytes = z.number().int().positive();
 const milliseconds = z.number().int().positive();
 
@@ -155,6 +156,22 @@ const mcp = z.strictObject({
     .describe(
       "Offer tools under the names of other IPFS servers too: `ipfs_add`, `ipfs_cat` and their like.",
     ),
+  oauthIssuer: httpUrl
+    .optional()
+    .describe(
+      "Authorisation server whose access tokens `/mcp` takes too (OAuth 2.1), as its tokens name it.",
+    ),
+  oauthAudience: httpUrl
+    .optional()
+    .describe("Address at which clients reach `/mcp`, as access tokens name it. Needed with `oauthIssuer`."),
+  oauthJwksUrl: httpUrl
+    .optional()
+    .describe("Where the authorisation server's keys are. Needed with `oauthIssuer`."),
+  oauthTenantClaim: z
+    .string()
+    .min(1)
+    .default("tenant_id")
+    .describe("The claim of access tokens that names the tenant."),
   encryptionKey: z
     .string()
     .min(16, "a key has at least 16 characters")

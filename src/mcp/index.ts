@@ -5,6 +5,7 @@ export {
   type RouteRequest,
   type RouteResponse,
 } from "./api/route.ts";
+export type { OAuth, OAuthInit } from "./oauth.ts";
 export type { ConsoleSource } from "./api/console-routes.ts";
 export type { McpSocket, McpSocketInit } from "./doors/socket.ts";
 export type { StdioInit } from "./doors/stdio.ts";

@@ -60,3 +60,9 @@ export const MAX_RESOURCE_BYTES = 1024 * 1024;
 export const MAX_RESULTS = 100;
 /** Completions in one answer: the protocol's own limit. */
 export const MAX_COMPLETIONS = 100;
+/** Longest access token of an authorisation server, characters. */
+export const MAX_OAUTH_TOKEN_LENGTH = 8_192;
+/** How far the clock of an authorisation server may be off, seconds. */
+export const OAUTH_CLOCK_TOLERANCE_SECONDS = 5;
+/** Longest wait for an authorisation server's keys, milliseconds. */
+export const OAUTH_KEYS_TIMEOUT_MS = 5_000;

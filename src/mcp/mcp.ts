@@ -22,6 +22,7 @@ import { serveStdioDoor, type StdioInit } from "./doors/stdio.ts";
 import { createStreamableHttp, StatelessSessions } from "./doors/streamable-http.ts";
 import { HTTP_SESSION_IDLE_MS, IDLE_SWEEP_MS, MAX_TOOLS } from "./limits.ts";
 import { mcpMetrics } from "./metrics.ts";
+import { createOAuth, isJwt, type OAuth, type OAuthInit } from "./oauth.ts";
 import { completeContent, contentPrompts, contentResources } from "./resources.ts";
 import type { SessionServer } from "./server/build-server.ts";
 import { type CustomTool, customTool } from "./server/custom-tool.ts";
@@ -46,6 +47,8 @@ export interface McpInit {
   readonly baseUrl: () => string;
   /** What the console shows of the node. */
   readonly console?: ConsoleSource | undefined;
+  /** Whose access tokens `/mcp` takes beside the node's own. */
+  readonly oauth?: OAuthInit | undefined;
   /** Offer tools under the names of other IPFS servers too: `ipfs_add` and its like. */
   readonly ipfsNames?: boolean | undefined;
   /** Tools beside the node's own. */
@@ -90,6 +93,8 @@ export interface Mcp extends Service {
   connect(init: McpSocketInit): McpSocket;
   /** A pipe; resolves when it ends. */
   serveStdio(init: StdioInit): Promise<void>;
+  /** Undefined: only the node's own tokens are taken. */
+  readonly oauth: OAuth | undefined;
   /** Routes of the HTTP server, beside `/mcp`. */
   readonly routes: readonly McpRoute[];
   /** Tells open sessions that the list of prompts has changed. */
@@ -138,19 +143,21 @@ export function createMcp(init: McpInit, components: McpComponents): Mcp {
     }
   };
 
+  const oauth = init.oauth && createOAuth(init.oauth, { tenancy, clock, log });
   const fetchMcp: Mcp["fetch"] = async (request, { principal, remoteAddress }) => {
     try {
       return await http.fetch(request, {
-        principal: await httpPrincipal(tenancy, request, principal, remoteAddress),
+        principal: await httpPrincipal({ tenancy, oauth }, request, principal, remoteAddress),
       });
     } catch (error) {
-      return refusal(error, log);
+      return refusal(error, log, oauth?.challenge);
     }
   };
 
   return {
     name: "mcp",
     definition,
+    oauth,
     routes: [
       ...clientRoutes(inner, rpcSessions),
       ...adminRoutes(
@@ -254,12 +261,14 @@ function defineServer(
 
 /** A token of a tenant says who it is; without one, the server that took the request does. */
 async function httpPrincipal(
-  tenancy: Tenancy,
+  { tenancy, oauth }: { readonly tenancy: Tenancy; readonly oauth: OAuth | undefined },
   request: Request,
   principal: Principal,
   remoteAddress: string | undefined,
 ): Promise<Principal> {
   const token = bearerOf({ header: name => request.headers.get(name) ?? undefined });
+  if (token !== undefined && oauth !== undefined && isJwt(token))
+    return oauth.principalOf(token, remoteAddress);
   // A caller whom the server knows by this very header, the node's own token for instance, is known already.
   if (token !== undefined && (principal.kind === "anonymous" || token.startsWith("cct_"))) {
     const tenantId = request.headers.get("x-tenant-id") ?? undefined;
@@ -269,11 +278,11 @@ async function httpPrincipal(
   return principal;
 }
 
-function refusal(error: unknown, log: Logger): Response {
+function refusal(error: unknown, log: Logger, challenge = "Bearer"): Response {
   const known = toCidcastError(error);
   if (known.code === "INTERNAL") log.error({ err: error }, "an mcp request failed");
   const headers = new Headers();
-  if (known.code === "UNAUTHENTICATED") headers.set("www-authenticate", "Bearer");
+  if (known.code === "UNAUTHENTICATED") headers.set("www-authenticate", challenge);
   if (known.retryAfterSeconds !== undefined) headers.set("retry-after", String(known.retryAfterSeconds));
   const message = known.code === "INTERNAL" ? "Internal error" : known.message;
   const body = { jsonrpc: "2.0", error: { code: -32000, message, data: { code: known.code } }, id: null };

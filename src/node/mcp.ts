@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { CLOSE_REASONS, CLOSE_UNAUTHENTICATED } from "@cidcast/protocols/mcp";
 import type { Content } from "../content/index.ts";
-import { type Action, type CidcastError, systemClock } from "../core/index.ts";
+import { type Action, CidcastError, systemClock } from "../core/index.ts";
 import type { MountedRoute } from "../http/index.ts";
-import type { ConsoleSource, Mcp, McpRoute } from "../mcp/index.ts";
+import type { Config } from "../config/index.ts";
+import type { ConsoleSource, Mcp, McpRoute, OAuth, OAuthInit } from "../mcp/index.ts";
 import type { Media } from "../media/index.ts";
 import type { SocketConnection, SocketHandler, SocketInit } from "../notify/index.ts";
 import type { JsonRpcDoor } from "../rooms/index.ts";
@@ -46,6 +47,7 @@ export async function startMcp(init: McpParts): Promise<RunningMcp | undefined> 
       baseUrl,
       console,
       ipfsNames: config.mcp.ipfsNames,
+      oauth: oauthOf(config.mcp),
     },
     { tenancy, clock: systemClock, log, metrics, content, media },
   );
@@ -66,6 +68,7 @@ function mcpRoutes(mcp: Mcp, maxBodyBytes: number): MountedRoute[] {
       action: "mcp:connect",
       serve: (incoming, outgoing, principal) => mcp.serveHttp(incoming, outgoing, principal),
     },
+    ...(mcp.oauth === undefined ? [] : [metadataRoute(mcp.oauth, maxBodyBytes)]),
     ...mcp.routes.map(route => ({
       method: route.method,
       paths: route.paths,
@@ -76,6 +79,37 @@ function mcpRoutes(mcp: Mcp, maxBodyBytes: number): MountedRoute[] {
       handle: route.handle,
     })),
   ];
+}
+
+/** Tells clients who gives out tokens; anybody may ask, for who asks has none yet. */
+function metadataRoute({ metadata, metadataPaths }: OAuth, maxBodyBytes: number): MountedRoute {
+  return {
+    method: "GET",
+    paths: metadataPaths,
+    action: "pages:read",
+    summary: "Metadata of /mcp as a protected resource (RFC 9728)",
+    maxBodyBytes,
+    handle: async () => ({ status: 200, body: metadata }),
+  };
+}
+
+/** `INVALID_CONFIG` when only a part of it is set. */
+function oauthOf(config: Config["mcp"]): OAuthInit | undefined {
+  const { oauthIssuer, oauthAudience, oauthJwksUrl, oauthTenantClaim } = config;
+  const set = [oauthIssuer, oauthAudience, oauthJwksUrl].filter(part => part !== undefined);
+  if (set.length === 0) return undefined;
+  if (oauthIssuer === undefined || oauthAudience === undefined || oauthJwksUrl === undefined) {
+    throw new CidcastError(
+      "INVALID_CONFIG",
+      "mcp.oauthIssuer, mcp.oauthAudience and mcp.oauthJwksUrl belong together",
+    );
+  }
+  return {
+    issuer: oauthIssuer,
+    audience: oauthAudience,
+    jwksUrl: oauthJwksUrl,
+    tenantClaim: oauthTenantClaim,
+  };
 }
 
 /** MCP over `/ws/mcp/`: needs a token and the tenant it belongs to, in the address. */

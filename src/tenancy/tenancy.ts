@@ -16,7 +16,7 @@ import { createTenantContent, type TenantContent } from "./content/tenant-conten
 import { createTenantStore, type TenantStore } from "./tenants/tenants.ts";
 import { createTokenResolver } from "./tokens/resolver.ts";
 import { createTokenStore, type TokenStore } from "./tokens/tokens.ts";
-import type { Tenant, TenancyEvents, TokenInfo, TokenResolver } from "./types.ts";
+import type { AdoptedToken, Tenant, TenancyEvents, TokenInfo, TokenResolver } from "./types.ts";
 
 export interface TenancyInit {
   /** Where key files are kept; made when it is not there. */
@@ -49,6 +49,8 @@ export interface Tenancy extends Service, TokenResolver {
   readonly playback: PlaybackTokens;
   /** Content as the tenant has it. */
   contentView(store: OwnedContent, tenantId: string): OwnedContent;
+  /** The principal of a token that somebody else has issued; the caller has checked it, and that the tenant is active. */
+  adoptToken(token: AdoptedToken): Principal;
   /** Ends a token everywhere before this resolves: sockets, sessions and subscriptions are told at once. */
   revokeToken(id: string): Promise<TokenInfo>;
   /** Ends a tenant and all its tokens everywhere. */
@@ -126,6 +128,7 @@ export async function createTenancy(init: TenancyInit, components: TenancyCompon
         : resolver.resolveToken(text, options),
     isLive: principal => ownerOf(principal).isLive(principal),
     watch: (principal, onEnd) => ownerOf(principal).watch(principal, onEnd),
+    adoptToken: token => resolver.adopt(token),
     async revokeToken(id) {
       const token = await tokens.revoke(id);
       resolver.endToken(id);

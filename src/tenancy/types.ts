@@ -97,6 +97,16 @@ export interface ResolveOptions {
   readonly playback?: boolean;
 }
 
+/** A token that somebody else has issued and checked. */
+export interface AdoptedToken {
+  /** Names it in logs and audit: never a secret, and another for each token, as sessions belong to one. */
+  readonly id: string;
+  readonly tenantId: string;
+  readonly scopes: readonly string[];
+  readonly expiresAtMs: number;
+  readonly door: Door;
+}
+
 /** Tells who a token belongs to. */
 export interface TokenResolver {
   /**

@@ -10,7 +10,7 @@ import { LAST_USED_INTERVAL_MS, MAX_CACHED_TOKENS, MAX_TOKEN_LENGTH } from "../l
 import { tokenChecks } from "../metrics.ts";
 import type { GuessGuard } from "../quotas/guess-guard.ts";
 import { grantsOf } from "./scopes.ts";
-import type { TenancyEvents, TokenInfo, TokenResolver } from "../types.ts";
+import type { AdoptedToken, TenancyEvents, TokenInfo, TokenResolver } from "../types.ts";
 import { createLiveTokens, type LiveTokens, principalIdOf, tokenIdOf } from "./live-tokens.ts";
 import { tokenHash } from "./token-text.ts";
 import type { TokenStore } from "./tokens.ts";
@@ -21,8 +21,13 @@ interface Cached {
   usedAtMs: number;
 }
 
+/** What a principal came from. */
+type Origin = Pick<TokenInfo, "expiresAtMs">;
+
 /** A resolver, and the switches with which the rest of tenancy tells it what has ended. */
 export interface TokenResolverService extends TokenResolver {
+  /** A principal that lives as long as the token and its tenant do. */
+  adopt(token: AdoptedToken): Principal;
   endToken(tokenId: string): void;
   endTenant(tenantId: string): void;
   close(): void;
@@ -43,8 +48,8 @@ export function createTokenResolver(components: {
   /** By hash; a token that is not in here is asked of the store. */
   const cache = new Map<string, Cached>();
   /** What the principals made here came from, as long as they are in use. */
-  const origins = new WeakMap<Principal, TokenInfo>();
-  const expired = (info: TokenInfo): boolean =>
+  const origins = new WeakMap<Principal, Origin>();
+  const expired = (info: Origin): boolean =>
     info.expiresAtMs !== undefined && info.expiresAtMs <= clock.now();
 
   const remember = (hash: string, info: TokenInfo): Cached => {
@@ -129,6 +134,17 @@ export function createTokenResolver(components: {
       }
       const expiresAtMs = origins.get(principal)?.expiresAtMs;
       return live.watch({ id: tokenId, tenantId: principal.tenantId ?? "", expiresAtMs }, onEnd);
+    },
+    adopt({ id, tenantId, scopes, expiresAtMs, door }) {
+      const principal: Principal = {
+        kind: "token",
+        id: principalIdOf(id),
+        door,
+        tenantId,
+        scopes: grantsOf(scopes),
+      };
+      origins.set(principal, { expiresAtMs });
+      return principal;
     },
     endToken(tokenId) {
       ended.add(tokenId);

@@ -403,6 +403,33 @@ describe("MCP of a node", () => {
     }
   });
 
+  test("tells everybody who gives out tokens, where an authorisation server is set", async () => {
+    const mcp = {
+      oauthIssuer: "https://issuer.example",
+      oauthAudience: "https://node.example/mcp",
+      oauthJwksUrl: "https://issuer.example/keys",
+    };
+    await using served = await serveNode({ token: "the-token-of-this-test-node", mcp });
+    const path = "/.well-known/oauth-protected-resource";
+    for (const at of [path, `${path}/mcp`]) {
+      const { status, body } = await call(served, "GET", at);
+      expect([status, body]).toEqual([200, expect.objectContaining({ resource: mcp.oauthAudience })]);
+    }
+    const headers = { accept: "application/json, text/event-stream" };
+    const refused = await fetch(`${served.url}/mcp`, {
+      method: "POST",
+      headers: { ...headers, "content-type": "application/json" },
+      body: JSON.stringify(INITIALIZE),
+    });
+    expect([refused.status, refused.headers.get("www-authenticate")]).toEqual([
+      401,
+      `Bearer resource_metadata="https://node.example${path}/mcp"`,
+    ]);
+    await expect(serveNode({ mcp: { oauthIssuer: mcp.oauthIssuer } })).rejects.toMatchObject({
+      code: "INVALID_CONFIG",
+    });
+  });
+
   test("is not there where it is switched off", async () => {
     await using served = await serveNode({ mcp: { enabled: false } });
     expect((await call(served, "POST", "/mcp", { body: INITIALIZE })).status).toBe(404);
