@@ -104,6 +104,10 @@ function actionsOf({ peer, content, transfers, status }: RemoteParts): RemoteAct
         return { cid, providers: isHere ? [{ peer_id: peer.id, addresses: [...peer.multiaddrs] }] : [] };
       },
       async transfer({ cid, source }, { principal }) {
+        // A peer names peers: addresses of other kinds are for the owner to choose.
+        if (source !== undefined && /[/:]/.test(source)) {
+          throw new CidcastError("INVALID_REQUEST", "source: it is no PeerId");
+        }
         const { id } = await transfers.begin({ cid, from: [source ?? principal.id] });
         return resultOf(await soonOver(transfers, id));
       },

@@ -65,6 +65,10 @@ describe("actions asked for by JSON", () => {
     expect(await ask({ action: "pin", cid, name: "mine" })).toMatchObject({ result: { cid, name: "mine" } });
     expect(await ask({ action: "unpin", cid, name: "mine" })).toMatchObject({ result: { cid } });
     expect((await node.node.content.pins()).map(({ name }) => name)).toEqual([""]);
+    for (const source of ["http://127.0.0.1:9", "/ip4/127.0.0.1/tcp/9", "nonsense"]) {
+      const request = { action: "transfer", cid, source, token: TOKEN } as const;
+      expect([source, await code(request)]).toEqual([source, "INVALID_REQUEST"]);
+    }
   });
 });
 
