@@ -91,6 +91,10 @@ describe("prepare", () => {
     await command<JobBody>(hard, "prepare", cid, "--presets", "very_low,low");
     const after = await command<JobBody>(hard, "jobs", jobId);
     expect(after).toMatchObject({ state: "done", result: { root: undisturbed.result?.root } });
+    const root = after.result?.root ?? "";
+    expect(await command<{ url: string }>(hard, "play", root)).toEqual({
+      url: expect.stringMatching(new RegExp(`/play/${root}$`)),
+    });
     // Signed by another key, each its own.
     expect(after.result?.signature).not.toBe(undisturbed.result?.signature);
   });

@@ -78,7 +78,7 @@ export const PREPARE_SEGMENT_SECONDS = 4;
 /** Segments that one encoder makes in a row: it decodes them in one go. */
 export const PREPARE_SPAN_SEGMENTS = 8;
 
-/** Jobs that may wait or run at a time. */
+/** Jobs that may wait at a time. */
 export const PREPARE_MAX_QUEUED = 1000;
 
 /** Jobs that are over and can still be asked for. */

@@ -95,7 +95,8 @@ async function planPictures(
   const rungs = ladderOf(track, init.presets);
   const plans: Plan[] = rungs.map(rung => ({ track, plan: planOf(rung) }));
   const tasks: Task[] = [];
-  if (rungs.length > 0) tasks.push(...(await spanTasks(tools, rungs, { track, input, here })));
+  if (rungs.length > 0)
+    tasks.push(...(await spanTasks({ tools, workers: init.workers, rungs, track, input, here })));
   if (track.verdict.mode === "passthrough") {
     const copied = planCopy(tools, { track, input, here }, rungs.length > 0);
     plans.push(...copied.plans);
@@ -104,11 +105,18 @@ async function planPictures(
   return { plans, tasks };
 }
 
-async function spanTasks(
-  tools: TaskTools,
-  rungs: readonly Rung[],
-  { track, input, here }: Planning<VideoTrackInfo>,
-): Promise<Task[]> {
+async function spanTasks({
+  tools,
+  workers,
+  rungs,
+  track,
+  input,
+  here,
+}: Planning<VideoTrackInfo> & {
+  readonly tools: TaskTools;
+  readonly workers: number;
+  readonly rungs: readonly Rung[];
+}): Promise<Task[]> {
   const job = (await profileOf(track, input))?.spec(0);
   if (job?.kind !== "video") {
     throw new CidcastError("UNSUPPORTED_MEDIA", `${track.id}: the pictures are too large to encode`);
@@ -128,6 +136,8 @@ async function spanTasks(
     rungs: rungs.map(rung => ({ ...rung, maxBitrateBps: rung.bitrateBps })),
   };
   const tasks: Task[] = [];
+  // Short media is shared out to all encoders; in long media a run is long enough that few pictures are decoded twice.
+  const longest = Math.min(PREPARE_SPAN_SEGMENTS, Math.ceil(count / workers));
   let before = 0;
   for (let from = 0; from < count; ) {
     if (isHere(from)) {
@@ -136,7 +146,7 @@ async function spanTasks(
       continue;
     }
     let to = from + 1;
-    while (to < count && to - from < PREPARE_SPAN_SEGMENTS && !isHere(to)) to += 1;
+    while (to < count && to - from < longest && !isHere(to)) to += 1;
     const task: SpanTask = { track, input, spec, names, from, to, count };
     tasks.push(() => makeSpan(tools, task));
     from = to;

@@ -258,6 +258,21 @@ describe("jobs", () => {
     },
   );
 
+  test.skipIf(!hasEncoder)("one more than may wait is refused", async () => {
+    await using b = await bench(await directory(), { maxQueued: 1 });
+    const clip = await makeClip({ container: "mp4", video: VIDEO });
+    const { cid } = await b.content.add(once(clip));
+    // Nothing gets through: the first job stays where it is.
+    b.content.write = () => Promise.withResolvers<string>().promise;
+    const started = b.bus.next("job_started");
+    await b.prepare.submit(cid, { presets: ["very_low"] });
+    await started;
+    await b.prepare.submit(cid, { presets: ["low"] });
+    await expect(b.prepare.submit(cid, { presets: ["medium"] })).rejects.toMatchObject({
+      code: "LIMIT_REACHED",
+    });
+  });
+
   test("what cannot be prepared is refused before it waits", async () => {
     await using b = await bench(await directory(), {}, 1000);
     const text = await b.content.add(once(Buffer.from("no media ".repeat(100))));

@@ -41,6 +41,8 @@ export interface PrepareInit {
   readonly presets?: readonly PresetName[] | undefined;
   /** Encoders at a time; default as many as the machine has cores. */
   readonly workers?: number | undefined;
+  /** Jobs that may wait at a time. */
+  readonly maxQueued?: number | undefined;
   /** Why nothing can be encoded here; undefined when it can. */
   readonly encoderMissing?: string | undefined;
   /** False: jobs of earlier runs wait, until a new one is put into the queue. */
@@ -118,8 +120,9 @@ class PrepareService implements Prepare, Service {
       job => job.cid === cid && JSON.stringify(job.presets) === JSON.stringify(presets),
     );
     if (same !== undefined) return same;
-    if (this.#queue.length >= PREPARE_MAX_QUEUED) {
-      throw new CidcastError("LIMIT_REACHED", `${PREPARE_MAX_QUEUED} jobs are waiting already`);
+    const { maxQueued = PREPARE_MAX_QUEUED } = this.#init;
+    if (this.#queue.length >= maxQueued) {
+      throw new CidcastError("LIMIT_REACHED", `${maxQueued} jobs are waiting already`);
     }
     await this.#check(cid, presets, options);
     const job: PrepareJob = {

@@ -1,4 +1,5 @@
 import { CID } from "multiformats/cid";
+import { raceSignal } from "../../core/index.ts";
 import { linksOf } from "../../content/index.ts";
 import { PREPARE_MAX_UNWRITTEN_BYTES } from "../limits.ts";
 import { Progress } from "../transcode/jobs/progress.ts";
@@ -39,7 +40,8 @@ export class SegmentKeeper {
     const { bytes, gops } = made.file;
     this.#bytes += bytes.length;
     try {
-      const cid = await this.#init.content.write(bytes, { signal: this.#init.signal });
+      const { content, signal } = this.#init;
+      const cid = await raceSignal(content.write(bytes, { signal }), signal);
       const startUs = gops[0]?.[0] ?? 0;
       const durationUs = Math.max(1, made.endUs - startUs);
       return { ...place, cid, startUs, durationUs, bytes: bytes.length, gops };

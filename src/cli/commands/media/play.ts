@@ -1,4 +1,6 @@
 import type { Command } from "commander";
+import { isCidcastError } from "../../../core/index.ts";
+import type { NodeApi } from "../../api/node-api.ts";
 import { configOf } from "../../api/open-api.ts";
 import { type CommonOptions, nodeCommand, withNode } from "../../command.ts";
 import type { CliEnvironment } from "../../environment.ts";
@@ -18,7 +20,7 @@ export function playCommand(environment: CliEnvironment): Command {
         flags,
         async ({ api, output, signal }) => {
           // A mistyped CID is told here and not by a black picture.
-          await api.stat(ref, { signal });
+          await isThere(api, ref, signal);
           const url = playerUrl(api.url ?? "", ref, configOf(environment, flags).token);
           if (flags.open === true) await environment.openBrowser(url);
           output.result({ url }, url);
@@ -26,6 +28,16 @@ export function playCommand(environment: CliEnvironment): Command {
         "running",
       ),
     );
+}
+
+/** Throws what keeps content from being found. A media manifest is no file, but plays. */
+async function isThere(api: NodeApi, ref: string, signal: AbortSignal): Promise<void> {
+  try {
+    await api.stat(ref, { signal });
+  } catch (error) {
+    if (!isCidcastError(error, "UNSUPPORTED_DAG")) throw error;
+    await api.probe(ref, { signal });
+  }
 }
 
 /** Where a browser plays a CID. With a token the page needs it, so it is part of the address. */

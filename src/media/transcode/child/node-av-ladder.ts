@@ -173,7 +173,7 @@ function openEncoder(rung: LadderRung): CodecContext {
     maxrate: String(rung.maxBitrateBps),
     bufsize: String(rung.maxBitrateBps),
     "forced-idr": "1",
-    "x264-params": "repeat-headers=1:scenecut=0:open-gop=0:log-level=none",
+    "x264-params": "repeat-headers=1:scenecut=0:open-gop=0",
   });
   FFmpegError.throwIfError(context.open2Sync(codec), "open the H.264 encoder");
   return context;
