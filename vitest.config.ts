@@ -14,6 +14,7 @@ export default defineConfig({
             "src/**/*.test.ts",
             "protocols/**/*.test.ts",
             "packages/**/*.test.ts",
+            "web/src/**/*.test.ts",
             "scripts/**/*.test.ts",
             "test/contract/**/*.test.ts",
           ],

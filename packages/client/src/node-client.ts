@@ -93,7 +93,7 @@ export function createNodeClient(init: NodeClientInit): NodeClient {
     },
     async remove(cid, options) {
       const target = url(`/api/v0/content/${encodeURIComponent(cid)}`);
-      await call(target, { method: "DELETE", signal: options?.signal ?? null });
+      await call(target, { method: "DELETE", keepalive: true, signal: options?.signal ?? null });
     },
   };
 }

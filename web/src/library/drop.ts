@@ -1,7 +1,9 @@
+import { droppedFiles } from "./dropped-files.ts";
+
 /** Takes files that are dropped anywhere on the page; marks `marked` with the class `dropping` while they hover. */
 export function watchDrops(
   marked: HTMLElement,
-  onFiles: (files: FileList) => void,
+  onFiles: (files: readonly File[]) => void,
   signal: AbortSignal,
 ): void {
   let depth = 0;
@@ -41,7 +43,7 @@ export function watchDrops(
       event.preventDefault();
       depth = 0;
       mark();
-      if (event.dataTransfer) onFiles(event.dataTransfer.files);
+      if (event.dataTransfer) void droppedFiles(event.dataTransfer).then(onFiles);
     },
     { signal },
   );

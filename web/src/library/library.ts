@@ -1,14 +1,23 @@
-import { type ClientError, toClientError } from "@cidcast/client";
+import {
+  type ClientError,
+  type ContentRecordBody,
+  type NotificationSubscription,
+  subscribeToNotifications,
+  toClientError,
+} from "@cidcast/client";
 import { el, errorText } from "@cidcast/player";
-import { pageNode } from "../shared/access.ts";
+import { pageNode, pageToken } from "../shared/access.ts";
 import { watchDrops } from "./drop.ts";
 import { recordRow } from "./record-row.ts";
+import { createRemovals } from "./removals.ts";
 import { createUploadList } from "./upload-list.ts";
 
 /** Records asked for at a time. */
 const PAGE_SIZE = 50;
 /** How long typing rests before a search starts, ms. */
 const SEARCH_AFTER_MS = 200;
+/** How long news of the node are gathered before the list is read anew, ms. */
+const NEWS_AFTER_MS = 300;
 
 /** `<cid-library>`: what the node holds, and a way to add to it. */
 export class CidLibrary extends HTMLElement {
@@ -19,7 +28,7 @@ export class CidLibrary extends HTMLElement {
     class: "button more",
     text: "Show more",
     attributes: { type: "button", hidden: "" },
-    on: { click: () => void this.#load(this.#list.childElementCount) },
+    on: { click: () => void this.#load(this.#records.length) },
   });
   readonly #search = el("input", {
     class: "search",
@@ -32,6 +41,14 @@ export class CidLibrary extends HTMLElement {
     on: { input: () => this.#searchSoon() },
   });
   readonly #uploads = createUploadList(() => void this.#load(0));
+  readonly #removals = createRemovals({
+    remove: cid => this.#node.remove(cid),
+    onChange: () => this.#showRecords(),
+  });
+  /** What is listed, without what is about to be removed. */
+  #records: readonly ContentRecordBody[] = [];
+  #news: NotificationSubscription | undefined;
+  #newsTimer: ReturnType<typeof setTimeout> | undefined;
   #scope: AbortController | undefined;
   #pending: AbortController | undefined;
   #searchTimer: ReturnType<typeof setTimeout> | undefined;
@@ -55,19 +72,36 @@ export class CidLibrary extends HTMLElement {
         el("span", { class: "choose" }, [picker, choose]),
       ]),
       this.#uploads.element,
+      this.#removals.element,
       this.#state,
       this.#list,
       this.#more,
     );
     watchDrops(this, files => this.#uploads.add(files), scope.signal);
     document.addEventListener("visibilitychange", () => this.#refreshWhenShown(), { signal: scope.signal });
+    addEventListener("pagehide", () => this.#removals.finish(), { signal: scope.signal });
     void this.#load(0);
+    this.#news = subscribeToNotifications(
+      { url: location.origin, token: pageToken() },
+      { types: ["content_added", "content_removed"], signal: scope.signal },
+      () => this.#refreshSoon(),
+    );
+    // Without news the list is read anew when it is looked at again.
+    this.#news.ready.catch(() => undefined);
   }
 
   disconnectedCallback(): void {
     this.#scope?.abort();
     this.#pending?.abort();
+    this.#news?.close();
+    this.#removals.finish();
     clearTimeout(this.#searchTimer);
+    clearTimeout(this.#newsTimer);
+  }
+
+  #refreshSoon(): void {
+    clearTimeout(this.#newsTimer);
+    this.#newsTimer = setTimeout(() => this.#refreshWhenShown(), NEWS_AFTER_MS);
   }
 
   #searchSoon(): void {
@@ -77,7 +111,7 @@ export class CidLibrary extends HTMLElement {
 
   #refreshWhenShown(): void {
     // Only the first page: whoever has scrolled further keeps the place.
-    if (!document.hidden && this.#list.childElementCount <= PAGE_SIZE) void this.#load(0);
+    if (!document.hidden && this.#records.length <= PAGE_SIZE) void this.#load(0);
   }
 
   async #load(offset: number): Promise<void> {
@@ -90,16 +124,26 @@ export class CidLibrary extends HTMLElement {
         { search, limit: PAGE_SIZE, offset },
         { signal: pending.signal },
       );
-      const rows = records.map(recordRow);
-      if (offset === 0) this.#list.replaceChildren(...rows);
-      else this.#list.append(...rows);
-      this.#more.hidden = this.#list.childElementCount >= total;
+      this.#records = offset === 0 ? records : [...this.#records, ...records];
+      this.#showRecords();
+      this.#more.hidden = this.#records.length >= total;
       this.#search.hidden = total === 0 && search === "";
       this.#showState(total, search);
     } catch (thrown) {
       const error = toClientError(thrown);
       if (error.code !== "ABORTED") this.#showError(error);
     }
+  }
+
+  #showRecords(): void {
+    // Whoever is at a row by keyboard stays there when the list is read anew.
+    const focused = this.#list.querySelector<HTMLAnchorElement>(".record:focus-within a.title")?.href;
+    const shown = this.#records.filter(({ cid }) => !this.#removals.has(cid));
+    this.#list.replaceChildren(
+      ...shown.map(record => recordRow(record, ({ cid }, title) => this.#removals.add(cid, title))),
+    );
+    const again = [...this.#list.querySelectorAll<HTMLAnchorElement>("a.title")];
+    if (focused !== undefined) again.find(link => link.href === focused)?.focus();
   }
 
   #showState(total: number, search: string): void {

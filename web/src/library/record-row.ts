@@ -7,7 +7,10 @@ import { describeRecord } from "../shared/describe.ts";
 const SIGNS = { video: "play", sound: "sound", picture: "file", folder: "folder", file: "file" } as const;
 
 /** One line of the library. */
-export function recordRow(record: ContentRecordBody): HTMLLIElement {
+export function recordRow(
+  record: ContentRecordBody,
+  onRemove: (record: ContentRecordBody, title: string) => void,
+): HTMLLIElement {
   const view = describeRecord(record);
   const address = view.playable ? `/play/${record.cid}` : `/ipfs/${record.cid}`;
   const title = el("a", { class: "title", text: view.title, attributes: { href: address } });
@@ -27,6 +30,12 @@ export function recordRow(record: ContentRecordBody): HTMLLIElement {
     el("div", { class: "actions" }, [
       copyButton("Copy CID", `Copy CID of ${view.title}`, record.cid),
       copyButton("Copy link", `Copy link to ${view.title}`, link),
+      el("button", {
+        class: "button",
+        text: "Remove",
+        attributes: { type: "button", "aria-label": `Remove ${view.title}` },
+        on: { click: () => onRemove(record, view.title) },
+      }),
     ]),
   ]);
 }

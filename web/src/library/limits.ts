@@ -1,0 +1,4 @@
+/** How long a removal can be taken back, ms: time to read the line and press its button. */
+export const UNDO_MS = 8_000;
+/** Most files taken from one drop: a folder can hold any number. */
+export const MAX_DROPPED_FILES = 1_000;
