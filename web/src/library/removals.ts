@@ -73,7 +73,7 @@ export function createRemovals({ remove, onChange }: RemovalsInit): Removals {
       onChange();
     },
     finish() {
-      for (const cid of [...waiting.keys()]) void carryOut(cid);
+      for (const cid of waiting.keys()) void carryOut(cid);
     },
   };
 }
