@@ -22,7 +22,7 @@ import {
 } from "../rooms/index.ts";
 import type { Database } from "../store/index.ts";
 import type { SignallingHandler } from "../webrtc/index.ts";
-import type { SocketRoute } from "../ws/index.ts";
+import { refuseAfterHandshake, type SocketRoute } from "../ws/index.ts";
 import { refuseMcp, shareWithRooms } from "./mcp.ts";
 import { closing } from "./parts.ts";
 import type { Shared } from "./shared.ts";
@@ -134,6 +134,8 @@ export function eventSockets(init: {
       : route,
   );
   return mountRoutes([...sockets.routes(), ...routes]).map(route =>
-    isShared(route.path) ? { ...route, refuse: refuseMcp, maxMessageBytes: MAX_MESSAGE_BYTES } : route,
+    isShared(route.path)
+      ? { ...route, refuse: refuseMcp, maxMessageBytes: MAX_MESSAGE_BYTES }
+      : { ...route, refuse: refuseAfterHandshake },
   );
 }

@@ -8,3 +8,4 @@ export type {
   WebSocketInit,
   WebSocketRouter,
 } from "./types.ts";
+export { refuseAfterHandshake } from "./refuse.ts";

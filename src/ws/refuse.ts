@@ -2,6 +2,7 @@ import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ErrorBody } from "@cidcast/protocols/errors";
 import type { CidcastError } from "../core/index.ts";
+import { CLOSE } from "./socket.ts";
 
 /** What an unexpected error says to callers. */
 const INTERNAL_MESSAGE = "Something failed that should not have; the node's log has the cause";
@@ -29,4 +30,18 @@ export function refuseUpgrade(socket: Duplex, error: CidcastError): void {
   ];
   socket.once("finish", () => socket.destroy());
   socket.end(`${head.join("\r\n")}\r\n\r\n${text}`);
+}
+
+/** Close code for a token that is good, and may not do this. */
+const FORBIDDEN_CODE = 4003;
+
+/**
+ * Refuses a token after the handshake, with the reason: a page is not told why a handshake failed, and would try again for
+ * ever.
+ */
+export function refuseAfterHandshake({ code, message }: CidcastError): {
+  readonly code: number;
+  readonly reason: string;
+} {
+  return { code: code === "FORBIDDEN" ? FORBIDDEN_CODE : CLOSE.unauthenticated, reason: message };
 }

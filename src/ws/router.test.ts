@@ -74,12 +74,19 @@ describe("paths", () => {
       },
     };
     await using f = await serveRouter({}, { authoriser });
-    expect(await refusal(f.port, "/webrtc")).toMatchObject({
+    f.router.handle({
+      path: "/programs",
+      action: "content:read",
+      connect: () => ({ onText: () => undefined, onClose: () => undefined }),
+    });
+    expect(await refusal(f.port, "/programs")).toMatchObject({
       status: 401,
       code: "UNAUTHENTICATED",
       headers: { "www-authenticate": 'Bearer realm="cidcast"' },
     });
-    expect(asked).toEqual(["media:play"]);
+    const page = new WebSocket(`ws://127.0.0.1:${f.port}/webrtc`);
+    expect(await closing(page)).toEqual({ code: 4001, reason: "A token is needed" });
+    expect(asked).toEqual(["content:read", "media:play"]);
     expect(f.signalling.greetings).toEqual([]);
   });
 

@@ -1,4 +1,5 @@
 import type { Greeting, SignallingHandler } from "../webrtc/index.ts";
+import { refuseAfterHandshake } from "./refuse.ts";
 import type { SocketRoute } from "./types.ts";
 
 /** Paths of the signalling and how each greets (docs/COMPATIBILITY.md). */
@@ -24,6 +25,7 @@ function signallingRoute(path: string, greeting: Greeting, handler: SignallingHa
   return {
     path,
     action: "media:play",
+    refuse: refuseAfterHandshake,
     connect({ principal, send }) {
       const connection = handler.connect({ greeting, principal, send });
       return {
@@ -44,6 +46,7 @@ function disabledRoute(path: string, greeting: Greeting, missing = "it is switch
   return {
     path,
     action: "media:play",
+    refuse: refuseAfterHandshake,
     connect({ send, close }) {
       const tell = (): void => {
         send(answer);

@@ -42,3 +42,15 @@ export function errorFromWire(code: unknown, message: string | undefined): Clien
   const known: ErrorCode = isErrorCode(code) ? code : "INTERNAL";
   return new ClientError(known, message ?? errorInfo(known).meaning);
 }
+
+/** Close codes of a node that refuses the token, now or from now on. */
+const REFUSED: Readonly<Record<number, ErrorCode>> = { 4001: "UNAUTHENTICATED", 4003: "FORBIDDEN" };
+
+/** The refusal that a socket was closed with; undefined when it was closed for another reason. */
+export function refusalOf(event: {
+  readonly code: number;
+  readonly reason: string;
+}): ClientError | undefined {
+  const code = REFUSED[event.code];
+  return code === undefined ? undefined : new ClientError(code, event.reason || errorInfo(code).meaning);
+}

@@ -1,4 +1,4 @@
-import { ClientError, errorFromWire } from "./client-error.ts";
+import { ClientError, errorFromWire, refusalOf } from "./client-error.ts";
 import { createEmitter } from "./emitter.ts";
 import type { RtcIceServer } from "./streaming/rtc.ts";
 import { type ServerMessage, serverMessage } from "./server-messages.ts";
@@ -92,11 +92,9 @@ export async function openSignalling(init: SignallingInit): Promise<SignallingCl
   });
   socket.addEventListener(
     "close",
-    () => {
-      events.emit(
-        "close",
-        new ClientError("NODE_UNREACHABLE", "The signalling socket of the node was closed"),
-      );
+    event => {
+      const lost = new ClientError("NODE_UNREACHABLE", "The signalling socket of the node was closed");
+      events.emit("close", refusalOf(event) ?? lost);
       events.clear();
     },
     { once: true },

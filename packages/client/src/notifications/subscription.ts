@@ -7,7 +7,7 @@ import type {
 } from "@cidcast/protocols/notifications";
 import { frameSchema } from "@cidcast/protocols/notifications";
 import { type BackoffInit, createBackoff } from "../backoff.ts";
-import { ClientError, errorFromWire } from "../client-error.ts";
+import { ClientError, errorFromWire, refusalOf } from "../client-error.ts";
 import { type NodeAddress, socketUrl } from "../socket-url.ts";
 import { createItemQueue } from "./item-queue.ts";
 
@@ -151,7 +151,11 @@ class Subscription implements NotificationSubscription {
     socket.addEventListener("message", event => {
       if (this.#socket === socket) this.#receive(event.data, socket);
     });
-    socket.addEventListener("close", () => this.#lose(socket));
+    socket.addEventListener("close", event => {
+      const refused = this.#socket === socket ? refusalOf(event) : undefined;
+      if (refused === undefined) this.#lose(socket);
+      else this.#finish(refused);
+    });
     // A close follows each error.
     socket.addEventListener("error", () => undefined);
   }
