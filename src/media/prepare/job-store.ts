@@ -84,10 +84,19 @@ export class JobStore {
     await this.#db.transaction().execute(async db => {
       for (const made of segments) {
         const { track, rendition, number, cid, bytes } = made;
-        const row = { track, rendition, number, cid, bytes, start_us: made.startUs, job_id: jobId };
+        const values = {
+          cid,
+          bytes,
+          start_us: made.startUs,
+          duration_us: made.durationUs,
+          gops: JSON.stringify(made.gops),
+        };
         await db
-          .replaceInto("media_job_segment")
-          .values({ ...row, duration_us: made.durationUs, gops: JSON.stringify(made.gops) })
+          .insertInto("media_job_segment")
+          .values({ job_id: jobId, track, rendition, number, ...values })
+          .onConflict(conflict =>
+            conflict.columns(["job_id", "track", "rendition", "number"]).doUpdateSet(values),
+          )
           .execute();
       }
     });
@@ -126,10 +135,12 @@ export class JobStore {
     signature: string | null;
     atMs: number;
   }): Promise<void> {
-    const { atMs, ...rest } = row;
+    const { source, root, signature, atMs } = row;
+    const values = { signature, made_at_ms: atMs };
     await this.#db
-      .replaceInto("media_prepared")
-      .values({ ...rest, made_at_ms: atMs })
+      .insertInto("media_prepared")
+      .values({ source, root, ...values })
+      .onConflict(conflict => conflict.columns(["source", "root"]).doUpdateSet(values))
       .execute();
   }
 
