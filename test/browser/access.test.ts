@@ -113,7 +113,9 @@ describe("the pages of a node that wants a token", () => {
     const headers = { authorization: `Bearer ${TOKEN}` };
     await fetch(`${real.url}/api/v0/playback-tokens/${id}`, { method: "DELETE", headers });
     expect(real.sessions()).toBe(before);
-    await playerOf(page).reaches("reconnecting");
+    // Trying again would not help: the player says what is wrong.
+    await playerOf(page).reaches("error");
+    expect(await playerOf(page).run("player.error.code")).toBe("UNAUTHENTICATED");
   });
 
   it("do not carry it to a new visit", async () => {
