@@ -67,11 +67,16 @@ export function connectionStats(
     streams_active: measured.streams,
     bytes_sent: measured.bytesSent,
     frames_sent: measured.framesSent,
-    frames_dropped: measured.framesLate,
+    frames_dropped: measured.framesLate + measured.framesSkipped,
     last_quality_update: facts.qualityChangedAtMs / 1000,
     rtt,
     packet_loss: lossPercent,
-    bandwidth_estimate: measured.receivedBps ?? 0,
+    bandwidth_estimate: measured.estimateBps ?? measured.receivedBps ?? 0,
+    bandwidth_received: measured.receivedBps ?? 0,
+    bandwidth_limit: measured.limitBps === undefined ? 0 : Math.round(measured.limitBps),
+    estimate_cause: measured.estimateCause,
+    queue_delay: measured.queueMs,
+    frames_skipped: measured.framesSkipped,
     jitter: measured.jitterMs ?? 0,
     connection_quality_score: qualityScore(lateShare(measured) * 100, rtt, lossPercent),
     buffer_health: Math.round(bufferLevel * 100),
@@ -95,5 +100,6 @@ export function connectionStats(
 }
 
 function lateShare(measured: SessionStats): number {
-  return measured.framesSent === 0 ? 0 : measured.framesLate / measured.framesSent;
+  const due = measured.framesSent + measured.framesSkipped;
+  return due === 0 ? 0 : (measured.framesLate + measured.framesSkipped) / due;
 }

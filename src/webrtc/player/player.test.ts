@@ -20,6 +20,7 @@ function setUp(
     startSeconds?: number;
     held?: boolean;
     kinds?: readonly ("video" | "audio")[];
+    limitBps?: (nowMs: number) => number | undefined;
   } = {},
 ) {
   const durationSeconds = init.durationSeconds ?? 4;
@@ -48,6 +49,7 @@ function setUp(
     },
     release: () => users--,
     send: (track, _payload, streamSeconds, marker) => sent.push({ track, streamSeconds, marker }),
+    ...(init.limitBps === undefined ? {} : { limitBps: init.limitBps }),
     onChange: () => states.push(player.playback(now).state),
   });
   const deliver = (): void => {
@@ -68,6 +70,34 @@ function setUp(
 
 const pictures = (sent: readonly Sent[]): Sent[] =>
   sent.filter(packet => packet.track === 0 && packet.marker);
+
+describe("a path that carries too little", () => {
+  it("costs pictures up to the next keyframe, never sound, and ends with it", () => {
+    let limit: number | undefined;
+    const { player, sent, run, now } = setUp({ durationSeconds: 6, limitBps: () => limit });
+    player.start(now());
+    run(1000);
+    expect(player.counts.skipped).toBe(0);
+    limit = 20_000;
+    sent.length = 0;
+    run(2000);
+    const sound = sent.filter(packet => packet.track === 1).length;
+    expect(sound).toBeGreaterThanOrEqual(98);
+    expect(pictures(sent).length).toBeLessThan(20);
+    expect(player.counts.skipped).toBeGreaterThan(40);
+    expect(player.playback(now()).positionSeconds).toBeCloseTo(3, 1);
+    // A keyframe that is asked for now would only add to it.
+    player.requestKeyframe(now());
+    expect(player.playback(now()).state).toBe("playing");
+    limit = undefined;
+    run(1000);
+    sent.length = 0;
+    const { skipped } = player.counts;
+    run(1000);
+    expect(pictures(sent).length).toBeGreaterThanOrEqual(29);
+    expect(player.counts.skipped).toBe(skipped);
+  });
+});
 
 describe("playing", () => {
   it("sends each frame at its time, and ends", () => {

@@ -5,6 +5,7 @@ import type { LoopRange, PlaybackState } from "../types.ts";
 import { LeadIn } from "./lead-in.ts";
 import { PlayingTrack } from "./playing-track.ts";
 import type { SegmentPlace } from "./track-queue.ts";
+import { VideoBudget } from "./video-budget.ts";
 
 /** Shortest time between two keyframes that a viewer asked for, ms: each costs a step back. */
 export const KEYFRAME_INTERVAL_MS = 300;
@@ -24,6 +25,8 @@ export interface PlayerInit {
   readonly release: (segment: PacketisedSegment) => void;
   /** Sends one payload. `streamSeconds` runs on over pauses, seeks and loops. */
   readonly send: (track: number, payload: Buffer, streamSeconds: number, marker: boolean) => void;
+  /** What the path carries while it is the limit, bits per second. */
+  readonly limitBps?: (nowMs: number) => number | undefined;
   /** State, loop or place have changed. */
   readonly onChange: () => void;
 }
@@ -77,6 +80,7 @@ export class Player {
   readonly #init: PlayerInit;
   readonly #tracks: readonly PlayingTrack[];
   readonly #video: PlayingTrack | undefined;
+  readonly #budget: VideoBudget;
   readonly #startMs: number;
   #state: PlaybackState["state"] = "connecting";
   #paused = false;
@@ -98,6 +102,7 @@ export class Player {
   constructor(init: PlayerInit) {
     this.#init = init;
     this.#startMs = init.nowMs;
+    this.#budget = new VideoBudget(init.nowMs);
     this.#anchorMedia = init.startSeconds;
     const pictures = init.tracks.some(track => track.kind === "video");
     this.#tracks = init.tracks.map(
@@ -121,9 +126,10 @@ export class Player {
     this.#jump(init.startSeconds, { exact: true });
   }
 
-  /** Frames sent, and those of them that were late. */
-  get counts(): { readonly frames: number; readonly late: number } {
+  /** Frames sent, those of them that were late, and those left out. */
+  get counts(): { readonly frames: number; readonly late: number; readonly skipped: number } {
     return {
+      skipped: this.#budget.skipped,
       frames: this.#tracks.reduce((sum, track) => sum + track.frames, 0),
       late: this.#tracks.reduce((sum, track) => sum + track.late, 0),
     };
@@ -229,7 +235,8 @@ export class Player {
   requestKeyframe(nowMs: number): void {
     if (!this.#started || this.#seeking !== undefined || this.#state === "ended" || this.#state === "closed")
       return;
-    if (nowMs - this.#lastKeyframeMs < KEYFRAME_INTERVAL_MS) return;
+    // While the path carries too little, the next keyframe comes by itself.
+    if (nowMs - this.#lastKeyframeMs < KEYFRAME_INTERVAL_MS || this.#budget.skipping) return;
     this.#lastKeyframeMs = nowMs;
     this.#freeze(nowMs);
     this.#jump(this.#anchorMedia, { quiet: true });
@@ -251,6 +258,7 @@ export class Player {
   tick(nowMs: number): void {
     if (!this.#started || this.#state === "closed") return;
     for (const track of this.#tracks) track.pacer.tick(nowMs);
+    this.#budget.tick(nowMs, this.#init.limitBps?.(nowMs));
     if (this.#seeking !== undefined) this.#land(nowMs);
     else if (this.#state === "buffering" && this.#ready()) this.#run(nowMs);
     if (this.#state === "playing") this.#play(nowMs);
@@ -332,6 +340,7 @@ export class Player {
       leader === undefined || (leader.queue.followingSeconds ?? place) > this.#anchorMedia - EPSILON;
     this.#anchorMedia = Math.min(place, this.#init.durationSeconds);
     for (const track of this.#tracks) track.pacer.restart();
+    if (!seek.quiet) this.#budget.restart();
     this.#finishSeek();
     if (this.#paused) {
       this.#showPicture(nowMs);
@@ -424,11 +433,23 @@ export class Player {
       if (next === undefined) return;
       const due = this.#anchorStream + (next - this.#anchorMedia) / this.#rate;
       if (due > stream + track.leadSeconds + EPSILON) return;
+      if (!this.#admit(track)) {
+        track.skip();
+        continue;
+      }
       if (!track.sendPaced(due)) return;
       if (track.leadSeconds > 0) this.#soundUntil = Math.max(this.#soundUntil, due + track.leadSeconds);
       track.frames++;
       if (stream - due > LATE_SECONDS) track.late++;
     }
+  }
+
+  /** False for a frame that the path has no room for. One that is part way out goes on. */
+  #admit(track: PlayingTrack): boolean {
+    if (track.isPartWayOut) return true;
+    if (track.kind === "video") return this.#budget.admit(track.nextBytes, track.queue.nextIsKey);
+    this.#budget.spend(track.nextBytes);
+    return true;
   }
 
   /** While paused, a seek still shows where it went. */

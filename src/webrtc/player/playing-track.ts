@@ -57,6 +57,18 @@ export class PlayingTrack {
     return this.queue.nextSeconds !== undefined || this.queue.ended;
   }
 
+  /** True while a large keyframe is only part way out. */
+  get isPartWayOut(): boolean {
+    return this.#payload >= 0;
+  }
+
+  /** Size of the next frame, bytes. */
+  get nextBytes(): number {
+    const { head, frame } = this.queue;
+    const offsets = head?.segment.offsets;
+    return (offsets?.[frame + 1] ?? 0) - (offsets?.[frame] ?? 0);
+  }
+
   /** True when its next frame is missed. */
   get starved(): boolean {
     return !this.joining && !this.ready;
@@ -85,6 +97,12 @@ export class PlayingTrack {
     if (!this.joining) return;
     this.queue.skipTo(position);
     if (this.ready) this.joining = false;
+  }
+
+  /** Leaves the next frame out. */
+  skip(): void {
+    this.sentUntil = this.queue.followingSeconds ?? this.sentUntil;
+    this.queue.advance();
   }
 
   /** Sends the next frame. False when a large keyframe is only part way out. */

@@ -1,6 +1,7 @@
 import type { ErrorCode } from "@cidcast/protocols/errors";
 import type { ControlEventMessage } from "@cidcast/protocols/media-control";
 import type { RtpCodec, Segment } from "../../media/index.ts";
+import type { EstimateCause } from "../congestion/index.ts";
 import type { EgressKind } from "../rtp/egress/index.ts";
 import type { SegmentPlace } from "../player/track-queue.ts";
 import type { CandidateInit, ControlCommand, PlaybackState } from "../types.ts";
@@ -146,6 +147,8 @@ export interface SessionStats {
   readonly retransmitted: number;
   readonly framesSent: number;
   readonly framesLate: number;
+  /** Left out because the path did not carry them. */
+  readonly framesSkipped: number;
   readonly nacks: number;
   readonly keyframeRequests: number;
   readonly roundTripMs: number | undefined;
@@ -153,6 +156,13 @@ export interface SessionStats {
   /** 0 to 1. */
   readonly packetLoss: number;
   readonly receivedBps: number | undefined;
+  /** What the path is thought to carry, bits per second; undefined before anything has been heard of it. */
+  readonly estimateBps: number | undefined;
+  readonly estimateCause: EstimateCause;
+  /** Delay of the path above its least, ms. */
+  readonly queueMs: number;
+  /** The rate that is kept under while the path is the limit. */
+  readonly limitBps: number | undefined;
   readonly bufferedSeconds: number;
   /** Tracks that are sent. */
   readonly streams: number;

@@ -1,4 +1,5 @@
 import { randomInt, randomUUID } from "node:crypto";
+import { BandwidthEstimator } from "../congestion/index.ts";
 import {
   type Egress,
   type EgressLink,
@@ -54,6 +55,7 @@ export class ViewerLink {
   readonly #link: EgressLink;
   readonly #streams: readonly (Stream | undefined)[];
   readonly #stats: LinkStats;
+  readonly #estimator = new BandwidthEstimator();
   readonly #opener: SrtcpOpener;
   readonly #sealer: SrtcpSealer;
   readonly #handlers: RtcpHandlers;
@@ -61,6 +63,8 @@ export class ViewerLink {
   #remote: string;
   #maySend = true;
   #nextReportMs = Number.NEGATIVE_INFINITY;
+  #reportedMs = performance.now();
+  #bytesAtReport = 0;
   #resent = 0;
   #sentAtWindow = 0;
   #windowMs = 0;
@@ -74,7 +78,10 @@ export class ViewerLink {
       host: transport.host,
       port: transport.port,
       keys: deriveKeys(transport.send, "rtp"),
-      onSent: (sequence, bytes) => this.#stats.onSent(sequence, bytes),
+      onSent: (sequence, bytes) => {
+        this.#stats.onSent(sequence, bytes);
+        this.#estimator.onSent(sequence, bytes, performance.now());
+      },
     });
     this.#remote = `${transport.host}:${transport.port}`;
     this.#sealer = new SrtcpSealer(deriveKeys(transport.send, "rtcp"));
@@ -85,8 +92,16 @@ export class ViewerLink {
       return found === undefined ? undefined : this.#open(found, track);
     });
     this.#handlers = {
-      onArrival: (sequence, at) => this.#stats.onArrival(sequence, at !== undefined),
-      onFeedbackEnd: () => this.#stats.onFeedbackEnd(performance.now()),
+      onFeedbackBegin: () => this.#estimator.onFeedbackBegin(performance.now()),
+      onArrival: (sequence, at) => {
+        this.#stats.onArrival(sequence, at !== undefined);
+        this.#estimator.onArrival(sequence, at);
+      },
+      onFeedbackEnd: () => {
+        this.#stats.onFeedbackEnd(performance.now());
+        this.#estimator.onFeedbackEnd();
+      },
+      onRemb: bps => this.#estimator.onRemb(bps, performance.now()),
       onNack: (ssrc, sequence) => this.#resend(ssrc, sequence),
       onKeyframeRequest: ssrc => this.#onKeyframeRequest(ssrc),
       onReport: report => this.#onReport(report),
@@ -96,6 +111,11 @@ export class ViewerLink {
   /** False while the viewer's consent is lost. */
   get maySend(): boolean {
     return this.#maySend;
+  }
+
+  /** The rate to stay under, bits per second, while the path is the limit. */
+  limitBps(nowMs: number): number | undefined {
+    return this.#estimator.limitBps(nowMs);
   }
 
   setPath(path: { readonly host: string; readonly port: number } | undefined): void {
@@ -144,7 +164,7 @@ export class ViewerLink {
 
   figures(): Omit<
     SessionStats,
-    "playback" | "iceState" | "connected" | "framesSent" | "framesLate" | "bufferedSeconds"
+    "playback" | "iceState" | "connected" | "framesSent" | "framesLate" | "framesSkipped" | "bufferedSeconds"
   > {
     const stats = this.#stats;
     return {
@@ -157,6 +177,10 @@ export class ViewerLink {
       jitterMs: stats.jitterMs,
       packetLoss: stats.packetLoss,
       receivedBps: stats.receivedBps,
+      estimateBps: this.#estimator.cause === "start" ? undefined : this.#estimator.estimateBps,
+      estimateCause: this.#estimator.cause,
+      queueMs: this.#estimator.queueMs,
+      limitBps: this.#estimator.limitBps(performance.now()),
       streams: this.#streams.filter(stream => stream !== undefined).length,
     };
   }
@@ -209,10 +233,22 @@ export class ViewerLink {
     this.#init.onKeyframeRequest();
   }
 
+  /** Counts where the viewer sends no transport-wide feedback. */
+  #weighLoss(share: number): void {
+    const now = performance.now();
+    const { bytesSent } = this.#stats;
+    const seconds = (now - this.#reportedMs) / 1000;
+    const sentBps = ((bytesSent - this.#bytesAtReport) * 8) / Math.max(seconds, 0.1);
+    this.#reportedMs = now;
+    this.#bytesAtReport = bytesSent;
+    this.#estimator.onReportedLoss(share, sentBps, now);
+  }
+
   #onReport(report: ReceiverReport): void {
     const stream = this.#streams.find(candidate => candidate?.negotiated.ssrc === report.ssrc);
     if (stream === undefined) return;
     const leading = this.#streams.find(candidate => candidate?.kind === "video") ?? stream;
+    if (stream === leading) this.#weighLoss(report.fractionLost);
     if (stream === leading) this.#stats.jitterMs = (report.jitter / stream.negotiated.clockRate) * 1000;
     if (report.lastSenderReport === 0) return;
     // RFC 3550 6.4.1: A - LSR - DLSR, in 1/65536 s.

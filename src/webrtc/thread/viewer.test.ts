@@ -190,6 +190,26 @@ describe("a viewer's packets", () => {
     await vi.waitFor(() => expect(keys()).toBe(before + 1));
   });
 
+  it("are followed by an estimate of the path, and by none before the viewer has told of it", async () => {
+    const { send } = await connect();
+    const sealer = new SrtcpSealer(deriveKeys(send, "rtcp"));
+    await vi.waitFor(() => expect(rtp().length).toBeGreaterThan(60), 5000);
+    expect(viewer.stats(performance.now())).toMatchObject({ estimateBps: undefined, limitBps: undefined });
+    const remb = Buffer.from("8fce0005000000010000000052454d4201000000ffffffff", "hex");
+    // Mantissa 50,000, exponent 3.
+    remb.writeUIntBE((3 << 18) | 50_000, 17, 3);
+    rtcpTo(remb, sealer);
+    await vi.waitFor(
+      () =>
+        expect(viewer.stats(performance.now())).toMatchObject({
+          estimateBps: 400_000,
+          estimateCause: "remb",
+          limitBps: 400_000,
+        }),
+      5000,
+    );
+  });
+
   it("end with the viewer, and everything is given back", async () => {
     await connect();
     await vi.waitFor(() => expect(rtp().length).toBeGreaterThan(5));

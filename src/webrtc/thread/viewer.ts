@@ -72,6 +72,7 @@ export class Viewer {
       release: segment => cache.release(segment),
       send: (track, payload, streamSeconds, marker) => this.#send(track, payload, streamSeconds, marker),
       onChange: () => this.#onChange(),
+      limitBps: nowMs => this.#link?.limitBps(nowMs),
     });
   }
 
@@ -165,6 +166,7 @@ export class Viewer {
       connected: this.#link !== undefined,
       framesSent: counts.frames,
       framesLate: counts.late,
+      framesSkipped: counts.skipped,
       bufferedSeconds: this.#player.bufferedSeconds(nowMs),
       ...(this.#link?.figures() ?? NO_FIGURES),
     };
@@ -287,5 +289,9 @@ const NO_FIGURES = {
   jitterMs: undefined,
   packetLoss: 0,
   receivedBps: undefined,
+  estimateBps: undefined,
+  estimateCause: "start",
+  queueMs: 0,
+  limitBps: undefined,
   streams: 0,
-};
+} as const;

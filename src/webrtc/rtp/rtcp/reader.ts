@@ -16,10 +16,14 @@ export interface ReceiverReport {
 
 /** What to call for each kind of feedback. */
 export interface RtcpHandlers {
+  /** Transport-wide feedback begins; its packets follow. */
+  readonly onFeedbackBegin?: () => void;
   readonly onArrival?: OnArrival;
   readonly onFeedbackEnd?: () => void;
   readonly onNack?: (ssrc: number, sequence: number) => void;
   readonly onKeyframeRequest?: (ssrc: number) => void;
+  /** Receiver estimated maximum bitrate, bits per second. */
+  readonly onRemb?: (bps: number) => void;
   readonly onReport?: (report: ReceiverReport) => void;
   readonly onBye?: () => void;
 }
@@ -33,6 +37,8 @@ const NACK = 1;
 const TRANSPORT_WIDE = 15;
 const PLI = 1;
 const FIR = 4;
+const APPLICATION = 15;
+const REMB = 0x52454d42;
 const REPORT_BYTES = 24;
 
 /** Walks a compound RTCP packet; what is malformed ends the walk. */
@@ -59,6 +65,7 @@ function readOne(packet: Buffer, handlers: RtcpHandlers): void {
     case TRANSPORT_FEEDBACK:
       if (format === NACK) readNack(body, handlers);
       else if (format === TRANSPORT_WIDE && handlers.onArrival !== undefined) {
+        handlers.onFeedbackBegin?.();
         readTransportFeedback(body.subarray(4), handlers.onArrival);
         handlers.onFeedbackEnd?.();
       }
@@ -67,7 +74,7 @@ function readOne(packet: Buffer, handlers: RtcpHandlers): void {
       if (format === PLI && body.length >= 4) handlers.onKeyframeRequest?.(body.readUInt32BE(0));
       else if (format === FIR) {
         for (let at = 4; at + 8 <= body.length; at += 8) handlers.onKeyframeRequest?.(body.readUInt32BE(at));
-      }
+      } else if (format === APPLICATION) readRemb(body, handlers);
       return;
     case BYE:
       handlers.onBye?.();
@@ -87,6 +94,13 @@ function readNack(body: Buffer, { onNack }: RtcpHandlers): void {
       if ((mask >>> bit) & 1) onNack(ssrc, (first + bit + 1) & 0xffff);
     }
   }
+}
+
+/** @see https://datatracker.ietf.org/doc/html/draft-alvestrand-rmcat-remb-03#section-2.2 */
+function readRemb(body: Buffer, { onRemb }: RtcpHandlers): void {
+  if (onRemb === undefined || body.length < 12 || body.readUInt32BE(4) !== REMB) return;
+  const word = body.readUInt32BE(8) & 0xff_ffff;
+  onRemb((word & 0x3_ffff) * 2 ** (word >>> 18));
 }
 
 function readReports(body: Buffer, count: number, { onReport }: RtcpHandlers): void {

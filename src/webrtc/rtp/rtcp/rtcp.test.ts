@@ -11,6 +11,18 @@ function feedback(hex: string): [number, number | undefined][] {
   return out;
 }
 
+describe("a receiver's estimate", () => {
+  it("is read from REMB, and from nothing else of its kind", () => {
+    const heard: number[] = [];
+    const onRemb = (bps: number): number => heard.push(bps);
+    // 1.25 Mbit/s: mantissa 152587 (0x2540b), exponent 3
+    readRtcp(Buffer.from("8fce0005000000010000000052454d42010e540b00000005", "hex"), { onRemb });
+    readRtcp(Buffer.from("8fce0005000000010000000041424344010e540b00000005", "hex"), { onRemb });
+    readRtcp(Buffer.from("8fce0002000000010000000052454d42", "hex"), { onRemb });
+    expect(heard).toEqual([152_587 * 8]);
+  });
+});
+
 describe("transport-wide feedback", () => {
   it("reads run lengths and two-bit status vectors, over the wrap of the numbers", () => {
     // base 0xfffe, 5 packets, reference time 1: a run of 2 small deltas, then small, lost, large

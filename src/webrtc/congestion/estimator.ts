@@ -1,0 +1,244 @@
+import { Trendline, type Usage } from "./trendline.ts";
+import { SlidingMinimum, SlidingSum } from "./windows.ts";
+
+/** Packets that may wait for feedback: eleven seconds at 2.5 Mbit/s. */
+const SENT_RING = 4096;
+/** Packets sent within this are one group: what a pacer lets out at once says nothing of the path, ms. */
+const GROUP_MS = 5;
+const UNITS_PER_MS = 4;
+/** A distance between groups beyond this is a pause, not a queue, ms. */
+const MAX_GROUP_DISTANCE_MS = 3000;
+const MIN_BPS = 80_000;
+const MAX_BPS = 50_000_000;
+const START_BPS = 1_000_000;
+const DECREASE = 0.85;
+const GROWTH_PER_SECOND = 1.08;
+/** An estimate grows no further than this above what arrives: more has not been shown. */
+const SHOWN_FACTOR = 1.5;
+const SHOWN_FLOOR_BPS = 10_000;
+const HIGH_LOSS = 0.1;
+const LOW_LOSS = 0.02;
+/** Fewest packets that a share of loss is taken from. */
+const LOSS_PACKETS = 20;
+const LOSS_INTERVAL_MS = 300;
+/** Delay above the path's least that is a queue and not jitter, ms. */
+const QUEUE_MS = 25;
+/**
+ * How long the path counts as the limit after it has shown itself to be, ms. Each time that it shows itself to be the limit again
+ * soon after, twice as long.
+ */
+const LIMITED_MS = 4000;
+const MAX_LIMITED_MS = 32_000;
+/** A queue that makes the path the limit, ms: less is what a busy viewer's own scheduling looks like. */
+const LIMITING_QUEUE_MS = 100;
+/** A queue of this much lets nothing but the least share out, ms. */
+const FULL_QUEUE_MS = 500;
+const LEAST_SHARE = 0.3;
+const UNKNOWN_ROUND_TRIP_MS = 100;
+
+/** Why an estimate is what it is: the last thing that moved it. */
+export type EstimateCause = "start" | "growth" | "shown" | "delay" | "loss" | "remb";
+
+export interface EstimatorInit {
+  readonly startBps?: number;
+}
+
+/**
+ * What a viewer's path carries, in bits per second: from transport-wide feedback by the trend of delay and by loss; from
+ * REMB and receiver reports when there is none. It has no clock: every call names its time, ms.
+ */
+export class BandwidthEstimator {
+  readonly #sentAt = new Float64Array(SENT_RING).fill(Number.NaN);
+  readonly #sizes = new Uint16Array(SENT_RING);
+  readonly #sequences = new Int32Array(SENT_RING).fill(-1);
+  readonly #reportedLost = new Uint8Array(SENT_RING);
+  readonly #trend = new Trendline();
+  readonly #arrivedBytes = new SlidingSum(500, 10);
+  readonly #arrived = new SlidingSum(1000, 10);
+  readonly #lost = new SlidingSum(1000, 10);
+  readonly #leastDelay = new SlidingMinimum(20_000, 10);
+  #group: { sentFirst: number; sentLast: number; arrived: number } | undefined;
+  #before: { sentLast: number; arrived: number } | undefined;
+  #estimate: number;
+  #cause: EstimateCause = "start";
+  #nowMs = 0;
+  #queueMs = 0;
+  #roundTripMs = UNKNOWN_ROUND_TRIP_MS;
+  #lastDecreaseMs = Number.NEGATIVE_INFINITY;
+  #limitedMs = LIMITED_MS;
+  /** When the path last showed itself to be the limit. */
+  #limitedSinceMs = Number.NEGATIVE_INFINITY;
+  #lastGrowthMs = Number.NaN;
+  #feedback = false;
+
+  constructor(init: EstimatorInit = {}) {
+    this.#estimate = init.startBps ?? START_BPS;
+  }
+
+  get estimateBps(): number {
+    return Math.round(this.#estimate);
+  }
+
+  get cause(): EstimateCause {
+    return this.#cause;
+  }
+
+  get usage(): Usage {
+    return this.#trend.usage;
+  }
+
+  /** Delay of the path above its least, smoothed, ms. */
+  get queueMs(): number {
+    return this.#queueMs;
+  }
+
+  /** Share lost over the last second, 0 to 1. */
+  lossShare(nowMs: number): number {
+    const lost = this.#lost.total(nowMs);
+    const all = lost + this.#arrived.total(nowMs);
+    return all < LOSS_PACKETS ? 0 : lost / all;
+  }
+
+  /** Bits per second that arrived over the last half second. */
+  arrivedBps(nowMs: number): number {
+    return this.#arrivedBytes.perSecond(nowMs) * 8;
+  }
+
+  /** The rate to stay under while the path is the limit, less while its queue drains; undefined while it is none. */
+  limitBps(nowMs: number): number | undefined {
+    if (nowMs - this.#limitedSinceMs >= this.#limitedMs) return undefined;
+    if (this.#queueMs < QUEUE_MS) return this.#estimate;
+    return this.#estimate * Math.max(LEAST_SHARE, 1 - this.#queueMs / FULL_QUEUE_MS);
+  }
+
+  onSent(sequence: number, bytes: number, nowMs: number): void {
+    const at = sequence % SENT_RING;
+    this.#sentAt[at] = nowMs;
+    this.#sizes[at] = bytes;
+    this.#sequences[at] = sequence;
+    this.#reportedLost[at] = 0;
+  }
+
+  /** A feedback message begins. */
+  onFeedbackBegin(nowMs: number): void {
+    this.#nowMs = nowMs;
+    this.#feedback = true;
+  }
+
+  /** One packet of it: when it arrived, units of 250 µs on the viewer's clock; undefined: not yet. */
+  onArrival(sequence: number, arrivedUnits: number | undefined): void {
+    const at = sequence % SENT_RING;
+    if (this.#sequences[at] !== sequence) return;
+    const now = this.#nowMs;
+    if (arrivedUnits === undefined) {
+      if (this.#reportedLost[at] === 0) this.#lost.add(1, now);
+      this.#reportedLost[at] = 1;
+      return;
+    }
+    this.#sequences[at] = -1;
+    if (this.#reportedLost[at] === 1) this.#lost.add(-1, now);
+    this.#arrived.add(1, now);
+    this.#arrivedBytes.add(this.#sizes[at] ?? 0, now);
+    const sent = this.#sentAt[at] ?? now;
+    const arrived = arrivedUnits / UNITS_PER_MS;
+    this.#leastDelay.add(arrived - sent, now);
+    const queue = Math.max(0, arrived - sent - this.#leastDelay.value);
+    this.#queueMs += (queue - this.#queueMs) * 0.1;
+    this.#roundTripMs += (Math.max(1, now - sent) - this.#roundTripMs) * 0.02;
+    this.#join(sent, arrived);
+  }
+
+  onFeedbackEnd(): void {
+    const now = this.#nowMs;
+    const arrived = this.arrivedBps(now);
+    const queued = this.#queueMs > QUEUE_MS || arrived > DECREASE * this.#estimate;
+    if (this.#trend.usage === "over" && queued) this.#decrease(DECREASE * arrived, "delay");
+    else this.#weighLoss(this.lossShare(now), arrived);
+  }
+
+  /** The viewer's own estimate, taken when it sends no transport-wide feedback. */
+  onRemb(bps: number, nowMs: number): void {
+    if (this.#feedback || !(bps > 0)) return;
+    if (bps < this.#estimate) this.#limit(nowMs);
+    this.#set(bps, "remb");
+  }
+
+  /** Loss as a receiver report has it, 0 to 1, taken when there is no transport-wide feedback. */
+  onReportedLoss(share: number, sentBps: number, nowMs: number): void {
+    if (this.#feedback) return;
+    this.#nowMs = nowMs;
+    this.#weighLoss(share, sentBps * (1 - share));
+  }
+
+  #join(sent: number, arrived: number): void {
+    const group = this.#group;
+    if (group === undefined) {
+      this.#group = { sentFirst: sent, sentLast: sent, arrived };
+    } else if (sent < group.sentFirst) {
+      // It was overtaken: its delay is in the group it belonged to, or nowhere.
+    } else if (sent - group.sentFirst <= GROUP_MS) {
+      group.sentLast = Math.max(group.sentLast, sent);
+      group.arrived = Math.max(group.arrived, arrived);
+    } else {
+      this.#close(group);
+      this.#before = { sentLast: group.sentLast, arrived: group.arrived };
+      group.sentFirst = group.sentLast = sent;
+      group.arrived = arrived;
+    }
+  }
+
+  #close(group: { readonly sentLast: number; readonly arrived: number }): void {
+    const before = this.#before;
+    if (before === undefined) return;
+    const sent = group.sentLast - before.sentLast;
+    const arrived = group.arrived - before.arrived;
+    if (arrived < 0 || arrived > MAX_GROUP_DISTANCE_MS || sent > MAX_GROUP_DISTANCE_MS) return;
+    this.#trend.add(sent, arrived, group.arrived);
+  }
+
+  #weighLoss(share: number, arrivedBps: number): void {
+    if (share > HIGH_LOSS) {
+      const now = this.#nowMs;
+      if (now - this.#lastDecreaseMs < LOSS_INTERVAL_MS) return;
+      // Loss alone takes no more than half its share, and not what arrives all the same.
+      this.#decrease(Math.max(DECREASE * arrivedBps, this.#estimate * (1 - share / 2)), "loss");
+    } else if (share < LOW_LOSS && this.#trend.usage === "normal") {
+      this.#grow(arrivedBps);
+    } else {
+      this.#lastGrowthMs = this.#nowMs;
+    }
+  }
+
+  #decrease(to: number, cause: EstimateCause): void {
+    const now = this.#nowMs;
+    this.#lastGrowthMs = now;
+    // One decrease per response: what follows within a round trip has been sent before it.
+    if (now - this.#lastDecreaseMs < Math.min(500, this.#roundTripMs + 100)) return;
+    if (cause === "loss" || this.#queueMs > LIMITING_QUEUE_MS) this.#limit(now);
+    this.#lastDecreaseMs = now;
+    if (to < this.#estimate) this.#set(to, cause);
+  }
+
+  #limit(now: number): void {
+    const since = now - this.#limitedSinceMs;
+    this.#limitedSinceMs = now;
+    if (since > 2 * MAX_LIMITED_MS) this.#limitedMs = LIMITED_MS;
+    else if (since >= this.#limitedMs) this.#limitedMs = Math.min(MAX_LIMITED_MS, this.#limitedMs * 2);
+  }
+
+  #grow(arrivedBps: number): void {
+    const now = this.#nowMs;
+    const seconds = Number.isNaN(this.#lastGrowthMs) ? 0 : Math.min(1, (now - this.#lastGrowthMs) / 1000);
+    this.#lastGrowthMs = now;
+    const shown = SHOWN_FACTOR * arrivedBps + SHOWN_FLOOR_BPS;
+    if (arrivedBps > this.#estimate) this.#set(arrivedBps, "shown");
+    else if (this.#estimate < shown) {
+      this.#set(Math.min(shown, this.#estimate * GROWTH_PER_SECOND ** seconds), "growth");
+    }
+  }
+
+  #set(bps: number, cause: EstimateCause): void {
+    this.#estimate = Math.min(MAX_BPS, Math.max(MIN_BPS, bps));
+    this.#cause = cause;
+  }
+}

@@ -1,0 +1,1 @@
+export { BandwidthEstimator, type EstimateCause } from "./estimator.ts";

@@ -1,0 +1,70 @@
+/** Sums over the last stretch of time, in equal parts. */
+export class SlidingSum {
+  readonly #partMs: number;
+  readonly #parts: Float64Array;
+  #newest = 0;
+  #firstMs: number | undefined;
+
+  constructor(windowMs: number, parts: number) {
+    this.#partMs = windowMs / parts;
+    this.#parts = new Float64Array(parts);
+  }
+
+  add(value: number, nowMs: number): void {
+    this.#firstMs ??= nowMs;
+    const at = this.#advance(nowMs);
+    if (this.#newest - at >= this.#parts.length) return;
+    const place = at % this.#parts.length;
+    this.#parts[place] = (this.#parts[place] ?? 0) + value;
+  }
+
+  total(nowMs: number): number {
+    this.#advance(nowMs);
+    let sum = 0;
+    for (const part of this.#parts) sum += part;
+    return sum;
+  }
+
+  /** Per second, over the window or as much of it as there has been. */
+  perSecond(nowMs: number): number {
+    const windowMs = this.#partMs * this.#parts.length;
+    const sinceMs = Math.min(windowMs, Math.max(this.#partMs, nowMs - (this.#firstMs ?? nowMs)));
+    return (this.total(nowMs) * 1000) / sinceMs;
+  }
+
+  #advance(nowMs: number): number {
+    const at = Math.max(0, Math.floor(nowMs / this.#partMs));
+    const passed = Math.min(this.#parts.length, at - this.#newest);
+    for (let i = 1; i <= passed; i++) this.#parts[(at - passed + i) % this.#parts.length] = 0;
+    this.#newest = Math.max(this.#newest, at);
+    return at;
+  }
+}
+
+/** The least value over the last stretch of time, in equal parts. */
+export class SlidingMinimum {
+  readonly #partMs: number;
+  readonly #parts: Float64Array;
+  #newest = 0;
+
+  constructor(windowMs: number, parts: number) {
+    this.#partMs = windowMs / parts;
+    this.#parts = new Float64Array(parts).fill(Number.POSITIVE_INFINITY);
+  }
+
+  add(value: number, nowMs: number): void {
+    const at = Math.max(0, Math.floor(nowMs / this.#partMs));
+    const passed = Math.min(this.#parts.length, at - this.#newest);
+    for (let i = 1; i <= passed; i++) {
+      this.#parts[(at - passed + i) % this.#parts.length] = Number.POSITIVE_INFINITY;
+    }
+    this.#newest = Math.max(this.#newest, at);
+    const place = at % this.#parts.length;
+    this.#parts[place] = Math.min(this.#parts[place] ?? value, value);
+  }
+
+  /** Infinity before the first value. */
+  get value(): number {
+    return Math.min(...this.#parts);
+  }
+}

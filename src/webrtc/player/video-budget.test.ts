@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import { VideoBudget } from "./video-budget.ts";
+
+const GOP_FRAMES = 30;
+const FRAME_MS = 1000 / 30;
+
+/** Plays ten seconds of a stream with one keyframe a second; returns which frames left, and their bytes. */
+function play(budget: VideoBudget, limitBps: number | undefined, keyBytes: number, frameBytes: number) {
+  const sent: boolean[] = [];
+  let bytes = 0;
+  for (let frame = 0; frame < 10 * GOP_FRAMES; frame++) {
+    budget.tick(frame * FRAME_MS, limitBps);
+    const isKey = frame % GOP_FRAMES === 0;
+    const size = isKey ? keyBytes : frameBytes;
+    sent.push(budget.admit(size, isKey));
+    if (sent.at(-1) === true) bytes += size;
+    budget.spend(60);
+  }
+  return { sent, bytes };
+}
+
+describe("the budget of pictures", () => {
+  it("lets everything through while the path is not the limit", () => {
+    const budget = new VideoBudget(0);
+    expect(play(budget, undefined, 50_000, 10_000).sent.every(Boolean)).toBe(true);
+    expect(budget.skipped).toBe(0);
+  });
+
+  it("lets everything through that the path carries", () => {
+    expect(play(new VideoBudget(0), 3_000_000, 20_000, 10_000).sent.every(Boolean)).toBe(true);
+  });
+
+  it("keeps under the limit, and never sends a frame whose predecessor it left out", () => {
+    const budget = new VideoBudget(0);
+    const { sent, bytes } = play(budget, 900_000, 40_000, 9000);
+    expect(bytes * 8).toBeLessThan(10 * 900_000 + 40_000 * 8);
+    expect(bytes * 8).toBeGreaterThan(5 * 900_000);
+    expect(budget.skipped).toBe(sent.filter(frame => !frame).length);
+    const orphans = sent.filter((left, i) => left && i % GOP_FRAMES !== 0 && sent[i - 1] === false);
+    expect(orphans).toEqual([]);
+  });
+
+  it("goes on at the next keyframe when the path is wide again, and at once after a seek", () => {
+    const budget = new VideoBudget(0);
+    budget.tick(0, 100_000);
+    budget.admit(50_000, true);
+    expect(budget.admit(5000, false)).toBe(false);
+    budget.tick(10, undefined);
+    expect(budget.admit(5000, false)).toBe(false);
+    expect(budget.admit(50_000, true)).toBe(true);
+    budget.tick(20, 100_000);
+    budget.admit(50_000, true);
+    budget.tick(30, 100_000);
+    expect(budget.admit(50_000, true)).toBe(false);
+    budget.restart();
+    expect(budget.admit(50_000, true)).toBe(true);
+  });
+});
