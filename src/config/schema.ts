@@ -65,7 +65,9 @@ const prepare = z.strictObject({
 
 const webrtc = z.strictObject({
   enabled: z.boolean().default(true).describe("Serve media over WebRTC."),
-  udpPort: port.default(8010).describe("UDP port of all viewers; 0: any free one."),
+  udpPort: port
+    .default(8010)
+    .describe("UDP port of all viewers, further media threads take the next ones; 0: any free ones."),
   udpPortFallback: z.boolean().default(false).describe("Take any free UDP port when that one is in use."),
   announcedAddresses: z
     .array(z.string().min(1))

@@ -1,3 +1,5 @@
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";
 import { EventBus, noMetrics, ownerPrincipal, silentLogger } from "../../core/index.ts";
 import { loadNative } from "../rtp/egress/index.ts";
@@ -34,6 +36,7 @@ describe.each([
   ["a thread of its own", 1, "auto"],
   ["a thread of its own, in plain JavaScript", 1, "js"],
   ["the calling thread", 0, "auto"],
+  ["three threads", 3, "auto"],
 ] as const)("media from %s", (_where, workers, egress) => {
   it("answers a viewer's offer, plays, and gives everything back", async () => {
     const media = fakeMedia();
@@ -120,6 +123,58 @@ describe("a session", () => {
       code: "TRACK_NOT_FOUND",
     });
     await running.stop();
+  });
+});
+
+async function bound(port: number): Promise<Socket> {
+  const socket = createSocket("udp4");
+  socket.bind(port, "127.0.0.1");
+  await once(socket, "listening");
+  return socket;
+}
+
+describe("several media threads", () => {
+  it("have a port each, and share the sessions evenly", async () => {
+    const { manager: running } = await start(fakeMedia(), { workers: 3 });
+    const ports = running.addresses.map(address => address.port);
+    expect(new Set(ports).size).toBe(3);
+    const offers: string[] = [];
+    for (let i = 0; i < 6; i++) offers.push((await running.createOffer(INIT)).sdp);
+    const offered = offers.map(sdp => ports.find(port => sdp.includes(` ${port} typ host`)));
+    for (const port of ports) expect(offered.filter(candidate => candidate === port)).toHaveLength(2);
+    expect(await running.hostStats()).toMatchObject({ sessions: 6 });
+    const [first] = running.sessions();
+    await first?.close();
+    const { sdp } = await running.createOffer(INIT);
+    expect(sdp).toContain(` ${offered[0]} typ host`);
+  });
+
+  it("take the ports after the first, all of them or none", async () => {
+    // The port after ours is taken: the first thread must not stay.
+    let taken = await bound(0);
+    // The one before must be free to begin with.
+    for (let free = false; !free; ) {
+      const before = await bound(taken.address().port - 1).catch(() => undefined);
+      free = before !== undefined;
+      before?.close();
+      if (free) continue;
+      taken.close();
+      taken = await bound(0);
+    }
+    const next = taken.address().port;
+    await expect(start(fakeMedia(), { workers: 2, udpPort: next - 1 })).rejects.toMatchObject({
+      code: "ADDRESS_IN_USE",
+    });
+    taken.close();
+    await once(taken, "close");
+    const { manager: running } = await start(fakeMedia(), { workers: 2, udpPort: next - 1 });
+    expect(running.addresses.map(address => address.port)).toEqual([next - 1, next]);
+  });
+
+  it("do not go beyond the last port", async () => {
+    await expect(start(fakeMedia(), { workers: 3, udpPort: 65_534 })).rejects.toMatchObject({
+      code: "INVALID_CONFIG",
+    });
   });
 });
 

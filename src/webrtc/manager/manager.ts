@@ -11,7 +11,7 @@ import {
 } from "../../core/index.ts";
 import type { Media, MediaSource } from "../../media/index.ts";
 import type { EgressKind } from "../rtp/egress/index.ts";
-import { type HostClient, startHost } from "../thread/host-client.ts";
+import type { HostClient } from "../thread/host-client.ts";
 import type { HostStats, OpenSession, SessionStats } from "../thread/messages.ts";
 import type {
   IceServer,
@@ -23,6 +23,7 @@ import type {
   WebRTCStreamingManager,
 } from "../types.ts";
 import { type ChosenTrack, chooseTracks } from "./choose-tracks.ts";
+import { HostPool } from "./host-pool.ts";
 import { globalMetrics } from "./global-metrics.ts";
 import { parseStunServer, viewerIceServers } from "./ice-servers.ts";
 import {
@@ -51,7 +52,7 @@ export interface WebRTCStreamingManagerInit {
   readonly turnTtlSeconds?: number;
   readonly maxSessions?: number;
   readonly maxSessionsPerOwner?: number;
-  /** Media threads: 0, the calling thread sends; 1, a thread of its own. */
+  /** Media threads, each with a UDP port of its own from `udpPort` on; 0: the calling thread sends. */
   readonly workers?: number;
   readonly egress?: "auto" | "js" | "batched";
   /** A connection to ourselves at the start, so that the first viewer meets warm code. Default true. */
@@ -70,8 +71,8 @@ export interface WebRTCComponents {
 
 /** The manager as its owner has it. */
 export interface RunningWebRTC extends WebRTCStreamingManager, AsyncDisposable {
-  /** Where media leaves. */
-  readonly address: { readonly host: string; readonly port: number };
+  /** Where media leaves, one per thread. */
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
   /** How packets leave at the moment. */
   readonly egress: EgressKind;
   hostStats(): Promise<HostStats>;
@@ -103,7 +104,7 @@ class Manager implements RunningWebRTC {
   readonly #startedMs: number;
   #total = 0;
   #framesOfEnded = 0;
-  #host: HostClient | undefined;
+  #pool: HostPool | undefined;
   #stopped = false;
 
   constructor(init: WebRTCStreamingManagerInit, components: WebRTCComponents) {
@@ -114,7 +115,7 @@ class Manager implements RunningWebRTC {
     this.#startedMs = this.#clock.monotonicMs();
     this.#metrics = webrtcMetrics(components.metrics, {
       sessions: () => this.#sessions.size,
-      batched: () => (this.#host?.egress === "batched" ? 1 : 0),
+      batched: () => this.#pool?.batched ?? 0,
     });
     this.limits = {
       maxSessions: init.maxSessions ?? DEFAULT_MAX_SESSIONS,
@@ -125,20 +126,20 @@ class Manager implements RunningWebRTC {
   async start(): Promise<void> {
     const { log } = this.#components;
     try {
-      this.#host = await startHost({
+      this.#pool = await HostPool.start({
+        port: this.#init.udpPort,
+        workers: this.#init.workers ?? 1,
         host: {
           host: this.#init.host,
-          port: this.#init.udpPort,
           portFallback: this.#init.udpPortFallback ?? false,
           announcedAddresses: this.#init.announcedAddresses ?? [],
           stunServer: parseStunServer(this.#init.iceServers ?? []),
           egress: this.#init.egress ?? "auto",
           warmUp: this.#init.warmUp ?? true,
         },
-        thread: (this.#init.workers ?? 1) > 0,
         log,
         onNote: note => this.#sessions.get(note.id)?.note(note),
-        onLost: error => void this.#lost(error),
+        onLost: (host, error) => void this.#lost(host, error),
       });
     } catch (error) {
       const known = toCidcastError(error);
@@ -147,11 +148,11 @@ class Manager implements RunningWebRTC {
         cause: error,
       });
     }
-    log.info({ ...this.address, egress: this.egress }, "media port open");
+    for (const { address, egress } of this.#pool.hosts) log.info({ ...address, egress }, "media port open");
   }
 
-  get address(): { readonly host: string; readonly port: number } {
-    return this.#running().address;
+  get addresses(): readonly { readonly host: string; readonly port: number }[] {
+    return this.#running().hosts.map(host => host.address);
   }
 
   get egress(): EgressKind {
@@ -212,7 +213,7 @@ class Manager implements RunningWebRTC {
   }
 
   hostStats(): Promise<HostStats> {
-    return this.#running().ask("host_stats", {});
+    return this.#running().stats();
   }
 
   async closeOwner(owner: string, reason: string): Promise<void> {
@@ -224,17 +225,17 @@ class Manager implements RunningWebRTC {
     if (this.#stopped) return;
     this.#stopped = true;
     await Promise.all([...this.#sessions.values()].map(session => session.close("the node stops")));
-    await this.#host?.stop();
+    await this.#pool?.stop();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
 
-  #running(): HostClient {
-    if (this.#host === undefined || this.#stopped)
+  #running(): HostPool {
+    if (this.#pool === undefined || this.#stopped)
       throw new CidcastError("SHUTTING_DOWN", "WebRTC is stopping");
-    return this.#host;
+    return this.#pool;
   }
 
   async #open(init: SessionInit, offerSdp: string | undefined): Promise<{ session: Session; sdp: string }> {
@@ -265,7 +266,7 @@ class Manager implements RunningWebRTC {
     let session: Session | undefined;
     try {
       const tracks = await chooseTracks(source, init);
-      const host = this.#running();
+      const host = this.#running().take();
       session = new Session({
         id,
         cid: source.cid,
@@ -365,6 +366,7 @@ class Manager implements RunningWebRTC {
 
   #closed(session: Session, end: SessionEnd): void {
     this.#sessions.delete(session.id);
+    this.#pool?.release(session.host);
     if (!this.#announced.delete(session.id)) return;
     this.#metrics.ended.add(1, { how: end.how });
     this.#components.log.debug({ ...aboutOf(session), ...end }, "session closed");
@@ -377,8 +379,9 @@ class Manager implements RunningWebRTC {
     );
   }
 
-  async #lost(cause: Error): Promise<void> {
-    this.#components.log.error({ err: cause }, "media thread lost: all sessions end");
+  async #lost(host: HostClient, cause: Error): Promise<void> {
+    const left = this.#pool?.hosts.length ?? 0;
+    this.#components.log.error({ err: cause, left }, "media thread lost: its sessions end");
     this.#components.events.publish("webrtc_error", {
       pc_id: undefined,
       cid: undefined,
@@ -386,7 +389,9 @@ class Manager implements RunningWebRTC {
       message: cause.message,
     });
     const reason = cause.message;
-    const ends = [...this.#sessions.values()].map(session => session.end({ how: "error", reason }));
+    const ends = [...this.#sessions.values()]
+      .filter(session => session.host === host)
+      .map(session => session.end({ how: "error", reason }));
     await Promise.all(ends);
   }
 }

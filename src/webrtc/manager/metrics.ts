@@ -13,7 +13,7 @@ export interface WebRTCMetrics {
 /** What is asked at each scrape. */
 export interface WebRTCGauges {
   readonly sessions: () => number;
-  /** 1 when packets leave in batches through native code, 0 when in plain JavaScript. */
+  /** Media threads whose packets leave in batches through native code. */
   readonly batched: () => number;
 }
 
@@ -22,7 +22,7 @@ export function webrtcMetrics(metrics: Metrics, { sessions, batched }: WebRTCGau
   metrics.gauge({ name: "cidcast_webrtc_sessions", help: "Viewers' sessions open.", collect: sessions });
   metrics.gauge({
     name: "cidcast_webrtc_egress_batched",
-    help: "1 when packets leave in batches through native code, 0 when in plain JavaScript.",
+    help: "Media threads whose packets leave in batches through native code; the others send in plain JavaScript.",
     collect: batched,
   });
   return {

@@ -83,6 +83,11 @@ export class Session implements StreamingSession {
     });
   }
 
+  /** The thread it lives in. */
+  get host(): HostClient {
+    return this.#parts.host;
+  }
+
   get info(): MediaInfo {
     return this.#parts.source.info;
   }

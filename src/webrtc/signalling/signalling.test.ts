@@ -263,7 +263,7 @@ describe("a manager", () => {
     };
     const second = createWebRTCStreamingManager({
       host: "127.0.0.1",
-      udpPort: manager.address.port,
+      udpPort: manager.addresses[0]!.port,
       workers: 0,
     });
     await expect(second(components)).rejects.toMatchObject({ code: "ADDRESS_IN_USE" });

@@ -43,12 +43,14 @@ export async function startHost(init: HostClientInit): Promise<HostClient> {
   const started = Promise.withResolvers<Extract<FromHost, { type: "ready" }>>();
   const ended = Promise.withResolvers<void>();
   let stopping = false;
+  let gone: Error | undefined;
   let egress: EgressKind = "js";
   const fallBack = (kind: EgressKind, reason: string): void => {
     egress = kind;
     init.log.warn({ egress, reason }, "native egress failed: packets leave in plain JavaScript");
   };
   const lose = (error: Error): void => {
+    gone ??= error;
     ended.resolve();
     started.reject(error);
     for (const { reject } of waiting.values()) reject(error);
@@ -89,7 +91,9 @@ export async function startHost(init: HostClientInit): Promise<HostClient> {
     let last = 0;
     const ask: HostClient["ask"] = (type, argument) => {
       const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-      if (stopping && type !== "stop") {
+      if (gone !== undefined) {
+        reject(gone);
+      } else if (stopping && type !== "stop") {
         reject(new CidcastError("SHUTTING_DOWN", "the media thread is stopping"));
       } else {
         last++;
