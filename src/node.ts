@@ -144,7 +144,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const tenancy = serve || withMcp ? await startTenancy(shared, database) : undefined;
 
   /** What comes up later, for those who ask before and after. */
-  const running: { peer?: Peer; webrtc?: WebRTCParts } = {};
+  const running: { peer?: Peer; webrtc?: WebRTCParts; transfers?: Transfers } = {};
   const content = createContent({
     directory: config.dataDir,
     blockstore: { durability: config.content.durability },
@@ -219,7 +219,12 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     peer: () => running.peer,
     notify,
   });
-  const mcpInit = { ...shared, console, content, media, dataDir, baseUrl: () => place.url ?? "" };
+  const work = {
+    prepare: () => prepare,
+    transfers: () => running.transfers,
+    connections: () => running.peer?.connections(),
+  };
+  const mcpInit = { ...shared, console, work, content, media, dataDir, baseUrl: () => place.url ?? "" };
   // All load much code and wait for sockets: side by side they are up in the time of the slowest one.
   const [peer, webrtc, mcp] = await settle([
     serve ? startPeer(shared, content, database, serveStream) : undefined,
@@ -228,6 +233,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   ]);
   Object.assign(running, { peer, webrtc });
   const transfers = await startTransfers(shared, { content, database, peer, serve });
+  running.transfers = transfers;
   const frames = statusFrames({ status, dataDir: config.dataDir, pinning });
   if (peer !== undefined) await startRemoteActions(shared, { peer, content, transfers, status });
   const doors =

@@ -29,6 +29,7 @@ import { type CustomTool, customTool } from "./server/custom-tool.ts";
 import { contentTools } from "./tools/node/content-tools.ts";
 import { ipfsTools } from "./tools/node/ipfs-tools.ts";
 import { mediaTools } from "./tools/node/media-tools.ts";
+import { type NodeWork, workTools } from "./tools/node/work-tools.ts";
 import { calculatorTool, currentTimeTool, echoTool, systemInfoTool } from "./tools/seed/basic-tools.ts";
 import { fileOperationsTool } from "./tools/seed/file-operations.ts";
 import { createGuardedFetch, type GuardedFetch } from "./tools/web/guarded-fetch.ts";
@@ -73,6 +74,8 @@ export interface McpComponents {
   /** Without it there are no tools over content and media. */
   readonly content?: Content | undefined;
   readonly media?: Media | undefined;
+  /** Without it there are no tools over jobs, transfers and peers. */
+  readonly work?: NodeWork | undefined;
   /** How `web_request` and `secure_api` reach the outside; default: public addresses only. */
   readonly fetch?: GuardedFetch | undefined;
 }
@@ -229,6 +232,7 @@ function nodeTools(init: McpInit, components: McpComponents): Tool[] {
     ...(content === undefined || media === undefined
       ? []
       : mediaTools({ content, media, tenancy, baseUrl: init.baseUrl })),
+    ...(components.work === undefined ? [] : workTools(components.work)),
   ];
 }
 

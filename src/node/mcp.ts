@@ -4,7 +4,7 @@ import type { Content } from "../content/index.ts";
 import { type Action, CidcastError, systemClock } from "../core/index.ts";
 import type { MountedRoute } from "../http/index.ts";
 import type { Config } from "../config/index.ts";
-import type { ConsoleSource, Mcp, McpRoute, OAuth, OAuthInit } from "../mcp/index.ts";
+import type { ConsoleSource, Mcp, McpRoute, OAuth, OAuthInit, NodeWork } from "../mcp/index.ts";
 import type { Media } from "../media/index.ts";
 import type { SocketConnection, SocketHandler, SocketInit } from "../notify/index.ts";
 import type { JsonRpcDoor } from "../rooms/index.ts";
@@ -21,6 +21,7 @@ export interface McpParts extends Shared {
   readonly dataDir: DataDir;
   readonly baseUrl: () => string;
   readonly console: ConsoleSource;
+  readonly work: NodeWork;
 }
 
 /** MCP as the doors use it. */
@@ -32,7 +33,8 @@ export interface RunningMcp {
 
 /** Starts the MCP server behind all its doors. Its code is loaded here: commands that do not need it do not wait for it. */
 export async function startMcp(init: McpParts): Promise<RunningMcp | undefined> {
-  const { config, log, metrics, opened, parts, tenancy, content, media, dataDir, baseUrl, console } = init;
+  const { config, log, metrics, opened, parts, tenancy, content, media, dataDir, baseUrl, console, work } =
+    init;
   if (!config.mcp.enabled) {
     parts.disabled("mcp", "it is switched off");
     return undefined;
@@ -49,7 +51,7 @@ export async function startMcp(init: McpParts): Promise<RunningMcp | undefined> 
       ipfsNames: config.mcp.ipfsNames,
       oauth: oauthOf(config.mcp),
     },
-    { tenancy, clock: systemClock, log, metrics, content, media },
+    { tenancy, clock: systemClock, log, metrics, content, media, work },
   );
   opened.push(mcp);
   await mcp.start();

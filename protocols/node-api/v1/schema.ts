@@ -245,7 +245,8 @@ export const probeResult = z.looseObject({
 });
 export type ProbeResult = z.output<typeof probeResult>;
 
-const presetName = z.enum(["very_low", "low", "medium", "high", "very_high"]);
+/** Name of a preset of prepared content. */
+export const presetName = z.enum(["very_low", "low", "medium", "high", "very_high"]);
 
 /** Body of `POST /api/v0/prepare`. */
 export const prepareBody = z.strictObject({
