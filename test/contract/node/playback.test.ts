@@ -67,7 +67,8 @@ describe("a playback token", () => {
       expect([path, (await api(node, method, path, token)).status]).toEqual([path, status]);
     }
     for (const path of ["/ws", "/ws/notifications", "/ws/signal/", "/ws/status"]) {
-      await expect(TestClient.open(`${node.wsUrl}${path}?token=${token}`)).rejects.toThrow("403");
+      using refused = await TestClient.open(`${node.wsUrl}${path}?token=${token}`);
+      expect([path, (await refused.closed).code]).toEqual([path, 4003]);
     }
     using agent = await TestClient.open(`${node.wsUrl}/ws/mcp/?token=${token}&tenant_id=x`);
     expect((await agent.closed).code).toBe(4001);
