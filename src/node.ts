@@ -6,6 +6,7 @@ import { CidcastError, EventBus, type Logger, type Service, stopAll, systemClock
 import type { Mcp } from "./mcp/index.ts";
 import { createMedia, type Media, mediaMigrations, type Prepare } from "./media/index.ts";
 import { consoleSource } from "./node/console.ts";
+import { byteRoutes } from "./node/bytes.ts";
 import { httpOf, type NodeRoutes, startDoors } from "./node/doors.ts";
 import { eventSockets, startNotify, startRooms, startWebhooks } from "./node/events.ts";
 import { contentSocket, startTransfers } from "./node/transfers.ts";
@@ -255,6 +256,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
           mounted: mcp?.routes ?? [],
           sockets: [
             contentSocket(shared, serveStream),
+            ...byteRoutes(shared, { content, tenancy }),
             ...eventSockets({
               notify,
               rooms: await startRooms(shared, {

@@ -8,4 +8,6 @@ export type {
   WebSocketInit,
   WebSocketRouter,
 } from "./types.ts";
+export { byteSockets } from "./bytes/routes.ts";
+export type { ByteComponents } from "./bytes/session.ts";
 export { refuseAfterHandshake } from "./refuse.ts";
