@@ -66,6 +66,8 @@ export interface StreamingSession {
   /** A trickled candidate; an empty string ends them. Any order, also before the answer. */
   addCandidate(candidate: CandidateInit): Promise<void>;
   control(command: ControlCommand): Promise<PlaybackState>;
+  /** Levels to choose from, `auto` first; none where there is one quality. */
+  readonly qualities: readonly QualityLevel[];
   /** Resolves to false, with the reason, when there is only one quality. */
   setQuality(quality: QualityLevel): Promise<{ readonly success: boolean; readonly reason?: string }>;
   /** Hears the events of media control: state, position, ended, error. */
@@ -79,6 +81,8 @@ export interface StreamingSession {
 export interface QualityController {
   /** The level of a session, as its viewer chose it or was given. */
   level(sessionId: string): QualityLevel;
+  /** Levels that differ, `auto` first; none where there is one quality. */
+  levels(): readonly QualityLevel[];
   /** False, with the reason in words for people, when the session cannot have it. */
   set(sessionId: string, quality: QualityLevel): { readonly success: boolean; readonly reason?: string };
   /** The session is over. */

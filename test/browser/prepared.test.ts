@@ -103,4 +103,24 @@ describe("a prepared ladder in a browser", () => {
     expect(log.errors).toEqual([]);
     await page.close();
   }, 120_000);
+
+  it("has its qualities in the player's menu", async () => {
+    const { page, log } = await openPage(browser, { viewport: { width: 1280, height: 800 } });
+    await page.goto(`${maker.url}/play/${root}`);
+    const player = playerOf(page);
+    await player.reaches("playing");
+    await heightBecomes(page, 360);
+    expect(await player.run("player.qualities")).toEqual(["auto", "very_low", "low"]);
+    await page.getByRole("button", { name: "Quality: Auto" }).click();
+    const menu = page.getByRole("menu", { name: "Quality" });
+    expect(await menu.getByRole("menuitemradio").allInnerTexts()).toEqual(["Auto", "240p", "360p"]);
+    await screenshot(page, "player-quality-menu");
+    await menu.getByRole("menuitemradio", { name: "240p" }).click();
+    await heightBecomes(page, 180);
+    await page.getByRole("button", { name: "Quality: 240p" }).waitFor();
+    const [session] = maker.webrtc?.sessions() ?? [];
+    expect(await session?.stats()).toMatchObject({ quality: "very_low" });
+    expect(log.errors).toEqual([]);
+    await page.close();
+  }, 120_000);
 });

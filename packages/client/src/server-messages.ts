@@ -6,6 +6,8 @@ export const serverMessage = z.discriminatedUnion("type", [
     type: z.literal("offer"),
     pc_id: z.string(),
     sdp: z.string(),
+    /** Levels to choose from; absent where there is one quality. */
+    qualities: z.array(z.string()).optional(),
     ice_servers: z
       .array(
         z.object({

@@ -58,7 +58,7 @@ describe("openSignalling", () => {
     say("not JSON");
     say({ type: "error", message: "about another session", code: "CONFLICT", pc_id: "pc_0" });
     say({ type: "offer", pc_id: "pc_1", sdp: "v=0", sdpType: "offer", extra: true });
-    expect(await offer).toEqual({ pcId: "pc_1", sdp: "v=0", iceServers: [] });
+    expect(await offer).toEqual({ pcId: "pc_1", sdp: "v=0", iceServers: [], qualities: [] });
   });
 
   it("turns an error into one of ours, by its code", async () => {

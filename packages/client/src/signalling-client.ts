@@ -31,6 +31,8 @@ export interface Offer {
   readonly sdp: string;
   /** STUN and TURN servers that the node has for this viewer. */
   readonly iceServers: readonly RtcIceServer[];
+  /** Levels to choose from, `auto` first; none where there is one quality. */
+  readonly qualities: readonly string[];
 }
 
 /** A trickled candidate as in `RTCIceCandidateInit`. */
@@ -149,7 +151,12 @@ async function waitForOffer(
   signal?.addEventListener("abort", abort, { once: true });
   const stopMessages = events.on("message", message => {
     if (message.type === "offer") {
-      resolve({ pcId: message.pc_id, sdp: message.sdp, iceServers: message.ice_servers ?? [] });
+      resolve({
+        pcId: message.pc_id,
+        sdp: message.sdp,
+        iceServers: message.ice_servers ?? [],
+        qualities: message.qualities ?? [],
+      });
     }
     // An error that names a session is about that one, not about this request.
     if (message.type === "error" && message.pc_id === undefined) {

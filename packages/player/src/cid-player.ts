@@ -20,6 +20,7 @@ import { createGestures } from "./viewing/gestures.ts";
 import { checkRange, LoopMarks } from "./viewing/loop-marks.ts";
 import { copyLink, shareLink } from "./viewing/share-link.ts";
 import { createPlaces } from "./viewing/places.ts";
+import { createStatsSampler } from "./viewing/stats-sampler.ts";
 
 /** How often position and controls are brought up to date while playing, ms. */
 const TICK_MS = 250;
@@ -37,6 +38,7 @@ export class CidPlayer extends HTMLElement {
   static readonly observedAttributes = ["src-cid", "node", "loop", "muted", "poster"];
 
   readonly #view: View;
+  readonly #sampler: ReturnType<typeof createStatsSampler>;
   readonly #sound: Sound;
   readonly #pip: PictureInPicture;
   readonly #places = createPlaces(() => localStorage);
@@ -48,7 +50,6 @@ export class CidPlayer extends HTMLElement {
   #token: string | undefined;
   #soundOnly = false;
   #words = "";
-  #statsPending = false;
   #seen = false;
   #rate = 1;
   #soundMuted = false;
@@ -57,7 +58,7 @@ export class CidPlayer extends HTMLElement {
   readonly #panels: KeyPanels = {
     toggleStats: () => {
       this.#view.stats.toggle();
-      void this.#sample();
+      void this.#sampler(this.#playback);
       this.#update();
     },
     toggleHelp: () => {
@@ -102,10 +103,12 @@ export class CidPlayer extends HTMLElement {
       togglePictureInPicture: () => void this.togglePictureInPicture(),
       copyLink: () => this.#panels.copyLink(),
       setRate: rate => this.#changeRate(rate),
+      setQuality: level => this.#playback?.setQuality(level),
       touch: createGestures(this, { say, changeRate: rate => this.#changeRate(rate) }),
       retry: () => this.play(),
     });
     root.append(this.#view.frame);
+    this.#sampler = createStatsSampler(this.#view.stats);
     this.#pip = createPictureInPicture(this.#view.video, () => this.#soundOnly);
     this.#sound = createSound(this.#view.video, () => this.#update());
   }
@@ -176,6 +179,17 @@ export class CidPlayer extends HTMLElement {
     checkRate(rate);
     this.#playback?.setRate((this.#rate = rate));
     this.#onRate();
+  }
+  /** Levels of quality to choose from, `auto` first; none where there is one quality. */
+  get qualities(): readonly string[] {
+    return this.#playback?.qualities ?? [];
+  }
+  /** The level that is chosen; setting it goes over at the next keyframe. */
+  get quality(): string {
+    return this.#playback?.quality ?? "auto";
+  }
+  set quality(level: string) {
+    this.#playback?.setQuality(level);
   }
   /** The part that is repeated, seconds; undefined: none. */
   get loopRange(): LoopRange | undefined {
@@ -260,7 +274,7 @@ export class CidPlayer extends HTMLElement {
     }
     const tick = setInterval(() => this.#tick(), TICK_MS);
     const sample = setInterval(() => {
-      void this.#sample();
+      void this.#sampler(this.#playback);
       if (this.state === "playing") this.#keepPlace();
     }, STATS_MS);
     addEventListener("pagehide", () => this.#keepPlace(), { signal });
@@ -293,11 +307,7 @@ export class CidPlayer extends HTMLElement {
     this.#loopRange = undefined;
     if (this.srcCid === "") return this.#update();
     const start = this.#startSeconds();
-    const source = {
-      node: this.#node,
-      token: this.#token,
-      cid: this.srcCid,
-    };
+    const source = { node: this.#node, token: this.#token, cid: this.srcCid };
     const fallback = createFileFallback({
       ...source,
       signal: this.#loaded.signal,
@@ -452,21 +462,6 @@ export class CidPlayer extends HTMLElement {
     this.#update();
   }
 
-  async #sample(): Promise<void> {
-    const playback = this.#playback;
-    if (!this.#view.stats.open || !playback || this.#statsPending) return;
-    this.#statsPending = true;
-    try {
-      const stats = await playback.stats();
-      // A track that could play but was not chosen has nothing to tell.
-      const told = playback.tracks.filter(({ sent, verdict }) => sent || verdict.mode === "unplayable");
-      const notes = told.map(({ kind, codec, verdict }) => ({ kind, codec, ...verdict }));
-      this.#view.stats.update(stats, notes);
-    } finally {
-      this.#statsPending = false;
-    }
-  }
-
   #update(): void {
     this.#mediaKeys.update({
       playing: this.state === "playing",
@@ -484,6 +479,8 @@ export class CidPlayer extends HTMLElement {
       loop: this.loop,
       loopRange: this.#loopRange,
       rate: this.#rate,
+      qualities: this.qualities,
+      quality: this.quality,
       pictureInPicture: this.#pip.on,
       posterUrl: this.getAttribute("poster") ?? undefined,
       seen: this.#seen,

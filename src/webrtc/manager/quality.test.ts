@@ -37,4 +37,23 @@ describe("the quality of prepared content", () => {
     expect(createLadderQuality(it, "v0", "very_high").level("pc")).toBe("very_high");
     expect(it.asked).toEqual(["low"]);
   });
+
+  const choices: [readonly string[], readonly QualityLevel[]][] = [
+    [
+      ["very_low", "medium", "source"],
+      ["auto", "very_low", "medium", "very_high"],
+    ],
+    [
+      ["low", "very_high", "source"],
+      ["auto", "low", "very_high"],
+    ],
+    [
+      ["low", "high"],
+      ["auto", "low", "high"],
+    ],
+    [["source"], []],
+  ];
+  it.each(choices)("of the renditions %j is a choice of %j", (names, levels) => {
+    expect(createLadderQuality(ladder(names), "v0").levels()).toEqual(levels);
+  });
 });

@@ -23,12 +23,20 @@ export function createLadderQuality(
   choose(first);
   return {
     level: () => level,
+    levels: () => levelsOf(ladder.names(trackId)),
     set: (_sessionId, quality) => {
       choose(quality);
       return { success: true };
     },
     forget: () => undefined,
   };
+}
+
+/** The levels that lead to a rendition of their own; the source above all of them is the highest. */
+function levelsOf(names: readonly string[]): QualityLevel[] {
+  if (names.length < 2) return [];
+  const above = names.some(name => rankOf(name) === LEVELS.length) ? LEVELS.at(-1) : undefined;
+  return ["auto", ...LEVELS.filter(level => names.includes(level) || level === above)];
 }
 
 function rankOf(name: string): number {
@@ -40,6 +48,7 @@ function rankOf(name: string): number {
 export function createFixedQuality(): QualityController {
   return {
     level: () => "auto",
+    levels: () => [],
     set: (_sessionId, quality) => {
       if (quality === "auto") return { success: true };
       const reason = "this content has one quality, which is sent as it is";

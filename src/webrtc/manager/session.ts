@@ -92,6 +92,10 @@ export class Session implements StreamingSession {
     return this.#parts.source.info;
   }
 
+  get qualities(): readonly QualityLevel[] {
+    return this.#parts.quality.levels();
+  }
+
   get verdicts(): Readonly<Record<string, TrackVerdict>> {
     return Object.fromEntries(this.info.tracks.map(track => [track.id, track.verdict]));
   }

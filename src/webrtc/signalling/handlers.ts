@@ -81,7 +81,8 @@ async function makeOffer(connection: Connection, message: ClientMessage<"offer_r
   connection.watch(session);
   const servers = manager.iceServers(session.id);
   const ice = servers.length === 0 ? {} : { ice_servers: servers };
-  connection.reply({ type: "offer", pc_id: session.id, sdp, sdpType: "offer", ...ice });
+  const choice = session.qualities.length === 0 ? {} : { qualities: session.qualities };
+  connection.reply({ type: "offer", pc_id: session.id, sdp, sdpType: "offer", ...ice, ...choice });
 }
 
 async function answer(connection: Connection, message: ClientMessage<"answer">): Promise<void> {

@@ -30,6 +30,9 @@ export interface PeerSession<C extends RtcConnection = RtcConnection> {
   /** Every track of the session. */
   readonly tracks: readonly RtcTrack[];
   readonly connection: C;
+  /** Levels to choose from, `auto` first; none where there is one quality. */
+  readonly qualities: readonly string[];
+  setQuality(level: string): void;
   control(command: ControlCommand): void;
   on<Name extends keyof PeerSessionEvents>(
     name: Name,
@@ -63,6 +66,7 @@ export async function openPeerSession<C extends RtcConnection>(
   });
 
   let pcId = "";
+  let qualities: readonly string[] = [];
   const close = (): void => {
     if (scope.signal.aborted) return;
     scope.abort();
@@ -81,6 +85,7 @@ export async function openPeerSession<C extends RtcConnection>(
       signal,
     });
     pcId = offer.pcId;
+    qualities = offer.qualities;
     if (offer.iceServers.length > 0) {
       pc.setConfiguration({ ...CONFIGURATION, iceServers: [...offer.iceServers] });
     }
@@ -107,6 +112,8 @@ export async function openPeerSession<C extends RtcConnection>(
     pcId,
     tracks,
     connection: pc,
+    qualities,
+    setQuality: quality => signalling.send({ type: "set_quality", pc_id: pcId, quality }),
     control: command => link.send(command),
     on: (name, listener) => events.on(name, listener),
     close,

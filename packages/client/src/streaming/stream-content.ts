@@ -59,6 +59,10 @@ export interface ContentStream<C extends RtcConnection = RtcConnection> extends 
   pause(): void;
   seek(seconds: number): void;
   setLoop(loop: boolean): void;
+  /** Levels to choose from, `auto` first; none where there is one quality. */
+  readonly qualities: readonly string[];
+  /** Goes over to that level at the next keyframe. */
+  setQuality(level: string): void;
   /** The node's figures of this session (`connection_stats` of the signalling). `TIMEOUT` when none come. */
   stats(): Promise<Readonly<Record<string, unknown>>>;
   on<Name extends keyof ContentStreamEvents>(
@@ -157,6 +161,13 @@ class Stream<C extends RtcConnection> implements ContentStream<C> {
   }
   setLoop(loop: boolean): void {
     this.#control({ type: "set_loop", loop });
+  }
+
+  get qualities(): readonly string[] {
+    return this.#session.qualities;
+  }
+  setQuality(level: string): void {
+    if (!this.#closed) this.#session.setQuality(level);
   }
 
   stats(): Promise<Readonly<Record<string, unknown>>> {

@@ -123,6 +123,15 @@ export class FilePlayback implements PlayerSource {
     this.#events.emit("position", undefined);
   }
 
+  get qualities(): readonly string[] {
+    return [];
+  }
+  get quality(): string {
+    return "auto";
+  }
+  /** The file itself has the one quality that it has. */
+  setQuality(): void {}
+
   setRate(rate: number): void {
     const { video } = this.#init;
     // A new file would begin at the default rate.

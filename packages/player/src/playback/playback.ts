@@ -59,6 +59,8 @@ export class Playback implements PlayerSource {
   #soundMuted = false;
   #paused = false;
   #connected = false;
+  /** Outlives a lost connection, as the viewer's other wishes do. */
+  #quality = "auto";
   #scope: AbortController | undefined;
   #session: PeerSession<RTCPeerConnection> | undefined;
   #baseline: StatsBaseline | undefined;
@@ -158,6 +160,18 @@ export class Playback implements PlayerSource {
     this.#events.emit("position", undefined);
   }
 
+  get qualities(): readonly string[] {
+    return this.#session?.qualities ?? [];
+  }
+  get quality(): string {
+    return this.#quality;
+  }
+  setQuality(level: string): void {
+    this.#quality = level;
+    this.#session?.setQuality(level);
+    this.#events.emit("position", undefined);
+  }
+
   setRate(rate: number): void {
     if (rate === this.#clock.rate) return;
     this.#clock.rate = rate;
@@ -250,6 +264,7 @@ export class Playback implements PlayerSource {
     // What the viewer has asked for meanwhile.
     if (this.positionSeconds !== startSeconds) this.seek(this.positionSeconds);
     if (this.#paused) session.control({ type: "pause" });
+    if (this.#quality !== "auto") session.setQuality(this.#quality);
     if (this.rate !== 1) session.control({ type: "set_rate", rate: this.rate });
     if (this.#loop || this.#loopRange) {
       session.control({ type: "set_loop", loop: true, range: this.#loopRange });

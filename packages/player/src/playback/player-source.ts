@@ -38,6 +38,11 @@ export interface PlayerSource {
   /** Repeats everything, or the part of `range`. */
   setLoop(loop: boolean, range?: LoopRange): void;
   setRate(rate: number): void;
+  /** Levels to choose from, `auto` first; none where there is one quality. */
+  readonly qualities: readonly string[];
+  /** What the viewer has chosen; `auto` when nothing was. */
+  readonly quality: string;
+  setQuality(level: string): void;
   /** One picture on or back; pauses where it plays. */
   step(frames: 1 | -1): void;
   /** To be called when the viewer sees or hears something of the newest stream. */

@@ -1,10 +1,12 @@
 import type { LoopRange } from "@cidcast/client";
 import type { PlayerState } from "../playback/player-state.ts";
 import { formatTime } from "../text/format.ts";
+import { qualityText } from "../text/quality-text.ts";
 import { el, setText } from "./dom.ts";
 import { createIconButton } from "./icon-button.ts";
 import { createSeekBar } from "./seek-bar.ts";
-import { createSpeedMenu } from "./speed-menu.ts";
+import { type Choice, createChoiceMenu } from "./choice-menu.ts";
+import { RATES, rateText } from "./rates.ts";
 
 /** What the viewer can ask for with the control bar. */
 export interface ControlActions {
@@ -19,6 +21,7 @@ export interface ControlActions {
   togglePictureInPicture(): void;
   copyLink(): void;
   setRate(rate: number): void;
+  setQuality(level: string): void;
 }
 
 /** What the control bar shows. */
@@ -32,6 +35,9 @@ export interface ControlState {
   readonly loop: boolean;
   readonly loopRange: LoopRange | undefined;
   readonly rate: number;
+  /** Levels to choose from; none where there is one quality. */
+  readonly qualities: readonly string[];
+  readonly quality: string;
   /** Undefined where the browser or this content has no picture in picture. */
   readonly pictureInPicture: boolean | undefined;
   readonly fullscreen: boolean;
@@ -48,6 +54,10 @@ export interface Controls {
 
 /** Steps of the volume slider. */
 const VOLUME_STEPS = 100;
+const SPEEDS: readonly Choice<number>[] = RATES.map(rate => ({
+  value: rate,
+  text: rate === 1 ? "Normal" : rateText(rate),
+}));
 
 export function createControls(actions: ControlActions): Controls {
   const seek = createSeekBar(seconds => actions.seek(seconds));
@@ -56,7 +66,18 @@ export function createControls(actions: ControlActions): Controls {
   const loop = createIconButton("loop", () => actions.toggleLoop());
   const stats = createIconButton("stats", () => actions.toggleStats());
   const help = createIconButton("help", () => actions.toggleHelp());
-  const speed = createSpeedMenu(rate => actions.setRate(rate));
+  const speed = createChoiceMenu<number>({
+    name: "speed",
+    label: "Speed",
+    keys: "< >",
+    short: ({ value }) => rateText(value),
+    onChoose: rate => actions.setRate(rate),
+  });
+  const quality = createChoiceMenu<string>({
+    name: "quality",
+    label: "Quality",
+    onChoose: level => actions.setQuality(level),
+  });
   const link = createIconButton("link", () => actions.copyLink());
   const pip = createIconButton("pip", () => actions.togglePictureInPicture());
   const full = createIconButton("fullscreen", () => actions.toggleFullscreen());
@@ -71,6 +92,7 @@ export function createControls(actions: ControlActions): Controls {
     el("div", { class: "volume" }, [mute.element, volume]),
     time,
     el("span", { class: "spacer" }),
+    quality.element,
     speed.element,
     loop.element,
     link.element,
@@ -99,7 +121,11 @@ export function createControls(actions: ControlActions): Controls {
       volume.style.setProperty("--played", String(state.muted ? 0 : state.volume));
       volume.setAttribute("aria-valuetext", `${volume.value} percent`);
       loop.show("loop", "Repeat (R)", state.loop);
-      speed.update(state.rate);
+      speed.update(SPEEDS, state.rate);
+      quality.update(
+        state.qualities.map(value => ({ value, text: qualityText(value) })),
+        state.quality,
+      );
       link.show("link", "Copy a link to this moment (C)");
       pip.element.hidden = state.pictureInPicture === undefined;
       pip.show("pip", "Picture in picture (I)", state.pictureInPicture ?? false);

@@ -14,15 +14,18 @@ export const CONTROL_STYLES = `
   display: grid; place-items: center; flex: none; padding: 0;
 }
 .row button:hover, .panel button:hover { background: rgb(255 255 255 / 0.16); }
-.row .speed { width: auto; min-width: 44px; padding: 0 6px; font-weight: 600; font-variant-numeric: tabular-nums; }
-.speed-box { position: relative; }
-.speed-menu {
+.row .choice { width: auto; min-width: 44px; padding: 0 6px; font-weight: 600; font-variant-numeric: tabular-nums; }
+.choice-box { position: relative; }
+.choice-menu {
   position: absolute; bottom: 46px; right: 0; display: grid; padding: 6px; border-radius: 10px; min-width: 112px;
   max-height: min(344px, 52cqi); overflow: auto; background: rgb(8 12 18 / 0.96); border: 1px solid rgb(255 255 255 / 0.14);
 }
-.row .speed-menu button { width: 100%; height: 32px; padding: 0 12px 0 30px; place-items: center start; position: relative; }
-.row .speed-menu button:focus-visible { outline-offset: -3px; box-shadow: none; }
-.speed-menu button[aria-checked="true"]::before { content: "✓"; position: absolute; left: 10px; color: var(--accent); }
+.row .choice-menu button { width: 100%; height: 32px; padding: 0 12px 0 30px; place-items: center start; position: relative; }
+.row .choice-menu button:focus-visible { outline-offset: -3px; box-shadow: none; }
+.choice-menu button[aria-checked="true"]::before {
+  content: ""; position: absolute; left: 13px; top: 9px; width: 5px; height: 10px;
+  border: solid var(--accent); border-width: 0 2px 2px 0; transform: rotate(45deg);
+}
 .loop-part { position: absolute; top: 3px; height: 4px; min-width: 3px; border-radius: 2px; background: #fbbf24; pointer-events: none; }
 .row button[aria-pressed="true"] { color: var(--accent); }
 .time { font-variant-numeric: tabular-nums; padding: 0 8px; white-space: nowrap; text-shadow: 0 1px 2px #000; }
@@ -67,9 +70,9 @@ export const CONTROL_STYLES = `
 @container (min-width: 2400px) {
   .row button { width: 64px; height: 64px; }
   .row .icon { width: 36px; height: 36px; }
-  .row .speed, .time, .row .speed-menu button { font-size: 22px; }
-  .row .speed-menu button { height: 48px; padding-left: 44px; }
-  .speed-menu { bottom: 72px; min-width: 180px; max-height: 620px; }
+  .row .choice, .time, .row .choice-menu button { font-size: 22px; }
+  .row .choice-menu button { height: 48px; padding-left: 44px; }
+  .choice-menu { bottom: 72px; min-width: 180px; max-height: 620px; }
   .volume:hover .volume-slider, .volume:focus-within .volume-slider { width: 140px; }
 }
 @container (max-width: 300px) { .row .stats, .row .loop { display: none; } }
