@@ -31,7 +31,17 @@ export async function startTransfers(
   const transfers = createTransfers({
     stallTimeoutMs: config.transfer.stallTimeoutMs,
     maxRunning: config.transfer.maxRunning,
-  })({ content, peer, push: pushing(content, peer), database, events, metrics, clock: systemClock, log });
+  })({
+    content,
+    peer,
+    reputation: peer?.reputation,
+    push: pushing(content, peer),
+    database,
+    events,
+    metrics,
+    clock: systemClock,
+    log,
+  });
   opened.push(transfers);
   if (serve) await transfers.start();
   return transfers;

@@ -84,6 +84,15 @@ export const NODE_EVENTS: Readonly<Record<string, Translation>> = {
     type: "system_info",
     data: fields => ({ message: "job cancelled", ...snakeCase(fields) }),
   },
+  peer_banned: {
+    type: "system_warning",
+    data: ({ peerId, untilMs, reason }) => ({
+      code: "PEER_BANNED",
+      message: `peer ${String(peerId)} is banned for a time: ${String(reason)}`,
+      peer_id: peerId,
+      until_ms: untilMs,
+    }),
+  },
   job_failed: { type: "system_error" },
   transcode_failed: {
     type: "system_error",

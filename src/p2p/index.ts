@@ -11,6 +11,7 @@ export {
   type RemoteHandler,
   serveRemoteActions,
 } from "./remote-actions/index.ts";
+export type { PeerFacts, PeerOutcome, Reputation } from "./reputation/index.ts";
 export type {
   PeerStream,
   ProtocolHandler,

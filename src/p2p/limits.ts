@@ -37,9 +37,6 @@ export const EXPECTED_PEER_MS = 2000;
 /** Peers asked for one block at once where none has served its root: each may send a copy. */
 export const FETCH_FANOUT = 3;
 
-/** Roots whose serving peers are remembered; the one longest unused is forgotten beyond. */
-export const MAX_REMEMBERED_ROOTS = 256;
-
 /** Largest block taken from or given to a peer, bytes. @see https://specs.ipfs.tech/bitswap-protocol/#block-sizes */
 export const MAX_BLOCK_BYTES = 2 * 1024 * 1024;
 
@@ -57,6 +54,36 @@ export const MAX_MULTIADDR_LENGTH = 1024;
 
 /** Longest that connections may take to close in good order when the node stops, milliseconds. */
 export const CLOSE_TIMEOUT_MS = 1000;
+
+/** Peers whose reputation is kept; the one longest unused is forgotten beyond, banned ones last. */
+export const MAX_KNOWN_PEERS = 4096;
+
+/** CIDs remembered of what one peer has served; the oldest is forgotten beyond. */
+export const MAX_AFFINITY_PER_PEER = 64;
+
+/** CIDs whose parents (directory, collection, manifest) are remembered; the oldest is forgotten beyond. */
+export const MAX_FAMILY_MEMBERS = 16_384;
+
+/** Members read from one directory, collection or manifest. */
+export const MAX_MEMBERS_READ = 1024;
+
+/** Parents remembered of one CID. */
+export const MAX_PARENTS_PER_MEMBER = 4;
+
+/** Time in which half of what was learnt of a peer fades, milliseconds. */
+export const REPUTATION_HALF_LIFE_MS = 24 * 3600 * 1000;
+
+/** How often changed reputations are written, milliseconds; a ban is written at once. */
+export const REPUTATION_WRITE_MS = 5000;
+
+/** Longest wait after failures in a row before a peer is asked again, milliseconds. */
+export const BACKOFF_MAX_MS = 300_000;
+
+/** First ban of a peer that sent a bad block, milliseconds; each further one is twice as long. */
+export const BAN_MS = 10 * 60 * 1000;
+
+/** Longest ban, milliseconds. */
+export const BAN_MAX_MS = 24 * 3600 * 1000;
 
 /** Limits that the configuration may change. */
 export interface PeerLimits {

@@ -10,6 +10,9 @@ export interface PeerMetrics {
   readonly fetchSeconds: Histogram;
   readonly blocksServed: Counter;
   readonly bytesServed: Counter;
+  readonly outcomes: Counter;
+  readonly bans: Counter;
+  readonly knownPeers: Gauge;
 }
 
 /** The metrics of this domain. */
@@ -55,6 +58,19 @@ export function peerMetrics(metrics: Metrics): PeerMetrics {
     bytesServed: metrics.counter({
       name: "cidcast_p2p_bytes_served_total",
       help: "Bytes of blocks read for peers.",
+    }),
+    outcomes: metrics.counter({
+      name: "cidcast_p2p_reputation_outcomes_total",
+      help: "What peers that were asked for something did, by result.",
+      labelNames: ["result"],
+    }),
+    bans: metrics.counter({
+      name: "cidcast_p2p_bans_total",
+      help: "Peers banned for a time because they sent a bad block.",
+    }),
+    knownPeers: metrics.gauge({
+      name: "cidcast_p2p_known_peers",
+      help: "Peers whose reputation is kept.",
     }),
   };
 }

@@ -8,6 +8,7 @@ import { DEFAULT_PEER_LIMITS, NEGOTIATION_TIMEOUT_MS, type PeerLimits } from "./
 import { type PeerMetrics, peerMetrics } from "./metrics.ts";
 import { ConnectionGate, KeepConnected, parseMultiaddr, toPeerError } from "./net/index.ts";
 import { DEFAULT_ROLE, type RoleName, ROLES } from "./net/roles.ts";
+import { type Reputation, Reputations } from "./reputation/index.ts";
 import { ProtocolRegistry, type PeerStream, peerStream } from "./streams/index.ts";
 import type {
   ConnectOptions,
@@ -38,6 +39,7 @@ class PeerService implements Peer {
   readonly #limits: PeerLimits;
   readonly #metrics: PeerMetrics;
   readonly #gate: ConnectionGate;
+  readonly #reputation: Reputations;
   readonly registerProtocolHandler: Peer["registerProtocolHandler"];
   readonly #protocols: ProtocolRegistry;
   #running: Running | undefined;
@@ -54,9 +56,15 @@ class PeerService implements Peer {
     this.#metrics = peerMetrics(components.metrics);
     this.#protocols = new ProtocolRegistry(components.log, this.#metrics);
     this.registerProtocolHandler = this.#protocols.register.bind(this.#protocols);
+    this.#reputation = new Reputations({
+      ...components,
+      metrics: this.#metrics,
+      onBan: peerId => this.#leave(peerId),
+    });
     this.#gate = new ConnectionGate(this.#limits, {
       clock: components.clock,
       metrics: this.#metrics,
+      isBanned: peerId => this.#reputation.isBanned(peerId),
       openConnections: () => this.#running?.libp2p.getConnections().length ?? 0,
     });
   }
@@ -75,6 +83,10 @@ class PeerService implements Peer {
 
   get multiaddrs(): readonly string[] {
     return this.#parts().libp2p.getMultiaddrs().map(String);
+  }
+
+  get reputation(): Reputation {
+    return this.#reputation;
   }
 
   get hasPeers(): boolean {
@@ -98,6 +110,7 @@ class PeerService implements Peer {
     await running.keeper.stop();
     await running.exchange.stop();
     await running.libp2p.stop();
+    await this.#reputation.stop();
     this.#countConnections();
   }
 
@@ -181,6 +194,7 @@ class PeerService implements Peer {
         log,
       });
       this.#listen(parts);
+      await this.#reputation.start();
       await this.#protocols.attach(parts.libp2p);
       await parts.exchange.start();
       await parts.libp2p.start();
@@ -196,6 +210,7 @@ class PeerService implements Peer {
       exchange,
       expectsPeers: () => keeper.size > 0 || libp2p.getConnections().length > 0,
       blocks,
+      reputation: this.#reputation,
       metrics: this.#metrics,
       clock,
       log,
@@ -212,12 +227,20 @@ class PeerService implements Peer {
     log.info({ peer: this.id, addresses: this.multiaddrs }, "peer is listening");
   }
 
+  /** Ends the connections of a peer that was banned. */
+  #leave(peerId: string): void {
+    for (const connection of this.#running?.libp2p.getConnections() ?? []) {
+      if (connection.remotePeer.toString() === peerId) connection.abort(new Error("the peer is banned"));
+    }
+  }
+
   /** Frees what a failed start has opened. */
   async #discard(parts: PeerParts | undefined): Promise<void> {
     this.#protocols.detach();
     try {
       await parts?.exchange.stop();
       await parts?.libp2p.stop();
+      await this.#reputation.stop();
     } catch (error) {
       this.#components.log.debug({ err: error }, "peer did not stop cleanly");
     }

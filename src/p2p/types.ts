@@ -3,6 +3,7 @@ import type { AbortOptions, Clock, EventPublisher, Logger, Metrics, Service } fr
 import type { PeerDatabase } from "./identity/index.ts";
 import type { PeerLimits } from "./limits.ts";
 import type { RoleName } from "./net/roles.ts";
+import type { Reputation, ReputationEvents } from "./reputation/index.ts";
 import type { ProtocolHandler, ProtocolHandlerOptions, PeerStream } from "./streams/index.ts";
 
 /** The blocks of this node as peers may see them. Joined to the content domain in node.ts. */
@@ -44,7 +45,7 @@ export interface PeerComponents {
 }
 
 /** Events of this domain: the first connection to a peer and the end of the last one. */
-export interface PeerEvents {
+export interface PeerEvents extends ReputationEvents {
   peer_connected: {
     readonly peerId: string;
     readonly address: string;
@@ -89,6 +90,8 @@ export interface Peer extends Service {
   readonly id: string;
   /** Addresses that others can dial, each ending in `/p2p/<id>`. */
   readonly multiaddrs: readonly string[];
+  /** What is known of other peers, whether connected or not. */
+  readonly reputation: Reputation;
   /** Finds peers by the means configured and keeps them connected. Idempotent. */
   startDiscovery(): Promise<void>;
   /**

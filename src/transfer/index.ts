@@ -36,6 +36,8 @@ export type {
   ByteStream,
   FetchOptions,
   FetchResult,
+  SourceOutcome,
+  SourceReputation,
   TransferBlocks,
   TransferStrategy,
   TransferWant,

@@ -44,6 +44,28 @@ export interface TransferStrategy<Source> extends AsyncDisposable {
   fetch(source: Source, want: TransferWant, options?: FetchOptions): Promise<FetchResult>;
 }
 
+/** How it went with a peer. `lacks`: it answered well that it does not have it. `bad`: it sent a wrong block. */
+export interface SourceOutcome {
+  readonly result: "ok" | "lacks" | "failed" | "bad";
+  readonly latencyMs?: number;
+  /** Verified bytes, and the time they took. */
+  readonly bytes?: number;
+  readonly durationMs?: number;
+  /** CID of what was transferred: its root. */
+  readonly about?: string;
+}
+
+/** What is known of peers as sources, by PeerId: one memory for transfers and for single blocks. Joined in src/node to the peer's reputation. */
+export interface SourceReputation {
+  /** About 0 to 1.5, 0.5 for a stranger; with `about`, who has served it or a sibling (of one directory, collection or manifest) scores higher. */
+  score(peerId: string, about?: string): number;
+  /** Milliseconds until it is to be asked again, after failures or a ban; 0: now. */
+  waitMs(peerId: string): number;
+  /** True while it is banned for bad blocks. */
+  isBanned(peerId: string): boolean;
+  note(peerId: string, outcome: SourceOutcome): void;
+}
+
 /** A stream of bytes both ways, whatever carries it. `p2p`'s streams are of this shape. */
 export interface ByteStream {
   readonly peerId: string;

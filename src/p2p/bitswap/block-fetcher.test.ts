@@ -1,12 +1,13 @@
-import type { CID } from "multiformats/cid";
+import * as dagPb from "@ipld/dag-pb";
+import { CID } from "multiformats/cid";
 import { describe, expect, test } from "vitest";
-import { noMetrics, silentLogger, VirtualClock } from "../../core/index.ts";
-import { DEFAULT_PEER_LIMITS, EXPECTED_PEER_MS, FETCH_FANOUT, MAX_REMEMBERED_ROOTS } from "../limits.ts";
+import { EventBus, noMetrics, silentLogger, VirtualClock } from "../../core/index.ts";
+import { DEFAULT_PEER_LIMITS, EXPECTED_PEER_MS, FETCH_FANOUT } from "../limits.ts";
 import { peerMetrics } from "../metrics.ts";
 import { MemoryBlocks, rawCid, until } from "../test-support.ts";
 import { BlockFetcher } from "./block-fetcher.ts";
 import type { BlockExchange } from "./exchange.ts";
-import { RootServers } from "./root-servers.ts";
+import { Reputations } from "../reputation/index.ts";
 
 /** Peers that answer when the test says so. */
 class ScriptedExchange implements BlockExchange {
@@ -45,15 +46,23 @@ function fetcherWith(names: string[], expectsPeers = false) {
   exchange.names = names;
   const clock = new VirtualClock();
   const blocks = new MemoryBlocks();
+  const metrics = peerMetrics(noMetrics);
+  const reputation = new Reputations({
+    events: new EventBus(silentLogger),
+    metrics,
+    clock,
+    log: silentLogger,
+  });
   const fetcher = new BlockFetcher(DEFAULT_PEER_LIMITS, {
     exchange,
+    reputation,
     blocks,
     clock,
     expectsPeers: () => expectsPeers,
-    metrics: peerMetrics(noMetrics),
+    metrics,
     log: silentLogger,
   });
-  return { exchange, clock, blocks, fetcher };
+  return { exchange, clock, blocks, fetcher, reputation };
 }
 
 describe("fetching a block", () => {
@@ -68,18 +77,22 @@ describe("fetching a block", () => {
     expect(exchange.asked.map(ask => ask.peerId)).toEqual(["a", "b", "c", "d"]);
   });
 
-  test("passes over bytes that are not the block, and blocks beyond the largest", async () => {
+  test("passes over bytes that are not the block", async () => {
     const { exchange, fetcher } = fetcherWith(["a", "b"]);
     const fetching = fetcher.fetch(cid);
     await until(() => exchange.asked.length === 2);
     exchange.asked[0]?.give(Buffer.from("another"));
     exchange.asked[1]?.give(bytes);
     expect(await fetching).toEqual(bytes);
+  });
+
+  test("passes over blocks beyond the largest", async () => {
+    const { exchange, fetcher } = fetcherWith(["a", "b"]);
     const huge = new Uint8Array(2 * 1024 * 1024 + 1);
     const refused = fetcher.fetch(rawCid(huge));
-    await until(() => exchange.asked.length === 4);
-    exchange.asked[2]?.give(huge);
-    exchange.asked[3]?.lack();
+    await until(() => exchange.asked.length === 2);
+    exchange.asked[0]?.give(huge);
+    exchange.asked[1]?.lack();
     await expect(refused).rejects.toMatchObject({ code: "CONTENT_NOT_FOUND" });
   });
 
@@ -120,10 +133,39 @@ describe("fetching a block", () => {
   });
 });
 
-test("the peers of a bounded number of roots are remembered, the latest", () => {
-  const roots = new RootServers();
-  for (let i = 0; i <= MAX_REMEMBERED_ROOTS; i++) roots.served(`root-${i}`, `peer-${i}`);
-  expect(roots.size).toBe(MAX_REMEMBERED_ROOTS);
-  expect(roots.of("root-0")).toBeUndefined();
-  expect(roots.of("root-1")).toBe("peer-1");
+describe("what peers do is remembered", () => {
+  test("a wrong block bans its sender, a silent peer backs off, one that lacks the block does not", async () => {
+    const { exchange, fetcher, clock, reputation } = fetcherWith(["liar", "silent", "without"]);
+    const fetching = fetcher.fetch(cid).catch((error: unknown) => error);
+    await until(() => exchange.asked.length === 3);
+    exchange.asked[0]?.give(Buffer.from("another"));
+    exchange.asked[2]?.lack();
+    await until(() => reputation.isBanned("liar") && reputation.facts("without") !== undefined);
+    fetcher.stop();
+    await fetching;
+    expect(reputation.facts("silent")).toBeUndefined();
+    expect(reputation.waitMs("without")).toBe(0);
+    expect(reputation.rank(exchange.names)).not.toContain("liar");
+    expect(clock.now()).toBe(0);
+  });
+
+  test("who served a directory is asked first for what is in it, alone", async () => {
+    const { exchange, fetcher } = fetcherWith(["a", "b", "c"]);
+    const inside = Buffer.from("a file of the directory");
+    const directory = dagPb.encode({
+      Data: new Uint8Array([0x08, 1]),
+      Links: [{ Name: "file", Hash: CID.parse(rawCid(inside)), Tsize: inside.byteLength }],
+    });
+    const directoryCid = CID.createV1(dagPb.code, CID.parse(rawCid(directory)).multihash).toString();
+    const listing = fetcher.fetch(directoryCid);
+    await until(() => exchange.asked.length === 3);
+    exchange.asked[2]?.give(directory);
+    await listing;
+    // By its own CID, as a link leads to it: nothing but the directory says what it belongs to.
+    const reading = fetcher.fetch(rawCid(inside));
+    await until(() => exchange.asked.length === 4);
+    expect(exchange.asked[3]?.peerId).toBe("c");
+    exchange.asked[3]?.give(inside);
+    expect(await reading).toEqual(inside);
+  });
 });

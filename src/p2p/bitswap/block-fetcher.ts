@@ -11,10 +11,11 @@ import {
 } from "../../core/index.ts";
 import { EXPECTED_PEER_MS, FETCH_FANOUT, MAX_BLOCK_BYTES, type PeerLimits } from "../limits.ts";
 import type { PeerMetrics } from "../metrics.ts";
+import type { Reputation } from "../reputation/index.ts";
 import type { FetchBlockOptions, PeerBlockstore } from "../types.ts";
 import { type Answer, AskRace } from "./ask-race.ts";
 import type { BlockExchange } from "./exchange.ts";
-import { RootServers } from "./root-servers.ts";
+import { membersOf } from "./members.ts";
 import { isBlockOf, isVerifiable } from "./verify.ts";
 
 export interface BlockFetcherComponents {
@@ -22,6 +23,7 @@ export interface BlockFetcherComponents {
   /** True when a peer may be about to show up: a connection whose protocols are not known yet, a dial under way. */
   readonly expectsPeers: () => boolean;
   readonly blocks: PeerBlockstore;
+  readonly reputation: Reputation;
   readonly metrics: PeerMetrics;
   readonly clock: Clock;
   readonly log: Logger;
@@ -39,7 +41,6 @@ interface Flight {
 export class BlockFetcher {
   readonly #limits: PeerLimits;
   readonly #components: BlockFetcherComponents;
-  readonly #roots = new RootServers();
   readonly #flights = new Map<string, Flight>();
   readonly #stop = new AbortController();
 
@@ -88,13 +89,12 @@ export class BlockFetcher {
     const { metrics, clock } = this.#components;
     const startedMs = clock.monotonicMs();
     try {
-      const { bytes, peerId } = await withTimeout(
+      const { bytes } = await withTimeout(
         this.#limits.fetchTimeoutMs,
         `Fetching ${cid.toString()}`,
         signal => this.#askPeers(cid, root, signal),
         { signal: this.#stop.signal },
       );
-      this.#roots.served(root, peerId);
       metrics.blocksFetched.add(1, { result: "found" });
       metrics.bytesFetched.add(bytes.byteLength);
       metrics.fetchSeconds.observe((clock.monotonicMs() - startedMs) / 1000);
@@ -114,11 +114,11 @@ export class BlockFetcher {
   /** Asks the peer that served the root, and the others when it lacks the block or is slow. */
   async #askPeers(cid: CID, root: string, signal: AbortSignal): Promise<Answer> {
     await this.#somebody(signal);
-    const everybody = this.#components.exchange.peers();
-    const first = this.#roots.of(root);
-    const race = new AskRace(peerId => this.#ask(peerId, cid, signalOf(signal, race.signal)));
-    if (first !== undefined && everybody.includes(first)) {
-      const others = everybody.filter(peerId => peerId !== first);
+    const { reputation } = this.#components;
+    const everybody = reputation.rank(this.#components.exchange.peers(), root);
+    const race = new AskRace(peerId => this.#ask({ peerId, cid, root }, signal, race.signal));
+    const [first, ...others] = everybody;
+    if (first !== undefined && reputation.waitMs(first) === 0 && reputation.hasServed(first, root)) {
       race.queue([first], 1);
       const hedge = this.#components.clock.after(this.#limits.hedgeMs, () =>
         race.queue(others, FETCH_FANOUT),
@@ -140,15 +140,45 @@ export class BlockFetcher {
     cancel();
   }
 
-  async #ask(peerId: string, cid: CID, signal: AbortSignal): Promise<Answer> {
-    const bytes = await this.#components.exchange.ask(peerId, cid, signal);
+  async #ask(asked: Asked, signal: AbortSignal, raceOver: AbortSignal): Promise<Answer> {
+    const { peerId, cid, root } = asked;
+    const { exchange, reputation, metrics, clock, log } = this.#components;
+    const startedMs = clock.monotonicMs();
+    let bytes: Uint8Array;
+    try {
+      bytes = await exchange.ask(peerId, cid, signalOf(signal, raceOver));
+    } catch (error) {
+      // Who was beaten by another has done nothing wrong, and who answers that it lacks a block neither.
+      if (!raceOver.aborted && !this.#stop.signal.aborted) {
+        const isSilent = signal.aborted || !exchange.peers().includes(peerId);
+        reputation.note(peerId, { result: isSilent ? "failed" : "lacks" });
+      }
+      throw error;
+    }
     if (bytes.byteLength > MAX_BLOCK_BYTES || !isBlockOf(cid, bytes)) {
-      this.#components.log.warn({ peer: peerId, cid: cid.toString() }, "peer sent a wrong block");
-      this.#components.metrics.blocksFetched.add(1, { result: "corrupt" });
+      log.warn({ peer: peerId, cid: cid.toString() }, "peer sent a wrong block");
+      metrics.blocksFetched.add(1, { result: "corrupt" });
+      reputation.note(peerId, { result: "bad" });
       throw new CidcastError("CORRUPT_BLOCK", `${peerId} sent bytes that are not ${cid.toString()}`);
     }
+    const latencyMs = clock.monotonicMs() - startedMs;
+    reputation.note(peerId, {
+      result: "ok",
+      latencyMs,
+      bytes: bytes.byteLength,
+      durationMs: latencyMs,
+      about: root,
+    });
+    reputation.relate(cid.toString(), membersOf(cid, bytes));
     return { bytes, peerId };
   }
+}
+
+/** One peer asked for one block of something. */
+interface Asked {
+  readonly peerId: string;
+  readonly cid: CID;
+  readonly root: string;
 }
 
 function signalOf(one: AbortSignal, other: AbortSignal): AbortSignal {

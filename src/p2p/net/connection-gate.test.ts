@@ -21,13 +21,14 @@ async function peer(...args: Parameters<typeof startPeer>): Promise<TestPeer> {
 }
 
 /** Counts of the metric of refusals by reason. */
-function gateWithCounts(openConnections = 0) {
+function gateWithCounts(openConnections = 0, banned: readonly string[] = []) {
   const reasons: string[] = [];
   const clock = new VirtualClock();
   const gate = new ConnectionGate(
     { ...DEFAULT_PEER_LIMITS, maxConnections: 10, maxInboundPerSecond: 3 },
     {
       clock,
+      isBanned: peerId => banned.includes(peerId),
       openConnections: () => openConnections,
       metrics: peerMetrics({
         counter: () => ({ add: (_value, labels) => void reasons.push(labels?.["reason"] ?? "") }),

@@ -9,6 +9,8 @@ const RATE_WINDOW_MS = 1000;
 export interface ConnectionGateComponents {
   readonly clock: Clock;
   readonly metrics: PeerMetrics;
+  /** True for peers that no connection is wanted with at present. */
+  readonly isBanned: (peerId: string) => boolean;
   /** Connections open now. */
   readonly openConnections: () => number;
 }
@@ -36,10 +38,12 @@ export class ConnectionGate {
   /** The rules as libp2p asks for them. */
   readonly gater: ConnectionGater = {
     denyDialPeer: (peerId: PeerId) => {
-      if (this.#allowed.has(peerId.toString())) return false;
-      this.#components.metrics.refused.add(1, { reason: "dial_not_asked_for" });
+      const isBanned = this.#isBanned(peerId);
+      if (!isBanned && this.#allowed.has(peerId.toString())) return false;
+      if (!isBanned) this.#components.metrics.refused.add(1, { reason: "dial_not_asked_for" });
       return true;
     },
+    denyInboundEncryptedConnection: peerId => this.#isBanned(peerId),
     denyInboundConnection: (connection: MultiaddrConnection) => {
       const reason = this.#reasonToRefuse(connection);
       if (reason === undefined) return false;
@@ -47,6 +51,12 @@ export class ConnectionGate {
       return true;
     },
   };
+
+  #isBanned(peerId: PeerId): boolean {
+    const isBanned = this.#components.isBanned(peerId.toString());
+    if (isBanned) this.#components.metrics.refused.add(1, { reason: "banned" });
+    return isBanned;
+  }
 
   #reasonToRefuse(connection: MultiaddrConnection): string | undefined {
     if (this.#components.openConnections() >= this.#limits.maxConnections) return "max_connections";

@@ -189,7 +189,13 @@ async function tryOne(
     // What is still being stored is not to be asked for by the next.
     await components.blocks.settled();
   }
-  health.note(source, { blocks, bytes, durationMs: clock.monotonicMs() - startedMs, code: error?.code });
+  health.note(source, {
+    blocks,
+    bytes,
+    durationMs: clock.monotonicMs() - startedMs,
+    code: error?.code,
+    root: want.root.toString(),
+  });
   return { blocks, bytes, error };
 }
 

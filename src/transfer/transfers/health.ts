@@ -3,6 +3,7 @@ import { z } from "zod";
 import { CidcastError, type Clock, type Logger, messageOf } from "../../core/index.ts";
 import { BAD_SOURCE_BAN_MS, MAX_REMEMBERED_SOURCES } from "../limits.ts";
 import type { TransferTables } from "./migrations.ts";
+import type { SourceOutcome, SourceReputation } from "../types.ts";
 import { nameOf } from "./target.ts";
 import type { TransferSource } from "./types.ts";
 
@@ -29,6 +30,7 @@ export class Health {
   readonly #db: Kysely<TransferTables>;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #reputation: SourceReputation | undefined;
   /** The longest unused first. */
   readonly #known = new Map<string, SourceHealth>();
   #writing: Promise<void> = Promise.resolve();
@@ -37,10 +39,13 @@ export class Health {
     readonly db: Kysely<TransferTables>;
     readonly clock: Clock;
     readonly log: Logger;
+    /** What other parts of the node know of peers. */
+    readonly reputation?: SourceReputation | undefined;
   }) {
     this.#db = components.db;
     this.#clock = components.clock;
     this.#log = components.log;
+    this.#reputation = components.reputation;
   }
 
   async load(): Promise<void> {
@@ -67,7 +72,9 @@ export class Health {
 
   /** The error of a source that is not asked at present: it sent a bad block a while ago. */
   bannedFor(source: TransferSource): CidcastError | undefined {
-    const leftMs = this.of(source).bannedUntilMs - this.#clock.now();
+    const own = this.of(source).bannedUntilMs - this.#clock.now();
+    const isBanned = source.rung === "libp2p" && this.#reputation?.isBanned(source.peerId) === true;
+    const leftMs = isBanned ? Math.max(own, this.#reputation?.waitMs(source.peerId) ?? 0) : own;
     if (leftMs <= 0) return undefined;
     return new CidcastError(
       "CORRUPT_BLOCK",
@@ -75,9 +82,13 @@ export class Health {
     );
   }
 
-  /** Sources of one rung, the best first: by success, then by throughput. */
-  sort<S extends TransferSource>(sources: readonly S[]): S[] {
+  /** Sources of one rung, the best first: peers by their reputation for `root`, all by success, then by throughput. */
+  sort<S extends TransferSource>(sources: readonly S[], root?: string): S[] {
+    const reputed = (source: S): number =>
+      source.rung === "libp2p" ? (this.#reputation?.score(source.peerId, root) ?? 0) : 0;
     return sources.toSorted((a, b) => {
+      const reputation = reputed(b) - reputed(a);
+      if (reputation !== 0) return reputation;
       const [left, right] = [this.of(a), this.of(b)];
       return right.success - left.success || right.bytesPerSecond - left.bytesPerSecond;
     });
@@ -90,6 +101,8 @@ export class Health {
       readonly bytes: number;
       readonly durationMs: number;
       readonly code: string | undefined;
+      /** CID of what was transferred. */
+      readonly root?: string;
     },
   ): void {
     const before = this.of(source);
@@ -108,6 +121,7 @@ export class Health {
       ...(tried.code !== undefined && { lastCode: tried.code }),
       bannedUntilMs: isBad ? this.#clock.now() + BAD_SOURCE_BAN_MS : before.bannedUntilMs,
     };
+    if (source.rung === "libp2p") this.#reputation?.note(source.peerId, outcomeOf(tried));
     const key = keyOf(source);
     this.#known.delete(key);
     this.#known.set(key, next);
@@ -136,4 +150,18 @@ export class Health {
 
 function keyOf(source: TransferSource): string {
   return `${source.rung} ${nameOf(source)}`;
+}
+
+/** How a try with a peer went, in the words of its reputation. What it brought before it ended counts for it. */
+function outcomeOf(tried: {
+  readonly bytes: number;
+  readonly durationMs: number;
+  readonly code: string | undefined;
+  readonly root?: string;
+}): SourceOutcome {
+  const { bytes, durationMs, code, root } = tried;
+  const facts = { bytes, durationMs, ...(root !== undefined && { about: root }) };
+  if (code === "CORRUPT_BLOCK") return { result: "bad", ...facts };
+  if (code === "CONTENT_NOT_FOUND") return { result: "lacks", ...facts };
+  return { result: code === undefined ? "ok" : "failed", ...facts };
 }

@@ -185,7 +185,10 @@ export class RunningTransfer {
     const { from, protocol } = this.#transfer;
     const all = from.flatMap(text => sourcesOf(text, this.#init.token));
     const sources = rungOrder(protocol).flatMap(rung =>
-      health.sort(all.filter(source => source.rung === rung)),
+      health.sort(
+        all.filter(source => source.rung === rung),
+        root.toString(),
+      ),
     );
     const result = await runChain(
       {

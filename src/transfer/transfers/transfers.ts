@@ -26,6 +26,7 @@ import { RunningTransfer } from "./running-transfer.ts";
 import { TransferStore } from "./store.ts";
 import { type PushComponents, pushContent, type PushRequest, type PushResult } from "./push.ts";
 import { sourcesOf } from "./target.ts";
+import type { SourceReputation } from "../types.ts";
 import type {
   Transfer,
   TransferContent,
@@ -52,6 +53,8 @@ export interface TransfersComponents {
   readonly content: TransferContent;
   /** Undefined: libp2p is switched off or could not start. */
   readonly peer: StreamOpener | undefined;
+  /** What is known of peers; undefined: only what transfers themselves have seen. */
+  readonly reputation?: SourceReputation | undefined;
   /** What a push needs; undefined: nothing is pushed from here. */
   readonly push?: Omit<PushComponents, "clock"> | undefined;
   readonly database: Pick<Database, "tables">;
@@ -110,8 +113,8 @@ class DefaultTransfers implements Transfers {
     this.#metrics = transferMetrics(components.metrics);
     this.#blocks = new WatchedBlocks(components.content.blocks);
     this.#store = new TransferStore(components.database);
-    const { clock, log, peer } = components;
-    this.#health = new Health({ db: this.#store.db, clock, log });
+    const { clock, log, peer, reputation } = components;
+    this.#health = new Health({ db: this.#store.db, clock, log, reputation });
     const shared = { blocks: this.#blocks, metrics: this.#metrics, clock, log };
     const stream = init.stallTimeoutMs === undefined ? {} : { stallTimeoutMs: init.stallTimeoutMs };
     this.#strategies = {

@@ -1,0 +1,2 @@
+export { Reputations } from "./reputation.ts";
+export type { PeerFacts, PeerOutcome, Reputation, ReputationEvents } from "./types.ts";
