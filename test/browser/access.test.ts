@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { launchChromium, openPage, type PageLog } from "./chromium.ts";
-import { playerOf } from "./player-handle.ts";
+import { playerOf, withoutFileFallback } from "./player-handle.ts";
 import { type RealNode, startRealNode } from "./real-node.ts";
 
 /** As in web/src/shared/access.ts, which only a page can load. */
@@ -24,6 +24,7 @@ describe("the pages of a node that wants a token", () => {
   });
   beforeEach(async () => {
     ({ page, log } = await openPage(browser));
+    await withoutFileFallback(page);
   });
   afterEach(async () => {
     await page.close();

@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchChromium, openPage } from "./chromium.ts";
-import { playerOf } from "./player-handle.ts";
+import { playerOf, withoutFileFallback } from "./player-handle.ts";
 import { type RealNode, startRealNode } from "./real-node.ts";
 
 /** Most that the script of a page with a player may weigh, bytes after gzip. */
@@ -42,6 +42,7 @@ describe("the player in a page of another origin", () => {
 
   it("plays by one script tag, from the node that the script came from", async () => {
     const { page, log } = await openPage(browser);
+    await withoutFileFallback(page);
     await page.goto(origin);
     const player = playerOf(page);
     await player.reaches("playing");

@@ -5,7 +5,7 @@ import { TestClient } from "../sockets/socket-server.ts";
 import { screenshot } from "./artifacts.ts";
 import { launchChromium, openPage, type PageLog } from "./chromium.ts";
 import { runInPage } from "./in-page.ts";
-import { type PlayerHandle, playerOf } from "./player-handle.ts";
+import { type PlayerHandle, playerOf, withoutFileFallback } from "./player-handle.ts";
 import { type RealNode, startRealNode } from "./real-node.ts";
 
 const SAMPLE = fileURLToPath(new URL("../../samples/sample-720p.mp4", import.meta.url));
@@ -40,6 +40,7 @@ describe("a node in a browser", () => {
   });
   beforeEach(async () => {
     ({ page, log } = await openPage(browser, { viewport: { width: 1280, height: 800 } }));
+    await withoutFileFallback(page);
     // Keeps hold of the page's sockets, so that a test can cut them.
     await page.addInitScript(`{
       globalThis.sockets = [];
@@ -140,6 +141,7 @@ describe("a node in a browser", () => {
 
   it("serves two viewers, each at a place of its own", async () => {
     const second = await openPage(browser);
+    await withoutFileFallback(second.page);
     await Promise.all([
       open(real.passthroughCid),
       second.page.goto(`${real.url}/play/${real.passthroughCid}?t=10`),

@@ -2,7 +2,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { launchChromium, openPage, type PageLog } from "./chromium.ts";
 import { runInPage } from "./in-page.ts";
-import { type PlayerHandle, playerOf } from "./player-handle.ts";
+import { type PlayerHandle, playerOf, withoutFileFallback } from "./player-handle.ts";
 import { type RealNode, startRealNode } from "./real-node.ts";
 
 /** Pictures per second of the samples. */
@@ -28,6 +28,7 @@ describe("precise control of a node", () => {
   });
   beforeEach(async () => {
     ({ page, log } = await openPage(browser, { viewport: { width: 1280, height: 800 } }));
+    await withoutFileFallback(page);
     player = playerOf(page);
   });
   afterEach(async () => {

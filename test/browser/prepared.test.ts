@@ -10,7 +10,7 @@ import { type CidcastNode, createNode } from "../../src/node.ts";
 import { TestClient } from "../sockets/socket-server.ts";
 import { screenshot } from "./artifacts.ts";
 import { launchChromium, openPage } from "./chromium.ts";
-import { playerOf } from "./player-handle.ts";
+import { playerOf, withoutFileFallback } from "./player-handle.ts";
 
 const SAMPLE = fileURLToPath(new URL("../../samples/sample-real-world.mp4", import.meta.url));
 
@@ -85,6 +85,7 @@ describe("a prepared ladder in a browser", () => {
 
   it("plays on a node that has nothing, and goes over to another rung without asking for a keyframe", async () => {
     const { page, log } = await openPage(browser, { viewport: { width: 1280, height: 800 } });
+    await withoutFileFallback(page);
     await keepConnections(page);
     const player = playerOf(page);
     await page.goto(`${other.url}/play/${root}`);
@@ -107,6 +108,7 @@ describe("a prepared ladder in a browser", () => {
 
   it("has its qualities in the player's menu", async () => {
     const { page, log } = await openPage(browser, { viewport: { width: 1280, height: 800 } });
+    await withoutFileFallback(page);
     await page.goto(`${maker.url}/play/${root}`);
     const player = playerOf(page);
     await player.reaches("playing");

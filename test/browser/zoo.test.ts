@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { MediaInfo, VideoTrackInfo } from "../../src/media/index.ts";
 import { launchChromium, openPage, type PageLog } from "./chromium.ts";
-import { type PlayerHandle, playerOf } from "./player-handle.ts";
+import { type PlayerHandle, playerOf, withoutFileFallback } from "./player-handle.ts";
 import { type RealNode, startRealNode } from "./real-node.ts";
 
 const FOLDER = process.env["CIDCAST_TEST_MEDIA"] ?? "";
@@ -32,6 +32,7 @@ describe.skipIf(FILES.length === 0)(
     });
     beforeEach(async () => {
       ({ page, log } = await openPage(browser, { viewport: { width: 1280, height: 800 } }));
+      await withoutFileFallback(page);
       player = playerOf(page);
     });
     afterEach(() => page.close());

@@ -1,7 +1,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchChromium, openPage } from "../../browser/chromium.ts";
-import { playerOf } from "../../browser/player-handle.ts";
+import { playerOf, withoutFileFallback } from "../../browser/player-handle.ts";
 import { type RealNode, startRealNode } from "../../browser/real-node.ts";
 
 /** How long a clip is watched, milliseconds. */
@@ -59,6 +59,7 @@ describe("playback as Chromium measures it", () => {
     "a clip that is %s plays without a freeze and with sound in time",
     async kind => {
       const { page } = await openPage(browser, { viewport: { width: 1280, height: 800 } });
+      await withoutFileFallback(page);
       await page.addInitScript(`{
       globalThis.peerConnections = [];
       globalThis.RTCPeerConnection = class extends RTCPeerConnection {

@@ -2,7 +2,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchChromium, openPage } from "../../browser/chromium.ts";
 import { runInPage } from "../../browser/in-page.ts";
-import { playerOf } from "../../browser/player-handle.ts";
+import { playerOf, withoutFileFallback } from "../../browser/player-handle.ts";
 import { type RealNode, startRealNode } from "../../browser/real-node.ts";
 
 /** Seeks in a row. */
@@ -37,6 +37,7 @@ describe("seeks as Chromium shows them", () => {
 
   test("a hundred in a row: each shows its place while it plays, none stalls", async () => {
     const { page } = await openPage(browser, { viewport: { width: 1280, height: 800 } });
+    await withoutFileFallback(page);
     await page.goto(`${real.url}/play/${real.passthroughCid}`);
     const player = playerOf(page);
     await player.reaches("playing");

@@ -1,7 +1,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchChromium, openPage } from "../../browser/chromium.ts";
-import { playerOf } from "../../browser/player-handle.ts";
+import { playerOf, withoutFileFallback } from "../../browser/player-handle.ts";
 import { startRealNode } from "../../browser/real-node.ts";
 import { findDebianProgram } from "../debian.ts";
 import { Coturn } from "./coturn.ts";
@@ -41,6 +41,7 @@ describe("a viewer behind a firewall", () => {
         },
       });
       const { page } = await openPage(browser);
+      await withoutFileFallback(page);
       await page.addInitScript(RELAY_ONLY);
       await page.goto(`${real.url}/play/${real.passthroughCid}`);
       const player = playerOf(page);
