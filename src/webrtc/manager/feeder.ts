@@ -15,6 +15,9 @@ export interface FeederInit {
   readonly send: (answer: Answer) => void;
 }
 
+/** How often work that others give up is begun before that is an error. */
+const MAX_SHARED_ATTEMPTS = 3;
+
 /** The rendition that each track is read from: another one while sound is played at another rate than 1. */
 class PacedRenditions {
   readonly #renditions: readonly RenditionSource[];
@@ -73,12 +76,12 @@ export class Feeder {
     this.#running[track] = controller;
     const { signal } = controller;
     try {
-      const segment = await raceSignal(this.#fetch(track, place, signal), signal);
+      const segment = await this.#fetchAgain(track, place, signal);
       if (signal.aborted) return;
       if (segment !== undefined) this.#remember(track, segment);
       this.#send({ type: "segment", id, track, ticket, segment });
     } catch (error) {
-      if (signal.aborted || isAbortError(error)) return;
+      if (signal.aborted) return;
       if ((place.tempo ?? 1) !== 1) {
         this.#send({ type: "segment_silent", id, track, ticket });
         return;
@@ -93,6 +96,17 @@ export class Feeder {
     this.#closed = true;
     for (const controller of this.#running) controller?.abort();
     for (const known of this.#known) known.clear();
+  }
+
+  /** Work that was shared with somebody who gave it up is begun anew: without an answer the viewer would wait for ever. */
+  async #fetchAgain(track: number, place: SegmentPlace, signal: AbortSignal): Promise<Segment | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await raceSignal(this.#fetch(track, place, signal), signal);
+      } catch (error) {
+        if (signal.aborted || !isAbortError(error) || attempt === MAX_SHARED_ATTEMPTS) throw error;
+      }
+    }
   }
 
   async #fetch(track: number, place: SegmentPlace, signal: AbortSignal): Promise<Segment | undefined> {
