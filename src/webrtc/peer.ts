@@ -56,6 +56,10 @@ export interface EgressPeer {
   setAnswer(sdp: string): Promise<void>;
   /** In any order, also before the answer; what cannot be used is passed over. */
   addCandidate(candidate: CandidateInit): Promise<void>;
+  /** Takes one more track into the connection; the offer for it is answered through {@link setAnswer}. */
+  addTrack(track: PeerTrack): Promise<string>;
+  /** The next offer says that this track is sent no more. */
+  endTrack(track: number): void;
   /** Tracks that the viewer takes. */
   streams(): readonly NegotiatedStream[];
   /** False while there is no open channel. */

@@ -8,14 +8,25 @@ export type QualityLevel = "auto" | "very_low" | "low" | "medium" | "high" | "ve
 export interface SessionInit extends AbortOptions {
   readonly cid: string;
   /** Only tracks of this kind; default: all default tracks. */
-  readonly kind?: "video" | "audio";
-  readonly trackIds?: readonly string[];
+  readonly kind?: "video" | "audio" | undefined;
+  readonly trackIds?: readonly string[] | undefined;
+  /** Further content, whose default tracks are played along with the first's. */
+  readonly also?: readonly string[];
   readonly quality?: QualityLevel;
   /** Where playing starts, seconds. */
   readonly startSeconds?: number;
   readonly principal: Principal;
   /** Who the session belongs to, for instance a signalling connection: only its owner may touch it. */
   readonly owner: string;
+}
+
+/** A track to be added to a session. */
+export interface AddTrackInit extends AbortOptions {
+  readonly cid: string;
+  /** Default: the first default track that plays. */
+  readonly kind?: "video" | "audio" | undefined;
+  /** A certain track of that content. */
+  readonly trackId?: string | undefined;
 }
 
 export interface CandidateInit {
@@ -70,6 +81,15 @@ export interface StreamingSession {
   readonly qualities: readonly QualityLevel[];
   /** Resolves to false, with the reason, when there is only one quality. */
   setQuality(quality: QualityLevel): Promise<{ readonly success: boolean; readonly reason?: string }>;
+  /**
+   * The offer for one more track, of this or other content; its answer goes to {@link answer}. `CONFLICT` before the first
+   * answer and while such an offer waits, `LIMIT_REACHED`.
+   */
+  addTrack(init: AddTrackInit): Promise<{ readonly trackId: string; readonly sdp: string }>;
+  /** Switches a track on or off, or puts one of this content in the place of another. `TRACK_NOT_FOUND`, `CONFLICT`. */
+  setTrack(trackId: string, enabled: boolean): Promise<void>;
+  /** Ends a track. `TRACK_NOT_FOUND`. */
+  removeTrack(trackId: string): Promise<void>;
   /** Hears the events of media control: state, position, ended, error. */
   onEvent(listener: (event: ControlEventMessage) => void): () => void;
   /** Fields of connection_stats; every figure measured. */

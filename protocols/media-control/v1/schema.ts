@@ -82,6 +82,10 @@ export const controlEvent = z.discriminatedUnion("type", [
         id: z.string(),
         kind: z.enum(["video", "audio"]),
         codec: z.string(),
+        /** Tag of its language (BCP 47, or as the file has it). */
+        language: z.string().optional(),
+        /** The content it comes from, where that is not the session's own. */
+        cid: z.string().optional(),
         /** False for a track that this session does not carry. */
         sent: z.boolean(),
         verdict: z.object({ mode: z.enum(["passthrough", "transcode", "unplayable"]), reason: z.string() }),

@@ -45,7 +45,22 @@ export const clientMessages = {
     sdpMid: shortText.nullish(),
     sdpMLineIndex: z.number().int().min(0).nullish(),
   }),
-  add_track: z.object({ type: z.literal("add_track"), pc_id: name, cid: name, kind: kind.nullish() }),
+  add_track: z.object({
+    type: z.literal("add_track"),
+    pc_id: name,
+    cid: name,
+    kind: kind.nullish(),
+    /** A certain track of that content. */
+    track_id: name.nullish(),
+  }),
+  /** Switches a track on or off, or puts another one of the content in its place. */
+  set_track: z.object({
+    type: z.literal("set_track"),
+    pc_id: name,
+    track_id: name,
+    enabled: z.boolean().nullish(),
+  }),
+  remove_track: z.object({ type: z.literal("remove_track"), pc_id: name, track_id: name }),
   get_stats: z.object({
     type: z.literal("get_stats"),
     pc_id: pcId.nullish(),

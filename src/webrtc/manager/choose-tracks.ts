@@ -5,15 +5,19 @@ import { MAX_TRACKS } from "./limits.ts";
 
 /** A track of a session and its rendition. */
 export interface ChosenTrack {
+  readonly source: MediaSource;
   readonly info: TrackInfo;
   readonly rendition: RenditionSource;
 }
+
+/** What is wanted of a source: the tracks named, or the default ones; only those of one kind where one is given. */
+type Wanted = Pick<SessionInit, "trackIds" | "kind" | "signal">;
 
 /**
  * Tracks that a session carries: those named, else the default ones of that kind. A default track that cannot be played
  * is left out while another one can; a named one is an error.
  */
-export async function chooseTracks(source: MediaSource, init: SessionInit): Promise<readonly ChosenTrack[]> {
+export async function chooseTracks(source: MediaSource, init: Wanted): Promise<readonly ChosenTrack[]> {
   const named = init.trackIds !== undefined && init.trackIds.length > 0;
   const ids = named ? (init.trackIds ?? []) : source.defaultTrackIds;
   if (ids.length > MAX_TRACKS) {
@@ -24,7 +28,11 @@ export async function chooseTracks(source: MediaSource, init: SessionInit): Prom
     .filter(track => init.kind === undefined || track.kind === init.kind);
   if (wanted.length === 0) throw nothing(source, init);
   const results = await Promise.allSettled(
-    wanted.map(async info => ({ info, rendition: await source.rendition(info.id, { signal: init.signal }) })),
+    wanted.map(async info => ({
+      source,
+      info,
+      rendition: await source.rendition(info.id, { signal: init.signal }),
+    })),
   );
   const chosen = results.filter(result => result.status === "fulfilled").map(result => result.value);
   const failed = results.find(result => result.status === "rejected");
@@ -40,7 +48,7 @@ function find(source: MediaSource, id: string): TrackInfo {
   return track;
 }
 
-function nothing(source: MediaSource, init: SessionInit): CidcastError {
+function nothing(source: MediaSource, init: Wanted): CidcastError {
   const notes = source.info.notes.join("; ");
   if (!source.info.playable) {
     return new CidcastError(

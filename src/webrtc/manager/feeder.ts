@@ -20,16 +20,25 @@ const MAX_SHARED_ATTEMPTS = 3;
 
 /** The rendition that each track is read from: another one while sound is played at another rate than 1. */
 class PacedRenditions {
-  readonly #renditions: readonly RenditionSource[];
+  readonly #renditions: RenditionSource[];
   readonly #atTempo: FeederInit["atTempo"];
   readonly #paced = new Map<
     number,
     { readonly tempo: number; readonly rendition: Promise<RenditionSource> }
   >();
 
-  constructor(renditions: readonly RenditionSource[], atTempo: FeederInit["atTempo"]) {
+  constructor(renditions: RenditionSource[], atTempo: FeederInit["atTempo"]) {
     this.#renditions = renditions;
     this.#atTempo = atTempo;
+  }
+
+  /** Lets go of what a track is read from, until it is asked for again. */
+  async rest(track: number): Promise<void> {
+    this.#renditions[track]?.leave?.();
+    const paced = this.#paced.get(track);
+    this.#paced.delete(track);
+    const rendition = await paced?.rendition.catch(() => undefined);
+    rendition?.leave?.();
   }
 
   async get(track: number, tempo: number): Promise<RenditionSource> {
@@ -53,7 +62,7 @@ class PacedRenditions {
 
 /** Fetches a session's segments when its host asks for them. */
 export class Feeder {
-  readonly #renditions: readonly RenditionSource[];
+  readonly #renditions: RenditionSource[];
   readonly #paced: PacedRenditions;
   readonly #send: (answer: Answer) => void;
   readonly #known: Map<string, Segment>[];
@@ -61,8 +70,8 @@ export class Feeder {
   #closed = false;
 
   constructor({ renditions, atTempo, send }: FeederInit) {
-    this.#renditions = renditions;
-    this.#paced = new PacedRenditions(renditions, atTempo);
+    this.#renditions = [...renditions];
+    this.#paced = new PacedRenditions(this.#renditions, atTempo);
     this.#send = send;
     this.#known = renditions.map(() => new Map());
     this.#running = renditions.map(() => undefined);
@@ -89,6 +98,25 @@ export class Feeder {
       const { code, message } = toCidcastError(error);
       this.#send({ type: "segment_failed", id, ticket, error: { code, message } });
     }
+  }
+
+  /** One more track. */
+  add(rendition: RenditionSource): void {
+    this.#renditions.push(rendition);
+    this.#known.push(new Map());
+    this.#running.push(undefined);
+  }
+
+  /** From now on a track is read from something else. */
+  replace(track: number, rendition: RenditionSource): void {
+    this.#renditions[track] = rendition;
+  }
+
+  /** Gives up what is under way for a track, and what it is read from. */
+  rest(track: number): void {
+    this.#running[track]?.abort();
+    this.#known[track]?.clear();
+    void this.#paced.rest(track);
   }
 
   /** Gives up what is under way. */

@@ -10,6 +10,8 @@ export const BUSY_RETRY_SECONDS = 5;
 export const KNOWN_SEGMENTS = 8;
 /** Tracks in one session. */
 export const MAX_TRACKS = 8;
+/** Media sections of one session, those of tracks that were removed among them: each lengthens every description. */
+export const MAX_MEDIA_SECTIONS = 24;
 /** Largest SDP taken, characters: a browser's with every codec has some ten thousand. */
 export const MAX_SDP_LENGTH = 128 * 1024;
 /** How long credentials for TURN are good where nobody says, seconds. */

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import {
+  type AbortOptions,
   CidcastError,
   type Clock,
   type EventPublisher,
@@ -31,9 +32,11 @@ import {
   DEFAULT_TURN_TTL_SECONDS,
   MAX_SDP_LENGTH,
   MAX_SESSIONS_PER_OWNER,
+  MAX_TRACKS,
 } from "./limits.ts";
 import { type WebRTCMetrics, webrtcMetrics } from "./metrics.ts";
 import { createFixedQuality, createLadderQuality } from "./quality.ts";
+import { SessionTracks } from "./session-tracks.ts";
 import { Session, type SessionEnd, type SessionHooks } from "./session.ts";
 
 export interface WebRTCStreamingManagerInit {
@@ -262,11 +265,23 @@ class Manager implements RunningWebRTC {
     init: SessionInit,
     offerSdp: string | undefined,
   ): Promise<{ session: Session; sdp: string }> {
-    const source = await this.#components.media.open(init.cid, { signal: init.signal });
+    const open = (cid: string, options: AbortOptions): Promise<MediaSource> =>
+      this.#components.media.open(cid, options);
+    const sources: MediaSource[] = [];
     let session: Session | undefined;
     try {
-      const tracks = await chooseTracks(source, init);
+      const tracks: ChosenTrack[] = [];
+      for (const cid of [init.cid, ...(init.also ?? [])]) {
+        const opened = await open(cid, { signal: init.signal });
+        sources.push(opened);
+        tracks.push(...(await chooseTracks(opened, init)));
+      }
+      const [source] = sources;
+      if (source === undefined || tracks.length > MAX_TRACKS) {
+        throw new CidcastError("LIMIT_REACHED", `a session carries at most ${MAX_TRACKS} tracks`);
+      }
       const host = this.#running().take();
+      const carried = new SessionTracks({ id, main: source, chosen: tracks, open, host });
       session = new Session({
         id,
         cid: source.cid,
@@ -274,22 +289,21 @@ class Manager implements RunningWebRTC {
         tenantId: init.principal.tenantId,
         kind: tracks.some(track => track.info.kind === "video") ? "video" : "audio",
         source,
-        renditions: tracks.map(track => track.rendition),
-        trackIds: tracks.map(track => track.info.id),
+        tracks: carried,
         host,
         clock: this.#clock,
         quality: this.#qualityOf(source, tracks, init.quality),
         hooks: this.#hooks,
       });
       this.#sessions.set(id, session);
-      const { sdp } = await host.ask("open", openMessage(id, source.info, tracks, { ...init, offerSdp }));
+      const { sdp } = await host.ask("open", openMessage(id, carried, { ...init, offerSdp }));
       init.signal?.throwIfAborted();
       this.#opened(session);
       return { session, sdp };
     } catch (error) {
       this.#sessions.delete(id);
       await (session === undefined
-        ? source.close()
+        ? Promise.allSettled(sources.map(source => source.close()))
         : session.end({ how: "error", reason: messageOf(error) }));
       throw error;
     }
@@ -398,33 +412,17 @@ class Manager implements RunningWebRTC {
 
 function openMessage(
   id: string,
-  info: StreamingSession["info"],
-  tracks: readonly ChosenTrack[],
+  tracks: SessionTracks,
   init: SessionInit & { readonly offerSdp: string | undefined },
 ): OpenSession {
-  const sent = new Set(tracks.map(track => track.info.id));
+  const { durationSeconds } = tracks;
   return {
     id,
     offerSdp: init.offerSdp,
-    startSeconds: Math.min(Math.max(0, init.startSeconds ?? 0), info.durationSeconds),
-    durationSeconds: info.durationSeconds,
-    tracks: tracks.map(({ info: track, rendition }) => ({
-      id: track.id,
-      kind: rendition.info.kind,
-      codec: rendition.info.codec,
-      bitrateBps: rendition.info.bitrateBps,
-    })),
-    greeting: {
-      type: "tracks",
-      durationSeconds: info.durationSeconds,
-      tracks: info.tracks.map(track => ({
-        id: track.id,
-        kind: track.kind,
-        codec: track.codec,
-        sent: sent.has(track.id),
-        verdict: { mode: track.verdict.mode, reason: track.verdict.reason },
-      })),
-    },
+    startSeconds: Math.min(Math.max(0, init.startSeconds ?? 0), durationSeconds),
+    durationSeconds,
+    tracks: tracks.hostTracks,
+    greeting: tracks.greeting(),
   };
 }
 

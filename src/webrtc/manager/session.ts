@@ -1,9 +1,10 @@
 import type { ControlEventMessage } from "@cidcast/protocols/media-control";
 import { type Cancel, CidcastError, type Clock, toCidcastError } from "../../core/index.ts";
-import type { MediaInfo, MediaSource, RenditionSource, TrackVerdict } from "../../media/index.ts";
+import type { MediaInfo, MediaSource, TrackVerdict } from "../../media/index.ts";
 import type { HostClient } from "../thread/host-client.ts";
 import type { SessionNote, SessionStats } from "../thread/messages.ts";
 import type {
+  AddTrackInit,
   CandidateInit,
   ControlCommand,
   PlaybackState,
@@ -14,6 +15,7 @@ import type {
 import { connectionStats } from "./connection-stats.ts";
 import { Feeder } from "./feeder.ts";
 import { ANSWER_TIMEOUT_MS, CONNECT_TIMEOUT_MS, MAX_SDP_LENGTH } from "./limits.ts";
+import type { SessionTracks } from "./session-tracks.ts";
 
 /** What happens to a session, for its manager. */
 export interface SessionHooks {
@@ -40,9 +42,7 @@ export interface SessionParts {
   readonly tenantId: string | undefined;
   readonly kind: "video" | "audio";
   readonly source: MediaSource;
-  readonly renditions: readonly RenditionSource[];
-  /** The tracks of the renditions. */
-  readonly trackIds: readonly string[];
+  readonly tracks: SessionTracks;
   readonly host: HostClient;
   readonly clock: Clock;
   readonly quality: QualityController;
@@ -77,8 +77,8 @@ export class Session implements StreamingSession {
     this.#qualityChangedAtMs = this.#createdAtMs;
     this.#requestedMs = parts.clock.monotonicMs();
     this.#feeder = new Feeder({
-      renditions: parts.renditions,
-      atTempo: (track, tempo) => parts.source.rendition(parts.trackIds[track] ?? "", { tempo }),
+      renditions: parts.tracks.renditions,
+      atTempo: (track, tempo) => parts.tracks.atTempo(track, tempo),
       send: answer => parts.host.send(answer),
     });
   }
@@ -118,14 +118,17 @@ export class Session implements StreamingSession {
 
   async answer(sdp: string): Promise<void> {
     this.#alive();
-    if (this.#answeredMs !== undefined)
-      throw new CidcastError("CONFLICT", `session ${this.id} has its answer`);
+    const { tracks } = this.#parts;
+    const again = this.#answeredMs !== undefined;
+    if (again && !tracks.isOffering) throw new CidcastError("CONFLICT", `session ${this.id} has its answer`);
     if (sdp.length > MAX_SDP_LENGTH) {
       throw new CidcastError("INVALID_SDP", `a session description has at most ${MAX_SDP_LENGTH} characters`);
     }
-    this.described();
+    if (again) this.#cancelTimer();
+    else this.described();
     try {
       await this.#parts.host.ask("answer", { id: this.id, sdp });
+      tracks.answered();
     } catch (error) {
       // The connection's state is lost with a description that it took in part.
       await this.end({ how: "error", reason: "the answer cannot be used" });
@@ -154,6 +157,27 @@ export class Session implements StreamingSession {
       hooks.onQuality(this, quality);
     }
     return result;
+  }
+
+  async addTrack(init: AddTrackInit): Promise<{ readonly trackId: string; readonly sdp: string }> {
+    this.#alive();
+    if (this.#answeredMs === undefined) {
+      throw new CidcastError("CONFLICT", "the first offer waits for its answer");
+    }
+    const added = await this.#parts.tracks.add(this.#feeder, init);
+    this.#alive();
+    if (this.#state === "connected") this.#timeout(ANSWER_TIMEOUT_MS, "the viewer did not answer the offer");
+    return added;
+  }
+
+  async setTrack(trackId: string, enabled: boolean): Promise<void> {
+    this.#alive();
+    await this.#parts.tracks.set(this.#feeder, trackId, enabled);
+  }
+
+  async removeTrack(trackId: string): Promise<void> {
+    this.#alive();
+    await this.#parts.tracks.remove(this.#feeder, trackId);
   }
 
   async stats(): Promise<Readonly<Record<string, unknown>>> {
@@ -221,7 +245,7 @@ export class Session implements StreamingSession {
     this.#state = "closed";
     this.#cancelTimer();
     this.#feeder.close();
-    const { host, source, quality, hooks } = this.#parts;
+    const { host, tracks, quality, hooks } = this.#parts;
     quality.forget(this.id);
     hooks.onClosed(this, end);
     for (const listener of this.#listeners) {
@@ -237,7 +261,7 @@ export class Session implements StreamingSession {
     const closing = host
       .ask("close", { id: this.id, reason: end.reason })
       .then(({ framesSent }) => hooks.onFrames(framesSent));
-    const results = await Promise.allSettled([closing, source.close()]);
+    const results = await Promise.allSettled([closing, tracks.close()]);
     for (const result of results) {
       const error = result.status === "rejected" ? toCidcastError(result.reason) : undefined;
       if (error !== undefined && error.code !== "SHUTTING_DOWN") hooks.onError(this, error);

@@ -1,75 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { Segment } from "../../media/index.ts";
-import { packetiseSegment } from "../rtp/packetise/index.ts";
-import { fakeSegment } from "../testing/fake-media.ts";
+import { pictures, playerSetUp as setUp } from "../testing/player-set-up.ts";
 import { LEAD_IN_MAX_BYTES } from "./lead-in.ts";
-import { KEYFRAME_INTERVAL_MS, Player } from "./player.ts";
-import { AHEAD_SECONDS, type SegmentPlace } from "./track-queue.ts";
-
-interface Sent {
-  readonly track: number;
-  readonly streamSeconds: number;
-  readonly marker: boolean;
-}
-
-/** A player whose segments come when the test says so. */
-function setUp(
-  init: {
-    durationSeconds?: number;
-    keyBytes?: number;
-    startSeconds?: number;
-    held?: boolean;
-    kinds?: readonly ("video" | "audio")[];
-    limitBps?: (nowMs: number) => number | undefined;
-  } = {},
-) {
-  const durationSeconds = init.durationSeconds ?? 4;
-  const kinds = init.kinds ?? ["video", "audio"];
-  let now = 1000;
-  let users = 0;
-  const sent: Sent[] = [];
-  const states: string[] = [];
-  const requests: { track: number; ticket: number; place: SegmentPlace }[] = [];
-  const segmentOf = (track: number, place: SegmentPlace): Segment | undefined => {
-    const start = "at" in place ? Math.floor(place.at) : Number(place.after.split("/")[1]) + 1;
-    const id = kinds[track] === "video" ? "v0" : "a0";
-    return start < durationSeconds
-      ? fakeSegment({ id, start, durationSeconds, keyBytes: init.keyBytes ?? 3000 })
-      : undefined;
-  };
-  const player: Player = new Player({
-    tracks: kinds.map(kind => ({ kind, bitrateBps: kind === "video" ? 800_000 : 64_000 })),
-    durationSeconds,
-    startSeconds: init.startSeconds ?? 0,
-    nowMs: now,
-    request: (track, ticket, place) => requests.push({ track, ticket, place }),
-    acquire: (track, segment) => {
-      users++;
-      return packetiseSegment(segment, kinds[track] === "video" ? "h264" : "opus");
-    },
-    release: () => users--,
-    send: (track, _payload, streamSeconds, marker) => sent.push({ track, streamSeconds, marker }),
-    ...(init.limitBps === undefined ? {} : { limitBps: init.limitBps }),
-    onChange: () => states.push(player.playback(now).state),
-  });
-  const deliver = (): void => {
-    for (const { track, ticket, place } of requests.splice(0)) {
-      player.deliver(track, ticket, segmentOf(track, place));
-    }
-  };
-  const run = (ms: number, feed = true): void => {
-    for (const end = now + ms; now < end; ) {
-      now += 5;
-      if (feed) deliver();
-      player.tick(now);
-    }
-  };
-  if (init.held !== true) deliver();
-  return { player, sent, states, requests, deliver, run, now: () => now, users: () => users };
-}
-
-const pictures = (sent: readonly Sent[]): Sent[] =>
-  sent.filter(packet => packet.track === 0 && packet.marker);
+import { KEYFRAME_INTERVAL_MS } from "./player.ts";
+import { AHEAD_SECONDS } from "./track-queue.ts";
 
 describe("a path that carries too little", () => {
   it("costs pictures up to the next keyframe, never sound, and ends with it", () => {

@@ -2,8 +2,8 @@ import { CidcastError } from "../../core/index.ts";
 import type { Segment } from "../../media/index.ts";
 import type { PacketisedSegment } from "../rtp/packetise/index.ts";
 import type { LoopRange, PlaybackState } from "../types.ts";
-import { LeadIn } from "./lead-in.ts";
-import { PlayingTrack } from "./playing-track.ts";
+import { AUDIO_LEAD_SECONDS, PlayingTrack } from "./playing-track.ts";
+import { type JumpInit, sameRange, type Seek } from "./seek.ts";
 import type { SegmentPlace } from "./track-queue.ts";
 import { VideoBudget } from "./video-budget.ts";
 
@@ -33,11 +33,6 @@ export interface PlayerInit {
 
 /** Frames that leave this much after their time count as late, seconds: two frames at 30 per second. */
 const LATE_SECONDS = 0.066;
-/**
- * How far sound goes ahead of the picture, seconds: one Opus frame. Receivers hold sound about that much longer than a
- * picture, and browsers mend only offsets above 30 ms.
- */
-const AUDIO_LEAD_SECONDS = 0.02;
 /** Shortest frame that counts as a step, seconds: a place in the middle of rounding is the same place. */
 const EPSILON = 1e-6;
 /**
@@ -48,38 +43,16 @@ const SETTLE_SECONDS = 0.05;
 /** A step back looks for the picture shown this long before the one that is shown, seconds. */
 const STEP_BACK_SECONDS = 1e-4;
 
-interface Seek {
-  readonly done: readonly (() => void)[];
-  /** Not a change for the viewer: a keyframe it asked for, or a loop. */
-  readonly quiet: boolean;
-  /** Sound has been asked for again, from the keyframe that the picture begins with. */
-  again: boolean;
-  /** The picture of that place is wanted, not the keyframe before it. */
-  readonly exact: boolean;
-  /** The place becomes that of the picture. */
-  readonly snap: boolean;
-  /** The pictures between the two, once they are on their way. */
-  leadIn: LeadIn | undefined;
-  /** No more of them: the next picture is the one that playing begins with. */
-  led: boolean;
-}
-
-/** How a jump is made. */
-interface JumpInit {
-  readonly quiet?: boolean;
-  readonly exact?: boolean;
-  readonly snap?: boolean;
-  readonly done?: readonly (() => void)[];
-}
-
 /**
  * One viewer's playing: media time onto stream time. Stream time is the wall clock since the player was made; it names
  * RTP times, so they run on whatever the viewer does.
  */
 export class Player {
   readonly #init: PlayerInit;
-  readonly #tracks: readonly PlayingTrack[];
-  readonly #video: PlayingTrack | undefined;
+  readonly #tracks: PlayingTrack[] = [];
+  /** The pictures that places are measured by. */
+  #video: PlayingTrack | undefined;
+  #durationSeconds: number;
   readonly #budget: VideoBudget;
   readonly #startMs: number;
   #state: PlaybackState["state"] = "connecting";
@@ -104,32 +77,15 @@ export class Player {
     this.#startMs = init.nowMs;
     this.#budget = new VideoBudget(init.nowMs);
     this.#anchorMedia = init.startSeconds;
-    const pictures = init.tracks.some(track => track.kind === "video");
-    this.#tracks = init.tracks.map(
-      (track, index) =>
-        new PlayingTrack({
-          index,
-          kind: track.kind,
-          bitrateBps: track.bitrateBps,
-          leadSeconds: pictures && track.kind === "audio" ? AUDIO_LEAD_SECONDS : 0,
-          startSeconds: init.startSeconds,
-          nowMs: init.nowMs,
-          queue: {
-            request: (ticket, place) => init.request(index, ticket, place),
-            acquire: segment => init.acquire(index, segment),
-            release: segment => init.release(segment),
-          },
-          send: (payload, streamSeconds, marker) => init.send(index, payload, streamSeconds, marker),
-        }),
-    );
-    this.#video = this.#tracks.find(track => track.kind === "video");
+    this.#durationSeconds = init.durationSeconds;
+    for (const track of init.tracks) this.#insert(track, init.nowMs);
     this.#jump(init.startSeconds, { exact: true });
   }
 
   /** Frames sent, those of them that were late, and those left out. */
   get counts(): { readonly frames: number; readonly late: number; readonly skipped: number } {
     return {
-      skipped: this.#budget.skipped,
+      skipped: this.#tracks.reduce((sum, track) => sum + track.skipped, 0),
       frames: this.#tracks.reduce((sum, track) => sum + track.frames, 0),
       late: this.#tracks.reduce((sum, track) => sum + track.late, 0),
     };
@@ -150,13 +106,39 @@ export class Player {
     return {
       state: this.#state,
       positionSeconds: this.#position(this.#stream(nowMs)),
-      durationSeconds: this.#init.durationSeconds,
+      durationSeconds: this.#durationSeconds,
       loop: this.#loop,
       loopRange: this.#range,
       rate: this.#rate,
       exact: this.#exact,
-      soundMuted: this.#tracks.some(track => track.muted),
+      soundMuted: this.#tracks.some(track => track.muted && !track.off),
     };
+  }
+
+  /** Takes one more track; it begins at the place that the others have got to. */
+  addTrack(track: PlayerTrackInit, durationSeconds: number, nowMs: number): void {
+    if (this.#state === "closed") return;
+    this.#durationSeconds = Math.max(this.#durationSeconds, durationSeconds);
+    const added = this.#insert(track, nowMs);
+    this.#join(added, nowMs);
+    this.#init.onChange();
+  }
+
+  /** Stops sending a track, or goes on with it. Nothing is asked for while it is off. */
+  setEnabled(track: number, enabled: boolean, nowMs: number): void {
+    const changed = this.#tracks[track];
+    if (changed === undefined || changed.off !== enabled) return;
+    changed.off = !enabled;
+    if (enabled) this.#join(changed, nowMs);
+    else changed.mute();
+    this.#video = this.#leader();
+    this.#init.onChange();
+  }
+
+  /** What a track is read from has changed: it goes on with that at once. */
+  renew(track: number, nowMs: number): void {
+    const renewed = this.#tracks[track];
+    if (renewed !== undefined && !renewed.off && this.#state !== "closed") this.#join(renewed, nowMs);
   }
 
   /** The viewer can receive: the clock starts. */
@@ -184,7 +166,7 @@ export class Player {
 
   /** Repeats everything, or a part of it. */
   setLoop(loop: boolean, range?: LoopRange): void {
-    const { durationSeconds } = this.#init;
+    const durationSeconds = this.#durationSeconds;
     if (range !== undefined && durationSeconds > 0 && range.startSeconds >= durationSeconds) {
       throw new CidcastError("INVALID_REQUEST", "the part to repeat lies past the end");
     }
@@ -259,6 +241,7 @@ export class Player {
     if (!this.#started || this.#state === "closed") return;
     for (const track of this.#tracks) track.pacer.tick(nowMs);
     this.#budget.tick(nowMs, this.#init.limitBps?.(nowMs));
+    if (this.#seeking === undefined) this.#joinPictures(nowMs);
     if (this.#seeking !== undefined) this.#land(nowMs);
     else if (this.#state === "buffering" && this.#ready()) this.#run(nowMs);
     if (this.#state === "playing") this.#play(nowMs);
@@ -271,6 +254,51 @@ export class Player {
     for (const track of this.#tracks) track.queue.close();
   }
 
+  #insert(track: PlayerTrackInit, nowMs: number): PlayingTrack {
+    const { request, acquire, release, send } = this.#init;
+    const index = this.#tracks.length;
+    const added = new PlayingTrack({
+      index,
+      ...track,
+      startSeconds: this.#init.startSeconds,
+      nowMs,
+      queue: {
+        request: (ticket, place) => request(index, ticket, place),
+        acquire: segment => acquire(index, segment),
+        release,
+      },
+      send: (payload, streamSeconds, marker) => send(index, payload, streamSeconds, marker),
+    });
+    this.#tracks.push(added);
+    this.#video = this.#leader();
+    const lead = this.#tracks.some(({ kind }) => kind === "video") ? AUDIO_LEAD_SECONDS : 0;
+    for (const each of this.#tracks) each.leadSeconds = each.kind === "audio" ? lead : 0;
+    return added;
+  }
+
+  #leader(): PlayingTrack | undefined {
+    return this.#tracks.find(track => track.kind === "video" && !track.off);
+  }
+
+  /** Lets a track come in where the others are; they go on meanwhile. */
+  #join(track: PlayingTrack, nowMs: number): void {
+    track.seek(this.#position(this.#stream(nowMs)), this.#rate);
+    const alone = this.#heard().every(other => other === track);
+    track.joining = this.#seeking === undefined && !track.muted && (track.kind === "video" || !alone);
+  }
+
+  /** Pictures that come in: those before the place leave ahead of it, for they are decoded on the way. */
+  #joinPictures(nowMs: number): void {
+    for (const track of this.#tracks) {
+      if (!track.joining || track.kind !== "video") continue;
+      const stream = this.#stream(nowMs);
+      const place = this.#position(stream) + EPSILON;
+      if (!track.lead(place, stream)) continue;
+      track.joining = false;
+      if (this.#state === "paused") track.showUntil(place, stream);
+    }
+  }
+
   #stream(nowMs: number): number {
     return (nowMs - this.#startMs) / 1000;
   }
@@ -278,7 +306,7 @@ export class Player {
   #position(stream: number): number {
     if (this.#state !== "playing") return this.#anchorMedia;
     const played = Math.max(0, stream - this.#anchorStream) * this.#rate;
-    return Math.min(this.#anchorMedia + played, this.#init.durationSeconds);
+    return Math.min(this.#anchorMedia + played, this.#durationSeconds);
   }
 
   #freeze(nowMs: number): void {
@@ -290,13 +318,13 @@ export class Player {
     const { promise, resolve } = Promise.withResolvers<void>();
     const done = [...(this.#seeking?.done ?? []), resolve];
     this.#freeze(nowMs);
-    this.#jump(Math.min(Math.max(0, seconds), this.#init.durationSeconds), { ...init, done });
+    this.#jump(Math.min(Math.max(0, seconds), this.#durationSeconds), { ...init, done });
     if (this.#started) this.#setState("buffering");
     await promise;
   }
 
   #jump(seconds: number, { quiet = false, exact = false, snap = false, done = [] }: JumpInit): void {
-    this.#seeking = { done, quiet, exact, snap, again: false, leadIn: undefined, led: false };
+    this.#seeking = { done, quiet, exact, snap, again: false, led: false };
     this.#anchorMedia = seconds;
     for (const track of this.#tracks) track.seek(seconds, this.#rate);
     // Until it lands the clock stands; a quiet seek keeps that to itself.
@@ -312,7 +340,7 @@ export class Player {
 
   /** True when each track has its next frame or none to come. */
   #ready(): boolean {
-    return this.#tracks.every(track => track.ready);
+    return this.#tracks.every(track => track.ready || track.joining);
   }
 
   /** Ends a seek once all segments are here: the picture decides the place, sound follows it. */
@@ -320,7 +348,7 @@ export class Player {
     const seek = this.#seeking;
     if (seek === undefined) return;
     const video = this.#video;
-    if (seek.exact && !seek.led && video !== undefined && !this.#lead(video, seek, nowMs)) return;
+    if (seek.exact && !seek.led && video !== undefined && !this.#reach(video, seek, nowMs)) return;
     if (!this.#ready()) return;
     const leader = video?.queue.nextSeconds === undefined ? undefined : video;
     const place = this.#placeOf(leader, seek);
@@ -336,9 +364,11 @@ export class Player {
     // Sound of that place may begin in the segment after: it is asked for, and waited for.
     for (const track of sound) track.queue.fill(place, this.#rate);
     if (!this.#ready()) return;
+    const others = this.#tracks.filter(track => track.kind === "video" && track !== video);
+    if (others.filter(track => !track.lead(place + EPSILON, this.#stream(nowMs))).length > 0) return;
     this.#exact =
       leader === undefined || (leader.queue.followingSeconds ?? place) > this.#anchorMedia - EPSILON;
-    this.#anchorMedia = Math.min(place, this.#init.durationSeconds);
+    this.#anchorMedia = Math.min(place, this.#durationSeconds);
     for (const track of this.#tracks) track.pacer.restart();
     if (!seek.quiet) this.#budget.restart();
     this.#finishSeek();
@@ -359,23 +389,11 @@ export class Player {
     return reached ? Math.max(picture, wanted) : picture;
   }
 
-  /** Sends the pictures that are decoded on the way to the one asked for. False while that goes on. */
-  #lead(video: PlayingTrack, seek: Seek, nowMs: number): boolean {
-    const { queue } = video;
-    const wanted = this.#anchorMedia + EPSILON;
-    for (;;) {
-      if (queue.nextSeconds === undefined) {
-        if (!queue.ended) return false;
-        break;
-      }
-      if (queue.nextIsLast || (queue.followingSeconds ?? wanted) > wanted || seek.leadIn?.spent === true)
-        break;
-      if (!this.#started) return false;
-      seek.leadIn ??= new LeadIn(nowMs);
-      if (!seek.leadIn.mayCarryOn(nowMs)) return false;
-      seek.leadIn.spend(video.sendWhole(this.#stream(nowMs)));
-    }
-    if (seek.leadIn !== undefined && this.#stream(nowMs) < video.lastStream + SETTLE_SECONDS) return false;
+  /** Goes on to the picture asked for. False while that takes. */
+  #reach(video: PlayingTrack, seek: Seek, nowMs: number): boolean {
+    const stream = this.#stream(nowMs);
+    if (!video.lead(this.#anchorMedia + EPSILON, stream)) return false;
+    if (video.wasLed && stream < video.lastStream + SETTLE_SECONDS) return false;
     seek.led = true;
     return true;
   }
@@ -397,7 +415,7 @@ export class Player {
     const position = this.#position(stream);
     for (const track of this.#tracks) {
       track.join(position);
-      this.#sendDue(track, stream);
+      if (!track.joining) this.#sendDue(track, stream);
     }
     const missed = this.#tracks.filter(track => track.starved).map(track => track.sentUntil);
     if (missed.some(place => position >= place - EPSILON)) {
@@ -419,11 +437,11 @@ export class Player {
     const heard = this.#heard();
     // Without anything that is sent the clock alone says when it is over.
     const ends = heard.map(track => track.sentUntil);
-    const end = heard.length === 0 ? this.#init.durationSeconds : Math.max(0, ...ends);
+    const end = heard.length === 0 ? this.#durationSeconds : Math.max(0, ...ends);
     const played = (stream - this.#anchorStream) * this.#rate;
     if (this.#anchorMedia + played < end - EPSILON) return;
     if (this.#loop) return this.#repeat(this.#range?.startSeconds ?? 0, nowMs);
-    this.#anchorMedia = this.#init.durationSeconds;
+    this.#anchorMedia = this.#durationSeconds;
     this.#setState("ended");
   }
 
@@ -447,14 +465,25 @@ export class Player {
   /** False for a frame that the path has no room for. One that is part way out goes on. */
   #admit(track: PlayingTrack): boolean {
     if (track.isPartWayOut) return true;
-    if (track.kind === "video") return this.#budget.admit(track.nextBytes, track.queue.nextIsKey);
+    if (track.kind === "video") {
+      const isKey = track.queue.nextIsKey;
+      // After a gap a track begins with a keyframe of its own, whatever the others do.
+      const admitted = (isKey || !track.hasGap) && this.#budget.admit(track.nextBytes, isKey);
+      track.hasGap = !admitted;
+      return admitted;
+    }
     this.#budget.spend(track.nextBytes);
     return true;
   }
 
   /** While paused, a seek still shows where it went. */
   #showPicture(nowMs: number): void {
-    this.#video?.sendWhole(this.#stream(nowMs));
+    const stream = this.#stream(nowMs);
+    this.#video?.sendWhole(stream);
+    for (const track of this.#tracks) {
+      if (track.kind === "video" && track !== this.#video)
+        track.showUntil(this.#anchorMedia + EPSILON, stream);
+    }
   }
 
   #finishSeek(): void {
@@ -468,8 +497,4 @@ export class Player {
     this.#state = state;
     this.#init.onChange();
   }
-}
-
-function sameRange(a: LoopRange | undefined, b: LoopRange | undefined): boolean {
-  return a?.startSeconds === b?.startSeconds && a?.endSeconds === b?.endSeconds;
 }

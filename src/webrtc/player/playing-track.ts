@@ -1,16 +1,21 @@
 import { MAX_SOUND_RATE, MIN_SOUND_RATE } from "@cidcast/protocols/media-control";
+import { LeadIn } from "./lead-in.ts";
 import { Pacer } from "./pacer.ts";
 import { TrackQueue, type TrackQueueInit } from "./track-queue.ts";
 
 /** Shortest distance of two frames in stream time, seconds. */
 const LEAST_FRAME_SECONDS = 0.001;
 
+/**
+ * How far sound goes ahead of the picture, seconds: one Opus frame. Receivers hold sound about that much longer than a
+ * picture, and browsers mend only offsets above 30 ms.
+ */
+export const AUDIO_LEAD_SECONDS = 0.02;
+
 export interface PlayingTrackInit {
   readonly index: number;
   readonly kind: "video" | "audio";
   readonly bitrateBps: number | undefined;
-  /** How much before its time a frame leaves, seconds. */
-  readonly leadSeconds: number;
   readonly startSeconds: number;
   readonly nowMs: number;
   readonly queue: TrackQueueInit;
@@ -21,7 +26,8 @@ export interface PlayingTrackInit {
 export class PlayingTrack {
   readonly index: number;
   readonly kind: "video" | "audio";
-  readonly leadSeconds: number;
+  /** How much before its time a frame leaves, seconds. */
+  leadSeconds = 0;
   readonly queue: TrackQueue;
   readonly pacer: Pacer;
   frames = 0;
@@ -35,16 +41,22 @@ export class PlayingTrack {
   lastStream = 0;
   /** Not heard at this rate. */
   muted = false;
-  /** Sound of a new rate is on its way: pictures go on without it. */
+  /** It is on its way to where the others are: they go on without it. */
   joining = false;
+  /** Switched off: nothing of it is asked for or sent. */
+  off = false;
+  /** A picture was left out: the next one that can be sent is a keyframe. */
+  hasGap = false;
+  /** Frames left out because the path did not carry them. */
+  skipped = 0;
   readonly #send: PlayingTrackInit["send"];
   /** Payload of a frame that is part way out; -1: none is. */
   #payload = -1;
+  #leadIn: LeadIn | undefined;
 
   constructor(init: PlayingTrackInit) {
     this.index = init.index;
     this.kind = init.kind;
-    this.leadSeconds = init.leadSeconds;
     this.queue = new TrackQueue(init.queue);
     this.pacer = new Pacer(init.bitrateBps, init.nowMs);
     this.sentUntil = init.startSeconds;
@@ -78,7 +90,10 @@ export class PlayingTrack {
   seek(seconds: number, rate: number): void {
     this.#payload = -1;
     this.joining = false;
+    this.hasGap = false;
+    this.#leadIn = undefined;
     this.sentUntil = seconds;
+    if (this.off) return this.mute();
     const silent = this.kind === "audio" && (rate < MIN_SOUND_RATE || rate > MAX_SOUND_RATE);
     if (silent) return this.mute();
     this.muted = false;
@@ -92,15 +107,16 @@ export class PlayingTrack {
     this.queue.close();
   }
 
-  /** Sound of a new rate begins at the place that pictures have got to. */
+  /** Sound that comes in begins at the place that the others have got to. */
   join(position: number): void {
-    if (!this.joining) return;
+    if (!this.joining || this.kind === "video") return;
     this.queue.skipTo(position);
     if (this.ready) this.joining = false;
   }
 
   /** Leaves the next frame out. */
   skip(): void {
+    this.skipped++;
     this.sentUntil = this.queue.followingSeconds ?? this.sentUntil;
     this.queue.advance();
   }
@@ -142,6 +158,32 @@ export class PlayingTrack {
     }
     this.#left(streamSeconds);
     return bytes;
+  }
+
+  /** True when pictures before the place that was wanted have left since the last seek. */
+  get wasLed(): boolean {
+    return this.#leadIn !== undefined;
+  }
+
+  /** Sends the pictures that are decoded on the way to the one of `place`. False while that goes on. */
+  lead(place: number, stream: number): boolean {
+    const { queue } = this;
+    for (;;) {
+      if (queue.nextSeconds === undefined) return queue.ended;
+      const there = queue.nextIsLast || (queue.followingSeconds ?? place) > place;
+      if (there || this.#leadIn?.spent === true) return true;
+      this.#leadIn ??= new LeadIn(stream * 1000);
+      if (!this.#leadIn.mayCarryOn(stream * 1000)) return false;
+      this.#leadIn.spend(this.sendWhole(stream));
+    }
+  }
+
+  /** Sends the pictures up to `seconds` at once. */
+  showUntil(seconds: number, stream: number): void {
+    for (let next = this.queue.nextSeconds; next !== undefined && next <= seconds; ) {
+      this.sendWhole(stream);
+      next = this.queue.nextSeconds;
+    }
   }
 
   #left(streamSeconds: number): void {

@@ -25,6 +25,8 @@ export const handlers: Handlers = {
   answer,
   candidate,
   add_track: addTrack,
+  set_track: setTrack,
+  remove_track: removeTrack,
   get_stats: getStats,
   set_quality: setQuality,
   close,
@@ -51,17 +53,15 @@ async function offer(connection: Connection, message: ClientMessage<"offer_reque
 
 async function makeOffer(connection: Connection, message: ClientMessage<"offer_request">): Promise<void> {
   const { manager, authoriser, principal } = connection.init;
-  const named = (message.track_ids ?? [])
-    .map(id => connection.namedTracks.get(id))
-    .find(cid => cid !== undefined);
-  const cid = message.cid || named;
+  const named = [...new Set((message.track_ids ?? []).flatMap(id => connection.namedTracks.get(id) ?? []))];
+  const [cid, ...also] = message.cid ? [message.cid] : named;
   if (cid === undefined) {
     connection.replyError({ message: TEXTS.missingCid, code: "INVALID_REQUEST" });
     return;
   }
   connection.signal.throwIfAborted();
-  authoriser.authorise(principal, "media:play", { cid });
-  const trackIds = named === undefined ? (message.track_ids ?? []) : [];
+  for (const each of [cid, ...also]) authoriser.authorise(principal, "media:play", { cid: each });
+  const trackIds = named.length === 0 ? (message.track_ids ?? []) : [];
   const quality = qualityLevel.safeParse(message.quality);
   const init: SessionInit = {
     cid,
@@ -70,6 +70,7 @@ async function makeOffer(connection: Connection, message: ClientMessage<"offer_r
     signal: connection.signal,
     ...(message.kind ? { kind: message.kind } : {}),
     ...(trackIds.length > 0 ? { trackIds } : {}),
+    ...(also.length > 0 ? { also } : {}),
     ...(message.startSeconds ? { startSeconds: message.startSeconds } : {}),
     ...(quality.success ? { quality: quality.data } : {}),
   };
@@ -106,15 +107,53 @@ async function candidate(connection: Connection, message: ClientMessage<"candida
     .catch(() => undefined);
 }
 
-function addTrack(connection: Connection, { pc_id }: ClientMessage<"add_track">): void {
-  const known = connection.session(pc_id) !== undefined;
-  connection.replyError({
-    message: TEXTS.addTrackFailed(pc_id),
-    code: known ? "FEATURE_DISABLED" : "SESSION_NOT_FOUND",
-    reason: known
-      ? "a session carries the tracks of its offer: ask for another offer"
-      : unknown(pc_id).message,
-    pc_id,
+async function addTrack(connection: Connection, message: ClientMessage<"add_track">): Promise<void> {
+  const { pc_id, cid } = message;
+  const { authoriser, principal } = connection.init;
+  try {
+    const session = own(connection, pc_id);
+    authoriser.authorise(principal, "media:play", { cid });
+    const { trackId, sdp } = await session.addTrack({
+      cid,
+      kind: message.kind ?? undefined,
+      trackId: message.track_id ?? undefined,
+      signal: connection.signal,
+    });
+    connection.reply({ type: "track_offer", pc_id, sdp, sdpType: "offer", track_id: trackId });
+  } catch (error) {
+    const { code, message: reason } = toCidcastError(error);
+    connection.replyError({ message: TEXTS.addTrackFailed(pc_id), code, reason, pc_id });
+  }
+}
+
+async function setTrack(connection: Connection, message: ClientMessage<"set_track">): Promise<void> {
+  await changeTrack(connection, message, async session => {
+    await session.setTrack(message.track_id, message.enabled ?? true);
+    return { type: "track_result", success: true };
+  });
+}
+
+async function changeTrack(
+  connection: Connection,
+  { pc_id, track_id }: ClientMessage<"set_track" | "remove_track">,
+  change: (session: StreamingSession) => Promise<{ readonly type: string; readonly success?: boolean }>,
+): Promise<void> {
+  const { authoriser, principal } = connection.init;
+  try {
+    const session = own(connection, pc_id);
+    authoriser.authorise(principal, "media:control", { sessionId: pc_id });
+    const { type, ...result } = await change(session);
+    connection.reply({ type, pc_id, track_id, ...result });
+  } catch (error) {
+    const { code, message: reason } = toCidcastError(error);
+    connection.reply({ type: "track_result", pc_id, track_id, success: false, code, reason });
+  }
+}
+
+async function removeTrack(connection: Connection, message: ClientMessage<"remove_track">): Promise<void> {
+  await changeTrack(connection, message, async session => {
+    await session.removeTrack(message.track_id);
+    return { type: "track_removed" };
   });
 }
 

@@ -192,7 +192,28 @@ describe("other messages", () => {
     });
     expect(await viewer.ask({ type: "add_track", pc_id: id, cid: "film" })).toMatchObject({
       message: `Failed to add track for ${id}`,
-      code: "FEATURE_DISABLED",
+      code: "CONFLICT",
+    });
+    expect(await viewer.ask({ type: "set_track", pc_id: id, track_id: "a0", enabled: false })).toEqual({
+      type: "track_result",
+      pc_id: id,
+      track_id: "a0",
+      success: true,
+    });
+    expect(await viewer.ask({ type: "set_track", pc_id: id, track_id: "a7" })).toMatchObject({
+      type: "track_result",
+      success: false,
+      code: "TRACK_NOT_FOUND",
+    });
+    expect(await viewer.ask({ type: "remove_track", pc_id: id, track_id: "a0" })).toEqual({
+      type: "track_removed",
+      pc_id: id,
+      track_id: "a0",
+    });
+    expect(await viewer.ask({ type: "remove_track", pc_id: id, track_id: "a0" })).toMatchObject({
+      type: "track_result",
+      success: false,
+      code: "TRACK_NOT_FOUND",
     });
     expect(
       await viewer.ask({ type: "control", pc_id: id, command: { type: "set_loop", loop: true, id: "1" } }),

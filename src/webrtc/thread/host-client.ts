@@ -4,8 +4,8 @@ import type { EgressKind } from "../rtp/egress/index.ts";
 import { runHost } from "./host.ts";
 import type { FromHost, HostInit, HostPort, HostRequests, SessionNote, ToHost } from "./messages.ts";
 
-/** Longest start of a host, ms: a cold process loads the whole media path. */
-const START_TIMEOUT_MS = 15_000;
+/** Longest start of a host, ms: a cold process loads the whole media path, beside whatever else the machine does. */
+const START_TIMEOUT_MS = 60_000;
 /** Longest wait for the end of a host that was told to stop, ms. */
 const STOP_TIMEOUT_MS = 1000;
 

@@ -111,7 +111,12 @@ class Host {
       }
     },
     answer: async ({ id, sdp }) => {
-      await this.#viewers.get(id)?.peer.setAnswer(sdp);
+      await this.#viewers.get(id)?.answer(sdp);
+      return undefined;
+    },
+    add_track: async ({ id, ...added }) => ({ sdp: await this.#viewer(id).addTrack(added) }),
+    change_track: ({ id, ...change }) => {
+      this.#viewer(id).changeTrack(change);
       return undefined;
     },
     candidate: async ({ id, candidate }) => {

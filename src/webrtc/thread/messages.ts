@@ -47,6 +47,27 @@ export interface OpenSession {
 export interface HostRequests {
   open: { argument: OpenSession; answer: { readonly sdp: string } };
   answer: { argument: { readonly id: string; readonly sdp: string }; answer: undefined };
+  /** One more track: the offer that the viewer answers before it is sent. */
+  add_track: {
+    argument: {
+      readonly id: string;
+      readonly track: HostTrack;
+      /** Of everything that is played together by then. */
+      readonly durationSeconds: number;
+      readonly greeting: ControlEventMessage;
+    };
+    answer: { readonly sdp: string };
+  };
+  /** A track is switched on or off, or read from something else (`renewed`), or not sent any more. */
+  change_track: {
+    argument: {
+      readonly id: string;
+      readonly track: number;
+      readonly change: "on" | "off" | "renewed" | "ended";
+      readonly greeting: ControlEventMessage;
+    };
+    answer: undefined;
+  };
   candidate: { argument: { readonly id: string; readonly candidate: CandidateInit }; answer: undefined };
   control: { argument: { readonly id: string; readonly command: ControlCommand }; answer: PlaybackState };
   session_stats: { argument: { readonly id: string }; answer: SessionStats };

@@ -53,7 +53,7 @@ export class ViewerLink {
   started = false;
   readonly #init: ViewerLinkInit;
   readonly #link: EgressLink;
-  readonly #streams: readonly (Stream | undefined)[];
+  readonly #streams: (Stream | undefined)[] = [];
   readonly #stats: LinkStats;
   readonly #estimator = new BandwidthEstimator();
   readonly #opener: SrtcpOpener;
@@ -86,11 +86,7 @@ export class ViewerLink {
     this.#remote = `${transport.host}:${transport.port}`;
     this.#sealer = new SrtcpSealer(deriveKeys(transport.send, "rtcp"));
     this.#opener = new SrtcpOpener(deriveKeys(transport.receive, "rtcp"));
-    const negotiated = init.peer.streams();
-    this.#streams = init.tracks.map((track, index) => {
-      const found = negotiated.find(stream => stream.track === index);
-      return found === undefined ? undefined : this.#open(found, track);
-    });
+    for (const track of init.tracks) this.addTrack(track);
     this.#handlers = {
       onFeedbackBegin: () => this.#estimator.onFeedbackBegin(performance.now()),
       onArrival: (sequence, at) => {
@@ -106,6 +102,17 @@ export class ViewerLink {
       onKeyframeRequest: ssrc => this.#onKeyframeRequest(ssrc),
       onReport: report => this.#onReport(report),
     };
+  }
+
+  /** Opens the stream of one more track, when the viewer takes it. */
+  addTrack(track: HostTrack): void {
+    const found = this.#init.peer.streams().find(stream => stream.track === this.#streams.length);
+    this.#streams.push(found === undefined ? undefined : this.#open(found, track));
+  }
+
+  /** False for a track that the viewer does not take. */
+  takes(track: number): boolean {
+    return this.#streams[track] !== undefined;
   }
 
   /** False while the viewer's consent is lost. */

@@ -11,7 +11,7 @@ import { Player } from "../player/player.ts";
 import type { ControlCommand, PlaybackState } from "../types.ts";
 import type { Egress } from "../rtp/egress/index.ts";
 import { CommandBudget } from "./command-budget.ts";
-import type { FromHost, OpenSession, SessionStats } from "./messages.ts";
+import type { FromHost, HostRequests, HostTrack, OpenSession, SessionStats } from "./messages.ts";
 import { ViewerLink } from "./viewer-link.ts";
 
 /**
@@ -37,6 +37,11 @@ export class Viewer {
   readonly #peer: EgressPeer;
   readonly #player: Player;
   readonly #budget = new CommandBudget();
+  readonly #tracks: HostTrack[];
+  /** A track whose offer is not answered yet. */
+  #coming: Omit<HostRequests["add_track"]["argument"], "id"> | undefined;
+  /** What is told of the tracks at the moment. */
+  #greeting: ControlEventMessage;
   #link: ViewerLink | undefined;
   #startTimer: NodeJS.Timeout | undefined;
   #lastState: PlaybackState["state"] | undefined;
@@ -48,6 +53,8 @@ export class Viewer {
     this.#init = init;
     const { open, cache } = init;
     this.id = open.id;
+    this.#tracks = [...open.tracks];
+    this.#greeting = open.greeting;
     this.#peer = init.peers.create({
       tracks: open.tracks,
       handlers: {
@@ -80,6 +87,34 @@ export class Viewer {
   async describe(): Promise<string> {
     const { offerSdp } = this.#init.open;
     return offerSdp === undefined ? this.#peer.createOffer() : this.#peer.createAnswer(offerSdp);
+  }
+
+  /** The offer for one more track, which is sent once that is answered. */
+  async addTrack(added: Omit<HostRequests["add_track"]["argument"], "id">): Promise<string> {
+    const sdp = await this.#peer.addTrack(added.track);
+    this.#coming = added;
+    return sdp;
+  }
+
+  async answer(sdp: string): Promise<void> {
+    await this.#peer.setAnswer(sdp);
+    const coming = this.#coming;
+    if (coming === undefined || this.#closed) return;
+    this.#coming = undefined;
+    const index = this.#tracks.push(coming.track) - 1;
+    const now = performance.now();
+    this.#link?.addTrack(coming.track);
+    this.#player.addTrack(coming.track, coming.durationSeconds, now);
+    if (this.#link?.takes(index) === false) this.#player.setEnabled(index, false, now);
+    this.#tellTracks(coming.greeting);
+  }
+
+  changeTrack({ track, change, greeting }: Omit<HostRequests["change_track"]["argument"], "id">): void {
+    const now = performance.now();
+    if (change === "renewed") this.#player.renew(track, now);
+    else this.#player.setEnabled(track, change === "on" && this.#link?.takes(track) !== false, now);
+    if (change === "ended") this.#peer.endTrack(track);
+    this.#tellTracks(greeting);
   }
 
   get framesSent(): number {
@@ -183,7 +218,7 @@ export class Viewer {
   }
 
   #codec(track: number): OpenSession["tracks"][number]["codec"] {
-    const found = this.#init.open.tracks[track];
+    const found = this.#tracks[track];
     if (found === undefined) throw new CidcastError("TRACK_NOT_FOUND", `there is no track ${track}`);
     return found.codec;
   }
@@ -194,7 +229,7 @@ export class Viewer {
       egress: this.#init.egress,
       peer: this.#peer,
       transport,
-      tracks: this.#init.open.tracks,
+      tracks: this.#tracks,
       streamSeconds: nowMs => this.#player.streamSeconds(nowMs),
       onKeyframeRequest: () => this.#player.requestKeyframe(performance.now()),
     });
@@ -235,8 +270,13 @@ export class Viewer {
   }
 
   #greet(): void {
-    this.#peer.sendControl(JSON.stringify(this.#init.open.greeting));
+    this.#peer.sendControl(JSON.stringify(this.#greeting));
     this.#peer.sendControl(JSON.stringify({ type: "state", ...this.#player.playback(performance.now()) }));
+  }
+
+  #tellTracks(greeting: ControlEventMessage): void {
+    this.#greeting = greeting;
+    this.#event(greeting);
   }
 
   #onControl(text: string | undefined): void {

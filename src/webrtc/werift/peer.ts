@@ -1,7 +1,7 @@
 import { MediaStream, MediaStreamTrack, RTCPeerConnection, type RTCRtpTransceiver } from "werift";
 import { CidcastError, messageOf } from "../../core/index.ts";
 import type { MuxPort } from "../net/index.ts";
-import type { EgressPeer, NegotiatedStream, PeerHandlers, PeerInit } from "../peer.ts";
+import type { EgressPeer, NegotiatedStream, PeerHandlers, PeerInit, PeerTrack } from "../peer.ts";
 import type { MasterKey } from "../rtp/srtp/index.ts";
 import type { CandidateInit } from "../types.ts";
 import { clockRateOf, codecParameters, headerExtensions } from "./codecs.ts";
@@ -26,6 +26,9 @@ const TWCC_URI = "transport-wide-cc-extensions";
 /** A peer on werift. The only way in is one queue: calls never run beside each other. */
 export class WeriftPeer implements EgressPeer {
   readonly #init: PeerInit;
+  readonly #tracks: PeerTrack[];
+  /** One for each pair of pictures and sound: browsers keep those of one stream in step, and no more than two. */
+  readonly #streams: MediaStream[] = [];
   readonly #ice: IceInit;
   readonly #pc: RTCPeerConnection;
   readonly #transceivers: RTCRtpTransceiver[] = [];
@@ -41,6 +44,7 @@ export class WeriftPeer implements EgressPeer {
 
   constructor(init: PeerInit, ice: IceInit) {
     this.#init = init;
+    this.#tracks = [...init.tracks];
     this.#ice = ice;
     const codecsOf = (kind: "video" | "audio") => {
       const codecs = new Set(init.tracks.filter(track => track.kind === kind).map(track => track.codec));
@@ -106,6 +110,24 @@ export class WeriftPeer implements EgressPeer {
     });
   }
 
+  addTrack(track: PeerTrack): Promise<string> {
+    return this.#serial(async () => {
+      const known = this.#pc.config.codecs[track.kind];
+      const missing = codecParameters(track.codec).filter(
+        codec => known?.some(has => isCodec(has, [codec])) !== true,
+      );
+      this.#pc.config.codecs[track.kind] = [...(known ?? []), ...missing];
+      this.#tracks.push(track);
+      this.#addTransceiver(track);
+      await this.#pc.setLocalDescription(await this.#pc.createOffer());
+      return this.#localSdp();
+    });
+  }
+
+  endTrack(track: number): void {
+    this.#transceivers[track]?.setDirection("inactive");
+  }
+
   addCandidate(candidate: CandidateInit): Promise<void> {
     return this.#serial(async () => {
       this.#candidates++;
@@ -118,7 +140,7 @@ export class WeriftPeer implements EgressPeer {
   streams(): readonly NegotiatedStream[] {
     return this.#transceivers.flatMap((transceiver, track) => {
       const sender = senderInternals(transceiver.sender);
-      const codec = this.#init.tracks[track]?.codec;
+      const codec = this.#tracks[track]?.codec;
       const direction = transceiver.currentDirection;
       if (codec === undefined || sender.codec === undefined) return [];
       if (transceiver.mid == null || (direction !== "sendonly" && direction !== "sendrecv")) return [];
@@ -176,18 +198,20 @@ export class WeriftPeer implements EgressPeer {
   }
 
   #addTransceivers(): void {
-    // One stream for all tracks: browsers keep those of one stream in step.
-    const stream = new MediaStream();
-    for (const { kind, codec } of this.#init.tracks) {
-      const track = new MediaStreamTrack({ kind });
-      const transceiver = this.#pc.addTransceiver(track, { direction: "sendonly", streams: [stream] });
-      transceiver.codecs = (this.#pc.getConfiguration().codecs?.[kind] ?? []).filter(candidate =>
-        isCodec(candidate, codecParameters(codec)),
-      );
-      // Sender reports come from the media clock, not from the moment of sending.
-      transceiver.sender.runRtcp = () => Promise.resolve();
-      this.#transceivers.push(transceiver);
-    }
+    for (const track of this.#init.tracks) this.#addTransceiver(track);
+  }
+
+  #addTransceiver({ kind, codec }: PeerTrack): void {
+    const place = this.#transceivers.filter(transceiver => transceiver.kind === kind).length;
+    const stream = (this.#streams[place] ??= new MediaStream());
+    const track = new MediaStreamTrack({ kind });
+    const transceiver = this.#pc.addTransceiver(track, { direction: "sendonly", streams: [stream] });
+    transceiver.codecs = (this.#pc.getConfiguration().codecs?.[kind] ?? []).filter(candidate =>
+      isCodec(candidate, codecParameters(codec)),
+    );
+    // Sender reports come from the media clock, not from the moment of sending.
+    transceiver.sender.runRtcp = () => Promise.resolve();
+    this.#transceivers.push(transceiver);
   }
 
   #attach(): void {

@@ -1,0 +1,29 @@
+import type { LoopRange } from "../types.ts";
+
+/** A jump under way. */
+export interface Seek {
+  readonly done: readonly (() => void)[];
+  /** Not a change for the viewer: a keyframe it asked for, or a loop. */
+  readonly quiet: boolean;
+  /** Sound has been asked for again, from the keyframe that the picture begins with. */
+  again: boolean;
+  /** The picture of that place is wanted, not the keyframe before it. */
+  readonly exact: boolean;
+  /** The place becomes that of the picture. */
+  readonly snap: boolean;
+  /** No more of them: the next picture is the one that playing begins with. */
+  led: boolean;
+}
+
+/** How a jump is made. */
+export interface JumpInit {
+  readonly quiet?: boolean;
+  readonly exact?: boolean;
+  readonly snap?: boolean;
+  readonly done?: readonly (() => void)[];
+}
+
+/** True for one and the same part. */
+export function sameRange(a: LoopRange | undefined, b: LoopRange | undefined): boolean {
+  return a?.startSeconds === b?.startSeconds && a?.endSeconds === b?.endSeconds;
+}
