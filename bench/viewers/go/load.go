@@ -23,6 +23,8 @@ type viewer struct {
 	pc    *webrtc.PeerConnection
 	start time.Time
 	up    chan struct{}
+	// answered and checked are how long the answer took, and ICE.
+	answered, checked time.Duration
 
 	mu       sync.Mutex
 	err      error
@@ -181,6 +183,13 @@ func (v *viewer) connect(url string) error {
 	}
 	v.pc = pc
 	pc.OnTrack(v.onTrack)
+	pc.OnICEConnectionStateChange(func(state webrtc.ICEConnectionState) {
+		if state == webrtc.ICEConnectionStateConnected {
+			v.mu.Lock()
+			v.checked = time.Since(v.start)
+			v.mu.Unlock()
+		}
+	})
 	var once sync.Once
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		if state == webrtc.PeerConnectionStateConnected {
@@ -196,6 +205,7 @@ func (v *viewer) connect(url string) error {
 	if err := exchange(pc, url); err != nil {
 		return err
 	}
+	v.answered = time.Since(v.start)
 	select {
 	case <-v.up:
 		return nil

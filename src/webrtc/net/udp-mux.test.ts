@@ -1,9 +1,9 @@
-import { createHmac, randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { isCidcastError } from "../../core/index.ts";
+import { stun } from "../testing/stun.ts";
 import {
   MAX_ADDRESSES,
   MAX_EARLY_DTLS,
@@ -30,25 +30,6 @@ async function client(): Promise<Socket> {
   socket.bind(0, "127.0.0.1");
   await once(socket, "listening");
   return socket;
-}
-
-function stun(type: number, attributes: readonly (readonly [number, Buffer])[], password?: string): Buffer {
-  const parts = attributes.map(([kind, value]) => {
-    const head = Buffer.alloc(4);
-    head.writeUInt16BE(kind);
-    head.writeUInt16BE(value.length, 2);
-    return Buffer.concat([head, value, Buffer.alloc((4 - (value.length % 4)) % 4)]);
-  });
-  const body = Buffer.concat(parts);
-  const head = Buffer.alloc(20);
-  head.writeUInt16BE(type);
-  head.writeUInt16BE(body.length + (password === undefined ? 0 : 24), 2);
-  head.writeUInt32BE(0x2112a442, 4);
-  randomBytes(12).copy(head, 8);
-  const message = Buffer.concat([head, body]);
-  if (password === undefined) return message;
-  const mac = createHmac("sha1", password).update(message).digest();
-  return Buffer.concat([message, Buffer.from([0, 8, 0, 20]), mac]);
 }
 
 const request = (ufrag: string, password?: string): Buffer =>

@@ -16,10 +16,10 @@ export interface IceInternals {
   generation: number;
   state: string;
   nominated: CandidatePair | undefined;
-  checkList: { readonly handle?: { readonly resolve?: () => void } }[];
+  checkList: IcePair[];
   checkListDone: boolean;
   readonly checkListState: { get(): Promise<number> };
-  earlyChecks: unknown[][];
+  earlyChecks: IceCheck[];
   earlyChecksDone: boolean;
   readonly protocols: StunProtocol[];
   ensureProtocol(protocol: StunProtocol): void;
@@ -29,7 +29,8 @@ export interface IceInternals {
   sortCheckList(): void;
   unfreezeInitial(): void;
   schedulingChecks(): boolean;
-  checkIncoming(...check: unknown[]): void;
+  checkIncoming(...check: IceCheck): void;
+  checkStart(pair: IcePair): IcePair["handle"];
   queryConsent(): void;
   canSendApplicationData(): boolean;
   setState(state: string): void;
@@ -37,6 +38,18 @@ export interface IceInternals {
   gatherCandidates(): Promise<void>;
   connect(): Promise<void>;
 }
+
+/** A pair of candidates. */
+export interface IcePair {
+  readonly protocol: StunProtocol;
+  readonly remoteAddr: readonly [string, number];
+  readonly state: number;
+  readonly requestsSent: number;
+  handle: { readonly resolve?: () => void } | undefined;
+}
+
+/** A check that came: message, whence, and by which socket. */
+export type IceCheck = [message: unknown, from: readonly [string, number], protocol: StunProtocol];
 
 /** One complete handshake message, as werift's flights take it. */
 export interface HandshakeMessage {

@@ -14,7 +14,7 @@ import {
   type IceInternals,
   senderInternals,
 } from "./internals.ts";
-import { outlineSdp, usableCandidate, withoutUnusableCandidates } from "./sdp.ts";
+import { candidateTarget, outlineSdp, usableCandidate, withUsableCandidates } from "./sdp.ts";
 
 /** Candidates a viewer may send; more are passed over. */
 export const MAX_CANDIDATES = 64;
@@ -37,6 +37,8 @@ export class WeriftPeer implements EgressPeer {
   #connection: IceInternals | undefined;
   #stopDtls = (): void => undefined;
   #queue: Promise<unknown> = Promise.resolve();
+  /** Where the viewer's candidates lead: each is checked once. */
+  readonly #targets = new Set<string>();
   #waiting: CandidateInit[] = [];
   #candidates = 0;
   #described = false;
@@ -90,7 +92,7 @@ export class WeriftPeer implements EgressPeer {
       checkTransport(outline);
       this.#addTransceivers();
       await this.#invalidSdp(async () => {
-        await this.#pc.setRemoteDescription({ type: "offer", sdp: withoutUnusableCandidates(offerSdp) });
+        await this.#pc.setRemoteDescription({ type: "offer", sdp: withUsableCandidates(offerSdp, this.#targets) });
         this.#attach();
         await this.#pc.setLocalDescription(await this.#pc.createAnswer());
       });
@@ -104,7 +106,7 @@ export class WeriftPeer implements EgressPeer {
     return this.#serial(async () => {
       checkTransport(outlineSdp(sdp));
       await this.#invalidSdp(() =>
-        this.#pc.setRemoteDescription({ type: "answer", sdp: withoutUnusableCandidates(sdp) }),
+        this.#pc.setRemoteDescription({ type: "answer", sdp: withUsableCandidates(sdp, this.#targets) }),
       );
       await this.#nowDescribed();
     });
@@ -252,6 +254,9 @@ export class WeriftPeer implements EgressPeer {
   async #apply(candidate: CandidateInit): Promise<void> {
     // One bundle, one transport: which section a candidate names does not matter.
     const { candidate: text } = candidate;
+    const target = candidateTarget(text);
+    if (this.#targets.has(target)) return;
+    this.#targets.add(target);
     await this.#pc.addIceCandidate({ candidate: text, sdpMLineIndex: 0 }).catch(() => undefined);
   }
 

@@ -3,6 +3,7 @@ import { CidcastError } from "../../core/index.ts";
 const MDNS_SUFFIX = ".local";
 const CANDIDATE_ADDRESS = 4;
 const CANDIDATE_PROTOCOL = 2;
+const CANDIDATE_PORT = 5;
 
 /** What an SDP is about. */
 export interface SdpOutline {
@@ -42,13 +43,27 @@ export function usableCandidate(candidate: string): boolean {
   return fields[CANDIDATE_PROTOCOL]?.toLowerCase() === "udp";
 }
 
-/** The SDP with only candidates that are {@link usableCandidate}. */
-export function withoutUnusableCandidates(sdp: string): string {
+/** Where a candidate leads, as text for a set. */
+export function candidateTarget(candidate: string): string {
+  const fields = candidate.trim().split(/\s+/);
+  return `${fields[CANDIDATE_PROTOCOL]?.toLowerCase()} ${fields[CANDIDATE_ADDRESS]} ${fields[CANDIDATE_PORT]}`;
+}
+
+/**
+ * The SDP with only candidates that are {@link usableCandidate}, each once: some viewers repeat them in every section of a
+ * bundle, and the package would check each repetition. Those that stay are added to `known`.
+ */
+export function withUsableCandidates(sdp: string, known: Set<string>): string {
   return sdp
     .split(/\r?\n/)
     .filter(line => {
       if (line.startsWith("a=end-of-candidates")) return false;
-      return !line.startsWith("a=candidate:") || usableCandidate(line.slice("a=candidate:".length));
+      if (!line.startsWith("a=candidate:")) return true;
+      const candidate = line.slice("a=candidate:".length);
+      const target = candidateTarget(candidate);
+      if (!usableCandidate(candidate) || known.has(target)) return false;
+      known.add(target);
+      return true;
     })
     .join("\r\n");
 }
