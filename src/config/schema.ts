@@ -96,6 +96,22 @@ const webrtc = z.strictObject({
     .positive()
     .default(500)
     .describe("Viewers at a time; one more is told `BUSY`."),
+  maxSessionsPerAddress: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe(
+      "Viewers at a time from one network address; 0: any number, as behind a proxy all have the same one.",
+    ),
+  joinsPerSecond: z
+    .number()
+    .min(0)
+    .max(1000)
+    .default(40)
+    .describe(
+      "Viewers that may join per second and media thread; others wait in turn, and are told `BUSY` when too many do. 0: any number.",
+    ),
   workers: z
     .number()
     .int()

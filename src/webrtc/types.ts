@@ -18,6 +18,8 @@ export interface SessionInit extends AbortOptions {
   readonly principal: Principal;
   /** Who the session belongs to, for instance a signalling connection: only its owner may touch it. */
   readonly owner: string;
+  /** Network address that the request came from, where there is one: as many sessions as the limit says. */
+  readonly address?: string | undefined;
 }
 
 /** A track to be added to a session. */
@@ -124,7 +126,12 @@ export interface WebRTCStreamingManager {
   /** STUN and TURN servers that a viewer may use, with credentials made for it. */
   iceServers(viewer: string): readonly IceServer[];
   closeOwner(owner: string, reason: string): Promise<void>;
-  readonly limits: { readonly maxSessions: number; readonly maxSessionsPerOwner: number };
+  readonly limits: {
+    readonly maxSessions: number;
+    readonly maxSessionsPerOwner: number;
+    /** 0: any number. */
+    readonly maxSessionsPerAddress: number;
+  };
 }
 
 /** As in `RTCConfiguration.iceServers`. */
@@ -149,6 +156,8 @@ export interface SignallingHandler {
   connect(init: {
     readonly greeting: Greeting;
     readonly principal: Principal;
+    /** Network address of the client, where there is one. */
+    readonly address?: string | undefined;
     /** Sends one text frame; false when the carrier is closed. */
     readonly send: (text: string) => boolean;
   }): SignallingConnection;

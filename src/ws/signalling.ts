@@ -26,8 +26,8 @@ function signallingRoute(path: string, greeting: Greeting, handler: SignallingHa
     path,
     action: "media:play",
     refuse: refuseAfterHandshake,
-    connect({ principal, send }) {
-      const connection = handler.connect({ greeting, principal, send });
+    connect({ principal, remoteAddress, send }) {
+      const connection = handler.connect({ greeting, principal, address: remoteAddress, send });
       return {
         onText: async text => connection.receive(text),
         onClose: async reason => connection.close(reason),

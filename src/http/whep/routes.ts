@@ -50,6 +50,7 @@ function endpointRoutes(app: FastifyInstance, components: ApiComponents, viewers
             offerSdp,
             principal,
             owner: `whep_${randomUUID()}`,
+            address: request.raw.socket.remoteAddress,
             signal: inner,
           });
           return { ...viewers.add(session, offerSdp, principal), sdp };

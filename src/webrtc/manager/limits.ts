@@ -16,3 +16,5 @@ export const MAX_MEDIA_SECTIONS = 24;
 export const MAX_SDP_LENGTH = 128 * 1024;
 /** How long credentials for TURN are good where nobody says, seconds. */
 export const DEFAULT_TURN_TTL_SECONDS = 86_400;
+/** Viewers that may wait for their turn to join. */
+export const MAX_WAITING_JOINS = 128;

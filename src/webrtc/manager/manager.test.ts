@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";
-import { EventBus, noMetrics, ownerPrincipal, silentLogger } from "../../core/index.ts";
+import { EventBus, noMetrics, ownerPrincipal, silentLogger, VirtualClock } from "../../core/index.ts";
 import { loadNative } from "../rtp/egress/index.ts";
 import { type FakeMedia, fakeMedia } from "../testing/fake-media.ts";
 import { twoEnds, watched } from "../testing/pairs.ts";
@@ -12,6 +12,7 @@ import {
   type WebRTCStreamingManagerInit,
 } from "./manager.ts";
 import { qualityScore } from "./connection-stats.ts";
+import { MAX_WAITING_JOINS } from "./limits.ts";
 
 const INIT = { cid: "film", owner: "somebody", principal: ownerPrincipal };
 let manager: RunningWebRTC | undefined;
@@ -37,7 +38,7 @@ describe.each([
   ["a thread of its own, in plain JavaScript", 1, "js"],
   ["the calling thread", 0, "auto"],
   ["three threads", 3, "auto"],
-] as const)("media from %s", (_where, workers, egress) => {
+] as const)("media from %s", { timeout: 60_000 }, (_where, workers, egress) => {
   it("answers a viewer's offer, plays, and gives everything back", async () => {
     const media = fakeMedia();
     const { manager: running, events, seen } = await start(media, { workers, egress, warmUp: true });
@@ -126,6 +127,48 @@ describe("a session", () => {
   });
 });
 
+describe("places", () => {
+  it("of one network address are as many as the setting says", async () => {
+    const { manager: running } = await start(fakeMedia(), { workers: 0, maxSessionsPerAddress: 2 });
+    const from = (address: string | undefined) => running.createOffer({ ...INIT, address });
+    await from("192.0.2.1");
+    const { session } = await from("192.0.2.1");
+    await expect(from("192.0.2.1")).rejects.toMatchObject({ code: "BUSY", retryAfterSeconds: 5 });
+    await Promise.all([from("192.0.2.2"), from(undefined)]);
+    await session.close();
+    await from("192.0.2.1");
+  });
+
+  it("are given in turn, and who comes when too many wait is told when to come back", async () => {
+    const clock = new VirtualClock();
+    const media = fakeMedia();
+    const create = createWebRTCStreamingManager({
+      host: "127.0.0.1",
+      udpPort: 0,
+      warmUp: false,
+      workers: 0,
+      joinsPerSecond: 10,
+      maxSessionsPerOwner: 500,
+    });
+    const parts = { events: new EventBus<WebRTCEvents>(silentLogger), log: silentLogger, metrics: noMetrics };
+    manager = await create({ media, clock, ...parts });
+    const running = manager;
+    const joined = Promise.all(Array.from({ length: 8 }, () => running.createOffer(INIT)));
+    const waiting = Array.from({ length: MAX_WAITING_JOINS }, () => running.createOffer(INIT));
+    const settled = Promise.allSettled(waiting);
+    await expect(running.createOffer(INIT)).rejects.toMatchObject({ code: "BUSY", retryAfterSeconds: 13 });
+    await joined;
+    expect(running.sessions()).toHaveLength(8);
+    clock.advance(100);
+    await waiting[0];
+    expect(running.sessions()).toHaveLength(9);
+    await running.stop();
+    const codes = (await settled).map(result => (result.status === "rejected" ? result.reason.code : ""));
+    expect(new Set(codes)).toEqual(new Set(["", "SHUTTING_DOWN"]));
+    expect(media.openSources()).toBe(0);
+  });
+});
+
 async function bound(port: number): Promise<Socket> {
   const socket = createSocket("udp4");
   socket.bind(port, "127.0.0.1");
@@ -133,7 +176,8 @@ async function bound(port: number): Promise<Socket> {
   return socket;
 }
 
-describe("several media threads", () => {
+// Threads load the whole media path: on a busy machine that takes seconds each.
+describe("several media threads", { timeout: 60_000 }, () => {
   it("have a port each, and share the sessions evenly", async () => {
     const { manager: running } = await start(fakeMedia(), { workers: 3 });
     const ports = running.addresses.map(address => address.port);

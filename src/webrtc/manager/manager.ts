@@ -6,6 +6,7 @@ import {
   type EventPublisher,
   type Logger,
   type Metrics,
+  isCidcastError,
   messageOf,
   systemClock,
   toCidcastError,
@@ -26,6 +27,7 @@ import type {
 import { type ChosenTrack, chooseTracks } from "./choose-tracks.ts";
 import { HostPool } from "./host-pool.ts";
 import { globalMetrics } from "./global-metrics.ts";
+import { JoinQueue } from "./join-queue.ts";
 import { parseStunServer, viewerIceServers } from "./ice-servers.ts";
 import {
   BUSY_RETRY_SECONDS,
@@ -55,6 +57,10 @@ export interface WebRTCStreamingManagerInit {
   readonly turnTtlSeconds?: number;
   readonly maxSessions?: number;
   readonly maxSessionsPerOwner?: number;
+  /** Sessions of one network address; 0, the default: any number. */
+  readonly maxSessionsPerAddress?: number;
+  /** Viewers that may join per second and media thread, others wait; 0: any number. */
+  readonly joinsPerSecond?: number;
   /** Media threads, each with a UDP port of its own from `udpPort` on; 0: the calling thread sends. */
   readonly workers?: number;
   readonly egress?: "auto" | "js" | "batched";
@@ -84,6 +90,7 @@ export interface RunningWebRTC extends WebRTCStreamingManager, AsyncDisposable {
 }
 
 const DEFAULT_MAX_SESSIONS = 500;
+const DEFAULT_JOINS_PER_SECOND = 40;
 
 /** Starts the media thread. Throws `ADDRESS_IN_USE`, or `FEATURE_DISABLED` when WebRTC cannot run here. */
 export function createWebRTCStreamingManager(init: WebRTCStreamingManagerInit) {
@@ -95,15 +102,16 @@ export function createWebRTCStreamingManager(init: WebRTCStreamingManagerInit) {
 }
 
 class Manager implements RunningWebRTC {
-  readonly limits: { readonly maxSessions: number; readonly maxSessionsPerOwner: number };
+  readonly limits: WebRTCStreamingManager["limits"];
   readonly #init: WebRTCStreamingManagerInit;
   readonly #components: WebRTCComponents;
   readonly #clock: Clock;
   readonly #quality: QualityController;
   readonly #metrics: WebRTCMetrics;
   readonly #sessions = new Map<string, Session>();
-  /** Sessions being opened, by owner: they count against the limits already. */
-  readonly #opening = new Map<string, string>();
+  /** Sessions being opened: they count against the limits already. */
+  readonly #opening = new Map<string, SessionInit>();
+  readonly #joins: JoinQueue;
   readonly #startedMs: number;
   #total = 0;
   #framesOfEnded = 0;
@@ -119,10 +127,16 @@ class Manager implements RunningWebRTC {
     this.#metrics = webrtcMetrics(components.metrics, {
       sessions: () => this.#sessions.size,
       batched: () => this.#pool?.batched ?? 0,
+      waiting: () => this.#joins.waiting,
+    });
+    this.#joins = new JoinQueue({
+      perSecond: (init.joinsPerSecond ?? DEFAULT_JOINS_PER_SECOND) * Math.max(1, init.workers ?? 1),
+      clock: this.#clock,
     });
     this.limits = {
       maxSessions: init.maxSessions ?? DEFAULT_MAX_SESSIONS,
       maxSessionsPerOwner: init.maxSessionsPerOwner ?? MAX_SESSIONS_PER_OWNER,
+      maxSessionsPerAddress: init.maxSessionsPerAddress ?? 0,
     };
   }
 
@@ -227,6 +241,7 @@ class Manager implements RunningWebRTC {
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#joins.close();
     await Promise.all([...this.#sessions.values()].map(session => session.close("the node stops")));
     await this.#pool?.stop();
   }
@@ -244,10 +259,11 @@ class Manager implements RunningWebRTC {
   async #open(init: SessionInit, offerSdp: string | undefined): Promise<{ session: Session; sdp: string }> {
     this.#running();
     init.signal?.throwIfAborted();
-    this.#admit(init.owner);
+    this.#admit(init);
     const id = `pc_${randomUUID()}`;
-    this.#opening.set(id, init.owner);
+    this.#opening.set(id, init);
     try {
+      await this.#turn(init);
       return await this.#openAdmitted(id, init, offerSdp);
     } catch (error) {
       const { code, message } = toCidcastError(error);
@@ -286,6 +302,7 @@ class Manager implements RunningWebRTC {
         id,
         cid: source.cid,
         owner: init.owner,
+        address: init.address,
         tenantId: init.principal.tenantId,
         kind: tracks.some(track => track.info.kind === "video") ? "video" : "audio",
         source,
@@ -328,23 +345,41 @@ class Manager implements RunningWebRTC {
     this.#components.events.publish("webrtc_offer", aboutOf(session), session);
   }
 
-  #admit(owner: string): void {
-    const { maxSessions, maxSessionsPerOwner } = this.limits;
-    const opening = [...this.#opening].filter(([id]) => !this.#sessions.has(id));
-    if (this.#sessions.size + opening.length >= maxSessions) {
+  async #turn({ signal }: SessionInit): Promise<void> {
+    try {
+      await this.#joins.enter({ signal });
+    } catch (error) {
+      if (isCidcastError(error, "BUSY")) this.#metrics.refused.add(1, { limit: "joins" });
+      throw error;
+    }
+    this.#running();
+  }
+
+  #admit({ owner, address }: SessionInit): void {
+    const { maxSessions, maxSessionsPerOwner, maxSessionsPerAddress } = this.limits;
+    const taken = [
+      ...this.#sessions.values(),
+      ...[...this.#opening].filter(([id]) => !this.#sessions.has(id)).map(([, init]) => init),
+    ];
+    if (taken.length >= maxSessions) {
       this.#metrics.refused.add(1, { limit: "sessions" });
       throw new CidcastError("BUSY", `all ${maxSessions} places for viewers are taken`, {
         retryAfterSeconds: BUSY_RETRY_SECONDS,
       });
     }
-    const owned = [...this.#sessions.values()].filter(session => session.owner === owner).length;
-    const coming = opening.filter(([, by]) => by === owner).length;
-    if (owned + coming >= maxSessionsPerOwner) {
+    if (taken.filter(session => session.owner === owner).length >= maxSessionsPerOwner) {
       this.#metrics.refused.add(1, { limit: "owner" });
       throw new CidcastError(
         "LIMIT_REACHED",
         `one connection holds at most ${maxSessionsPerOwner} sessions: close one`,
       );
+    }
+    if (maxSessionsPerAddress === 0 || address === undefined) return;
+    if (taken.filter(session => session.address === address).length >= maxSessionsPerAddress) {
+      this.#metrics.refused.add(1, { limit: "address" });
+      throw new CidcastError("BUSY", `your address holds ${maxSessionsPerAddress} sessions already`, {
+        retryAfterSeconds: BUSY_RETRY_SECONDS,
+      });
     }
   }
 

@@ -15,15 +15,22 @@ export interface WebRTCGauges {
   readonly sessions: () => number;
   /** Media threads whose packets leave in batches through native code. */
   readonly batched: () => number;
+  /** Viewers that wait for their turn to join. */
+  readonly waiting: () => number;
 }
 
 /** Declares them. */
-export function webrtcMetrics(metrics: Metrics, { sessions, batched }: WebRTCGauges): WebRTCMetrics {
+export function webrtcMetrics(metrics: Metrics, { sessions, batched, waiting }: WebRTCGauges): WebRTCMetrics {
   metrics.gauge({ name: "cidcast_webrtc_sessions", help: "Viewers' sessions open.", collect: sessions });
   metrics.gauge({
     name: "cidcast_webrtc_egress_batched",
     help: "Media threads whose packets leave in batches through native code; the others send in plain JavaScript.",
     collect: batched,
+  });
+  metrics.gauge({
+    name: "cidcast_webrtc_joins_waiting",
+    help: "Viewers that wait for their turn to join.",
+    collect: waiting,
   });
   return {
     sessions: metrics.counter({ name: "cidcast_webrtc_sessions_total", help: "Viewers' sessions opened." }),

@@ -38,6 +38,8 @@ export interface SessionParts {
   readonly id: string;
   readonly cid: string;
   readonly owner: string;
+  /** Where the viewer came from. */
+  readonly address: string | undefined;
   /** Whose events tell of it. */
   readonly tenantId: string | undefined;
   readonly kind: "video" | "audio";
@@ -54,6 +56,7 @@ export class Session implements StreamingSession {
   readonly id: string;
   readonly cid: string;
   readonly owner: string;
+  readonly address: string | undefined;
   readonly tenantId: string | undefined;
   readonly #parts: SessionParts;
   readonly #feeder: Feeder;
@@ -72,6 +75,7 @@ export class Session implements StreamingSession {
     this.id = parts.id;
     this.cid = parts.cid;
     this.owner = parts.owner;
+    this.address = parts.address;
     this.tenantId = parts.tenantId;
     this.#createdAtMs = parts.clock.now();
     this.#qualityChangedAtMs = this.#createdAtMs;

@@ -22,6 +22,7 @@ import { handlers } from "./handlers.ts";
 export interface ConnectionInit extends SignallingComponents {
   readonly clientId: string;
   readonly principal: Principal;
+  readonly address: string | undefined;
   readonly reply: (message: object) => void;
 }
 

@@ -19,13 +19,13 @@ export interface SignallingInit {
 /** The signalling of both generations of clients; what carries the frames is the caller's. */
 export function createSignallingHandler(init: SignallingInit = {}) {
   return (components: SignallingComponents): SignallingHandler => ({
-    connect({ greeting, principal, send }): SignallingConnection {
+    connect({ greeting, principal, address, send }): SignallingConnection {
       const clientId = `client_${randomUUID()}`;
       const reply = (message: object): void => {
         send(JSON.stringify(message));
       };
       if (greeting === "welcome") reply(welcome(clientId, init.notificationSupport ?? true));
-      return new Connection({ ...components, clientId, principal, reply });
+      return new Connection({ ...components, clientId, principal, address, reply });
     },
   });
 }

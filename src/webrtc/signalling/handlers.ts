@@ -67,6 +67,7 @@ async function makeOffer(connection: Connection, message: ClientMessage<"offer_r
     cid,
     principal,
     owner: connection.clientId,
+    address: connection.init.address,
     signal: connection.signal,
     ...(message.kind ? { kind: message.kind } : {}),
     ...(trackIds.length > 0 ? { trackIds } : {}),

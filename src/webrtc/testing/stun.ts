@@ -4,7 +4,6 @@ const HEADER_BYTES = 20;
 const INTEGRITY_BYTES = 24;
 export const USERNAME = 0x0006;
 export const PRIORITY = 0x0024;
-export const USE_CANDIDATE = 0x0025;
 export const ICE_CONTROLLING = 0x802a;
 export const BINDING_REQUEST = 0x0001;
 export const BINDING_RESPONSE = 0x0101;

@@ -43,7 +43,9 @@ describe("connectivity checks", () => {
     // That one is lost on a viewer without our answer. Its repetitions would have the same transaction.
     socket.send(check(username, password), ends.muxes[0].address.port, "127.0.0.1");
     const after: ReturnType<typeof stunHead>[] = [];
-    while (!after.some(({ type, transaction }) => type === BINDING_REQUEST && transaction !== first.transaction)) {
+    while (
+      !after.some(({ type, transaction }) => type === BINDING_REQUEST && transaction !== first.transaction)
+    ) {
       after.push(await next());
     }
     const news = after.filter(({ transaction }) => transaction !== first.transaction);

@@ -92,7 +92,10 @@ export class WeriftPeer implements EgressPeer {
       checkTransport(outline);
       this.#addTransceivers();
       await this.#invalidSdp(async () => {
-        await this.#pc.setRemoteDescription({ type: "offer", sdp: withUsableCandidates(offerSdp, this.#targets) });
+        await this.#pc.setRemoteDescription({
+          type: "offer",
+          sdp: withUsableCandidates(offerSdp, this.#targets),
+        });
         this.#attach();
         await this.#pc.setLocalDescription(await this.#pc.createAnswer());
       });
