@@ -162,8 +162,9 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
         throw new CidcastError("CONTENT_NOT_FOUND", `${cid} is not here, and there is no peer to ask`);
       },
       get hasPeers() {
-        return running.peer?.hasPeers ?? false;
+        return (running.peer?.hasPeers ?? false) || (running.transfers?.isRunning ?? false);
       },
+      bring: async (cid, bringOptions) => (await running.transfers?.bring(cid, bringOptions)) ?? false,
     },
   });
   await content.start();

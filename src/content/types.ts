@@ -218,4 +218,6 @@ export interface BlockNetwork {
   fetchBlock(cid: string, options: AbortOptions & { readonly root?: string }): Promise<Uint8Array>;
   /** Tells whether anybody could be asked at all. */
   readonly hasPeers: boolean;
+  /** Has a transfer that is under way bring the block here, before all else; true when it is in the store now. Asked first. */
+  bring?(cid: string, options: AbortOptions & { readonly root?: string }): Promise<boolean>;
 }

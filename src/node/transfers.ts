@@ -8,6 +8,7 @@ import {
   createTransfers,
   type PushComponents,
   serveContentSocket,
+  type TransferContent,
   type Transfers,
 } from "../transfer/index.ts";
 import type { SocketRoute } from "../ws/index.ts";
@@ -32,7 +33,7 @@ export async function startTransfers(
     stallTimeoutMs: config.transfer.stallTimeoutMs,
     maxRunning: config.transfer.maxRunning,
   })({
-    content,
+    content: verifiedContent(content),
     peer,
     reputation: peer?.reputation,
     push: pushing(content, peer),
@@ -45,6 +46,21 @@ export async function startTransfers(
   opened.push(transfers);
   if (serve) await transfers.start();
   return transfers;
+}
+
+/** Content as transfers use it: what they store they have checked themselves. */
+function verifiedContent(content: ContentService): TransferContent {
+  const { blocks } = content;
+  return {
+    blocks: {
+      has: cid => blocks.has(cid),
+      get: cid => blocks.get(cid),
+      put: (cid, bytes) => blocks.keep(cid, bytes),
+    },
+    hold: cid => content.hold(cid),
+    guard: () => content.guard(),
+    pin: (cid, options) => content.pin(cid, options),
+  };
 }
 
 /** What brings content from here to others. */

@@ -55,6 +55,32 @@ export const MAX_REDUNDANT_BLOCKS = 10_000;
 /** A source that brings no verified block for this long after the start is left for the next one, milliseconds, where there is one. */
 export const SLOW_START_MS = 2000;
 
+/** Sources of one transfer that are asked at the same time. */
+export const MAX_PARALLEL_SOURCES = 4;
+
+/** Pieces of a copy that one source is asked for at a time: the next is on its way before the last one has come. */
+export const BULK_PIECES_AHEAD = 3;
+
+/** Size of a source's first piece, bytes; it doubles while pieces come quickly, and halves where they do not. */
+export const START_PIECE_BYTES = 1024 * 1024;
+export const MIN_PIECE_BYTES = 256 * 1024;
+export const MAX_PIECE_BYTES = 8 * 1024 * 1024;
+
+/** Blocks of one piece. */
+export const MAX_PIECE_BLOCKS = 512;
+
+/** Time a piece should take, milliseconds: what a player waits for when its block is part of one. */
+export const PIECE_TARGET_MS = 250;
+
+/** Priority of blocks that a player waits for; copies have 0. */
+export const URGENT_PRIORITY = 255;
+
+/** Copies keep little under way for this long after a player has waited for a block, milliseconds. */
+export const HURRY_MS = 2000;
+
+/** A block that a player waits for is asked for at another source too after this long, milliseconds. */
+export const URGENT_HEDGE_MS = 1000;
+
 /** Transfers that run at a time; more wait. Each holds a window of blocks in memory. */
 export const MAX_RUNNING_TRANSFERS = 16;
 

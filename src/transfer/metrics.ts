@@ -6,6 +6,7 @@ export interface TransferMetrics {
   readonly receivedBlocks: Counter;
   readonly receivedBytes: Counter;
   readonly redundantBlocks: Counter;
+  readonly demands: Counter;
   readonly finished: Counter;
   readonly running: Gauge;
   readonly handovers: Counter;
@@ -38,6 +39,11 @@ export function transferMetrics(metrics: Metrics): TransferMetrics {
       name: "cidcast_transfer_redundant_blocks_total",
       help: "Blocks received that were here already or not asked for, by rung.",
       labelNames: ["rung"],
+    }),
+    demands: metrics.counter({
+      name: "cidcast_transfer_demands_total",
+      help: "Blocks of transfers under way that a reader waited for, by result.",
+      labelNames: ["result"],
     }),
     running: metrics.gauge({ name: "cidcast_transfers_running", help: "Transfers that run." }),
     finished: metrics.counter({

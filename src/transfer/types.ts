@@ -23,7 +23,7 @@ export interface FetchOptions extends AbortOptions {
   /** 0 (a bulk copy) to 255 (a player's next second); default 0. */
   readonly priority?: number;
   /** Hears each block once it is verified and stored. */
-  readonly onBlock?: (cid: CID, bytes: number) => void;
+  readonly onBlock?: (cid: CID, size: number, bytes: Uint8Array) => void;
 }
 
 /** What one source brought. */
@@ -42,6 +42,8 @@ export interface TransferStrategy<Source> extends AsyncDisposable {
    * verified block for a while), `CORRUPT_BLOCK` (the source lies) or what the source answered.
    */
   fetch(source: Source, want: TransferWant, options?: FetchOptions): Promise<FetchResult>;
+  /** Fetches just these blocks, which the caller lacks. Rejects as {@link fetch} does. */
+  fetchBlocks(source: Source, cids: readonly CID[], options?: FetchOptions): Promise<FetchResult>;
 }
 
 /** How it went with a peer. `lacks`: it answered well that it does not have it. `bad`: it sent a wrong block. */

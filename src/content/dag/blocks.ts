@@ -26,6 +26,8 @@ export interface Blocks {
   block(cid: CID, options?: AbortOptions & { readonly root?: string | undefined }): Promise<Uint8Array>;
   /** Checks the bytes against the CID and keeps them. `CORRUPT_BLOCK`, `STORAGE_FULL`. */
   put(cid: CID, bytes: Uint8Array, options?: AbortOptions): Promise<void>;
+  /** Keeps bytes that the caller has checked against the CID: nobody hashes them again before they are read. */
+  keep(cid: CID, bytes: Uint8Array): Promise<void>;
   /** Takes a block away, whatever needs it; false when it was not here. */
   delete(cid: CID): Promise<boolean>;
 }
@@ -111,6 +113,15 @@ export class VerifiedBlocks implements Blocks {
     metrics.bytesWritten.add(bytes.byteLength);
   }
 
+  async keep(cid: CID, bytes: Uint8Array): Promise<void> {
+    checkBlockSize(cid, bytes.byteLength);
+    checkHash(cid);
+    const { store, metrics } = this.#components;
+    await store.put(cid, bytes);
+    metrics.blocksWritten.add();
+    metrics.bytesWritten.add(bytes.byteLength);
+  }
+
   delete(cid: CID): Promise<boolean> {
     return this.#components.store.delete(cid);
   }
@@ -128,13 +139,22 @@ export class VerifiedBlocks implements Blocks {
     if (network === undefined || !network.hasPeers) {
       throw new CidcastError("CONTENT_NOT_FOUND", `${text} is not here, and no peer is connected to ask`);
     }
+    const { root } = options;
+    const asking = root === undefined ? {} : { root };
+    // No time limit: a transfer ends by itself when nobody brings anything, and until then a reader waits for it.
+    if ((await network.bring?.(text, { ...asking, signal: options.signal })) === true) {
+      const brought = await store.get(cid, options);
+      if (brought !== undefined) {
+        metrics.blocksFetched.add(1, { result: "ok" });
+        return brought;
+      }
+    }
     let bytes: Uint8Array;
     try {
       bytes = await withTimeout(
         this.#findTimeoutMs,
         `Finding ${text}`,
-        signal =>
-          network.fetchBlock(text, options.root === undefined ? { signal } : { signal, root: options.root }),
+        signal => network.fetchBlock(text, { ...asking, signal }),
         options,
       );
     } catch (error) {

@@ -23,7 +23,7 @@ import type { ByteStream } from "../types.ts";
 export interface ReceiveOptions extends AbortOptions {
   readonly priority?: number;
   /** Hears each block once it is stored. */
-  readonly onBlock?: (cid: Uint8Array, bytes: number) => void;
+  readonly onBlock?: (cid: Uint8Array, block: Uint8Array) => void;
 }
 
 interface OpenRequest {
@@ -164,7 +164,7 @@ export class ContentReceiver {
       case "block": {
         const { stored } = await request.wants.take(frame.cid, frame.bytes);
         request.storing++;
-        this.#store(request, stored, frame.cid, { blockBytes: frame.bytes.byteLength, wireBytes });
+        this.#store(request, stored, frame, wireBytes);
         break;
       }
       case "missing":
@@ -199,19 +199,19 @@ export class ContentReceiver {
   #store(
     request: OpenRequest,
     stored: Promise<void>,
-    cid: Uint8Array,
-    size: { readonly blockBytes: number; readonly wireBytes: number },
+    { cid, bytes }: { readonly cid: Uint8Array; readonly bytes: Uint8Array },
+    wireBytes: number,
   ): void {
     stored.then(
       () => {
         request.storing--;
-        request.onBlock?.(cid, size.blockBytes);
-        this.#consume(size.wireBytes);
+        request.onBlock?.(cid, bytes);
+        this.#consume(wireBytes);
         this.#finish(request);
       },
       (error: unknown) => {
         request.done.reject(error);
-        this.#consume(size.wireBytes);
+        this.#consume(wireBytes);
       },
     );
   }

@@ -42,6 +42,8 @@ export function createHttpStrategy(): (
   return components => ({
     name: "http",
     fetch: (source, want, options = {}) => new GatewayFetch(source, components, options).run(want),
+    fetchBlocks: (source, cids, options = {}) =>
+      new GatewayFetch(source, components, options).runBlocks(cids),
     [Symbol.asyncDispose]: async () => undefined,
   });
 }
@@ -85,6 +87,13 @@ class GatewayFetch {
     }
   }
 
+  async runBlocks(cids: readonly CID[]): Promise<FetchResult> {
+    const items = cids.map(({ bytes }) => ({ kind: "block", cid: bytes }) as const);
+    const wants = await WantList.of(this.#components.blocks, items);
+    await this.#fetchBlocks(cids, wants);
+    return { blocks: this.#blocks, bytes: this.#bytes, missing: wants.missing };
+  }
+
   async #fetchItem(item: RequestItem, wants: WantList): Promise<void> {
     const cid = decodeCid(item.cid);
     if (item.kind === "block") return this.#fetchBlock(cid, wants);
@@ -94,17 +103,19 @@ class GatewayFetch {
       node === undefined
         ? []
         : linksOf(cid, node).links.filter((_link, i) => ((item.bitmap[i >> 3] ?? 0) & (1 << (i & 7))) !== 0);
-    const rest = children.filter(child => wants.isWanted(child.bytes));
+    return this.#fetchBlocks(children, wants);
+  }
+
+  /** Fetches those that are wanted, some at a time. */
+  async #fetchBlocks(cids: readonly CID[], wants: WantList): Promise<void> {
+    const rest = cids.filter(cid => wants.isWanted(cid.bytes));
     const work = async (): Promise<void> => {
-      for (let child = rest.shift(); child !== undefined; child = rest.shift()) {
-        await this.#fetchBlock(child, wants);
-      }
+      for (let cid = rest.shift(); cid !== undefined; cid = rest.shift()) await this.#fetchBlock(cid, wants);
     };
     // All of them end before an error is told: none goes on behind the caller's back.
     const ended = await Promise.allSettled(Array.from({ length: GATEWAY_CONCURRENCY }, work));
     const failed = ended.find(result => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
-    return undefined;
   }
 
   async #fetchBlock(cid: CID, wants: WantList): Promise<void> {
@@ -173,7 +184,7 @@ class GatewayFetch {
     const { metrics } = this.#components;
     metrics.receivedBlocks.add(1, { rung: "http" });
     metrics.receivedBytes.add(bytes.byteLength, { rung: "http" });
-    this.#options.onBlock?.(cid, bytes.byteLength);
+    this.#options.onBlock?.(cid, bytes.byteLength, bytes);
   }
 
   /** Asks the gateway; undefined when it does not have it. */

@@ -1,4 +1,5 @@
-import { MAX_ITEMS, MAX_REQUEST_BYTES } from "@cidcast/protocols/content";
+import { MAX_ITEMS, MAX_REQUEST_BYTES, type RequestItem } from "@cidcast/protocols/content";
+import type { CID } from "multiformats/cid";
 import {
   type AbortOptions,
   type Cancel,
@@ -68,9 +69,8 @@ export class StreamStrategy<Source> implements TransferStrategy<Source> {
   }
 
   async fetch(source: Source, want: TransferWant, options: FetchOptions = {}): Promise<FetchResult> {
-    const { blocks, metrics } = this.#components;
-    let count = 0;
-    let bytes = 0;
+    const { blocks } = this.#components;
+    let [count, bytes] = [0, 0];
     for (;;) {
       const missing = await missingBlocks(blocks, want, {
         maxItems: MAX_ITEMS,
@@ -78,27 +78,41 @@ export class StreamStrategy<Source> implements TransferStrategy<Source> {
         signal: options.signal,
       });
       if (missing.items.length === 0) return { blocks: count, bytes, missing: [] };
-      const wants = await WantList.of(blocks, missing.items);
-      const before = count;
-      const kept = await this.#stream(source, options);
-      try {
-        await kept.receiver.request(missing.items, wants, {
-          signal: options.signal,
-          priority: options.priority ?? 0,
-          onBlock: (cid, size) => {
-            count++;
-            bytes += size;
-            metrics.receivedBlocks.add(1, { rung: this.name });
-            metrics.receivedBytes.add(size, { rung: this.name });
-            options.onBlock?.(decodeCid(cid), size);
-          },
-        });
-      } finally {
-        this.#release(this.#carrier.keyOf(source), kept);
-      }
+      const result = await this.#request(source, missing.items, options);
+      count += result.blocks;
+      bytes += result.bytes;
       // A request that was cut at its largest goes on with the rest, while the source brings anything.
-      if (missing.all || count === before) return { blocks: count, bytes, missing: wants.missing };
+      if (missing.all || result.blocks === 0) return { blocks: count, bytes, missing: result.missing };
     }
+  }
+
+  fetchBlocks(source: Source, cids: readonly CID[], options: FetchOptions = {}): Promise<FetchResult> {
+    const items = cids.map(({ bytes }) => ({ kind: "block", cid: bytes }) as const);
+    return this.#request(source, items, options);
+  }
+
+  async #request(source: Source, items: readonly RequestItem[], options: FetchOptions): Promise<FetchResult> {
+    const { metrics } = this.#components;
+    const wants = await WantList.of(this.#components.blocks, items);
+    let [blocks, bytes] = [0, 0];
+    const kept = await this.#stream(source, options);
+    try {
+      await kept.receiver.request(items, wants, {
+        signal: options.signal,
+        priority: options.priority ?? 0,
+        onBlock: (cid, block) => {
+          const size = block.byteLength;
+          blocks++;
+          bytes += size;
+          metrics.receivedBlocks.add(1, { rung: this.name });
+          metrics.receivedBytes.add(size, { rung: this.name });
+          options.onBlock?.(decodeCid(cid), size, block);
+        },
+      });
+    } finally {
+      this.#release(this.#carrier.keyOf(source), kept);
+    }
+    return { blocks, bytes, missing: wants.missing };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -113,15 +127,12 @@ export class StreamStrategy<Source> implements TransferStrategy<Source> {
   /** The stream to a peer that is open, or a new one. */
   async #stream(source: Source, options: AbortOptions): Promise<KeptStream> {
     const key = this.#carrier.keyOf(source);
-    const open = this.#kept.get(key);
-    // A new one is shared by all who ask now: one who gives up must not end it for the others.
-    const kept =
-      open?.receiver.usable === true
-        ? open
-        : await raceSignal(
-            this.#opening.run(key, () => this.#open(source)),
-            options.signal,
-          );
+    let kept = this.#kept.get(key);
+    while (kept?.receiver.usable !== true) {
+      // A new one is shared by all who ask now: one who gives up must not end it for the others.
+      const opening = this.#opening.run(key, () => this.#open(source));
+      kept = await raceSignal(opening, options.signal);
+    }
     kept.idle?.();
     kept.idle = undefined;
     return kept;

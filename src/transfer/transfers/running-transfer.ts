@@ -1,28 +1,31 @@
 import { CID } from "multiformats/cid";
 import {
+  type AbortOptions,
   CidcastError,
   type Clock,
   type EventPublisher,
   isCidcastError,
   type Logger,
   messageOf,
+  raceSignal,
   toCidcastError,
 } from "../../core/index.ts";
+import { Swarm } from "../swarm/swarm.ts";
+import type { Strategies, SwarmPace, SwarmResult } from "../swarm/types.ts";
 import { totalBytesOf } from "../dag/total-bytes.ts";
 import { MAX_ATTEMPTS_KEPT, PROGRESS_INTERVAL_MS } from "../limits.ts";
 import type { TransferMetrics } from "../metrics.ts";
-import { type ChainPace, runChain, type Strategies } from "./chain.ts";
 import type { Health } from "./health.ts";
 import { Rate } from "./rate.ts";
 import type { TransferStore } from "./store.ts";
 import { nameOf, rungOrder, sourcesOf } from "./target.ts";
-import type { Transfer, TransferContent, TransferEvents, TransferState } from "./types.ts";
+import type { Transfer, TransferContent, TransferEvents, TransferSource, TransferState } from "./types.ts";
 import type { WatchedBlocks } from "./watched-blocks.ts";
 
 export interface RunningTransferInit {
   readonly transfer: Transfer;
   readonly token: string | undefined;
-  readonly pace: ChainPace;
+  readonly pace: SwarmPace;
 }
 
 export interface RunningTransferComponents {
@@ -51,6 +54,9 @@ export class RunningTransfer {
   #stop: AbortController | undefined;
   #running: Promise<void> | undefined;
   #ending: Ending | undefined;
+  #swarm: Swarm | undefined;
+  /** Of the run under way, or the last one. */
+  #begun = Promise.withResolvers<Swarm>();
   #toldAtMs = Number.NEGATIVE_INFINITY;
   #saving: Promise<void> = Promise.resolve();
 
@@ -81,6 +87,17 @@ export class RunningTransfer {
     return this.#running !== undefined;
   }
 
+  /** True when it runs and what is named belongs to what it fetches. */
+  covers(cid: CID): boolean {
+    return this.isActive && (cid.toString() === this.#transfer.cid || (this.#swarm?.covers(cid) ?? false));
+  }
+
+  /** Brings a block before everything else; `CONTENT_NOT_FOUND` when it does not come. */
+  async demand(cid: CID, options: AbortOptions): Promise<void> {
+    const swarm = this.#swarm ?? (await raceSignal(this.#begun.promise, options.signal));
+    await swarm.demand(cid, options);
+  }
+
   /** Resolves when it is over. */
   get finished(): Promise<Transfer> {
     return this.#finished.promise;
@@ -92,8 +109,14 @@ export class RunningTransfer {
   }
 
   run(): Promise<void> {
-    this.#running ??= this.#run().finally(() => {
+    if (this.#running !== undefined) return this.#running;
+    const begun = Promise.withResolvers<Swarm>();
+    // Few wait for it.
+    begun.promise.catch(() => undefined);
+    this.#begun = begun;
+    this.#running = this.#run().finally(() => {
       this.#running = undefined;
+      begun.reject(new CidcastError("CONTENT_NOT_FOUND", "The transfer does not run"));
     });
     return this.#running;
   }
@@ -190,21 +213,28 @@ export class RunningTransfer {
         root.toString(),
       ),
     );
-    const result = await runChain(
+    const swarm = new Swarm(
       {
         want: { root },
         sources,
-        priority: 0,
         signal,
         pace: this.#init.pace,
         onSource: source => this.#set({ rung: source.rung, source: nameOf(source) }),
-        onBlock: (cid, bytes) => this.#count(root, cid, bytes),
+        onBlock: (cid, bytes, source) => this.#count({ root, cid, bytes, source }),
         onAttempt: attempt => {
           this.#set({ attempts: [...this.#transfer.attempts, attempt].slice(-MAX_ATTEMPTS_KEPT) });
         },
       },
       this.#components,
     );
+    this.#swarm = swarm;
+    this.#begun.resolve(swarm);
+    let result: SwarmResult;
+    try {
+      result = await swarm.run();
+    } finally {
+      this.#swarm = undefined;
+    }
     if (result.ok) return undefined;
     if (result.fatal !== undefined) return result.fatal;
     const causes = result.attempts.map(({ rung, source, message }) => `${rung} ${source}: ${message}`);
@@ -215,14 +245,23 @@ export class RunningTransfer {
     );
   }
 
-  #count(root: CID, cid: CID, bytes: number): void {
-    const { rung, byRung } = this.#transfer;
+  #count(came: {
+    readonly root: CID;
+    readonly cid: CID;
+    readonly bytes: number;
+    readonly source: TransferSource;
+  }): void {
+    const { root, cid, bytes, source } = came;
+    const { rung } = source;
+    const { byRung } = this.#transfer;
     this.#rate.add(bytes);
     this.#transfer = {
       ...this.#transfer,
       blocks: this.#transfer.blocks + 1,
       bytes: this.#transfer.bytes + bytes,
-      ...(rung !== undefined && { byRung: { ...byRung, [rung]: (byRung[rung] ?? 0) + 1 } }),
+      byRung: { ...byRung, [rung]: (byRung[rung] ?? 0) + 1 },
+      rung,
+      source: nameOf(source),
     };
     if (this.#transfer.totalBytes === undefined && cid.equals(root)) {
       this.#noteTotal(root).catch((error: unknown) => {

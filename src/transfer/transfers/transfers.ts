@@ -20,7 +20,7 @@ import { selectProtocol } from "../select-protocol.ts";
 import { createHttpStrategy } from "../strategies/http.ts";
 import { createLibp2pStrategy, type StreamOpener } from "../strategies/libp2p.ts";
 import { createWebSocketStrategy } from "../strategies/web-socket.ts";
-import type { Strategies } from "./chain.ts";
+import type { Strategies } from "../swarm/types.ts";
 import { Health } from "./health.ts";
 import { RunningTransfer } from "./running-transfer.ts";
 import { TransferStore } from "./store.ts";
@@ -84,6 +84,13 @@ export interface Transfers extends Service {
   resume(id: string): Promise<Transfer>;
   /** Ends it; what is verified stays until a collection. */
   cancel(id: string): Promise<Transfer>;
+  /** True while a transfer runs. */
+  readonly isRunning: boolean;
+  /**
+   * Brings a block of a transfer under way before everything else, as for a player; `root` names what is being read.
+   * True when it is here now, false when no transfer that runs is of that content, or it ended without the block.
+   */
+  bring(cid: string, options?: AbortOptions & { readonly root?: string | undefined }): Promise<boolean>;
   /** Brings content from here to another node: see {@link pushContent}. */
   push(request: PushRequest): Promise<PushResult>;
   /** Waits until it is over; an aborted wait leaves it running. */
@@ -258,6 +265,30 @@ class DefaultTransfers implements Transfers {
     return transfer.state === "completed"
       ? { ok: true, transfer }
       : { ok: false, attempts: transfer.attempts, transfer };
+  }
+
+  get isRunning(): boolean {
+    return [...this.#open.values()].some(running => running.isActive);
+  }
+
+  async bring(
+    text: string,
+    options: AbortOptions & { readonly root?: string | undefined } = {},
+  ): Promise<boolean> {
+    const cid = parseCid(text);
+    const roots = options.root === undefined ? [cid] : [cid, parseCid(options.root)];
+    const running = [...this.#open.values()].find(transfer => roots.some(root => transfer.covers(root)));
+    if (running === undefined) return false;
+    try {
+      await running.demand(cid, options);
+      this.#metrics.demands.add(1, { result: "brought" });
+      return true;
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      this.#metrics.demands.add(1, { result: "failed" });
+      this.#components.log.debug({ cid: text, reason: messageOf(error) }, "a transfer did not bring a block");
+      return false;
+    }
   }
 
   async push(request: PushRequest): Promise<PushResult> {

@@ -22,7 +22,7 @@ const FILE_BYTES = 6 * 1024 * 1024;
 const LISTEN = { p2p: { enabled: true, listen: ["/ip4/127.0.0.1/tcp/0"] } };
 
 // Whole nodes, one of them as a process.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 async function addNoise({ node }: ServedNode, bytes = FILE_BYTES): Promise<{ cid: string; content: Buffer }> {
   const content = randomBytes(bytes);
