@@ -13,6 +13,7 @@ import { contentSocket, startTransfers } from "./node/transfers.ts";
 import { startRemoteActions } from "./node/remote-actions.ts";
 import { addSample, collectRegularly, probeAdded } from "./node/library.ts";
 import { startMcp } from "./node/mcp.ts";
+import { type NodeMetadata, startMetadata } from "./node/metadata.ts";
 import { countPinning, tellSystemEvents } from "./node/system-events.ts";
 import { startTenancy } from "./node/tenants.ts";
 import { statusFrames } from "./node/machine.ts";
@@ -70,6 +71,8 @@ export interface CidcastNode extends AsyncDisposable {
   readonly peer: Peer | undefined;
   /** Brings content here from peers, other nodes and gateways. */
   readonly transfers: Transfers;
+  /** Signed records of what content is, here and at peers. */
+  readonly metadata: NodeMetadata;
   /** Where a browser on this machine opens the node; undefined when it does not serve. */
   readonly url: string | undefined;
   /** Every address and the action it asks for; none when it does not serve. */
@@ -237,6 +240,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const transfers = await startTransfers(shared, { content, database, peer, serve });
   running.transfers = transfers;
   const frames = statusFrames({ status, dataDir: config.dataDir, pinning });
+  const metadata = await startMetadata(shared, { content, prepare, database, peer });
   if (peer !== undefined) await startRemoteActions(shared, { peer, content, transfers, status });
   const doors =
     openHttp === undefined || notify === undefined || tenancy === undefined
@@ -303,6 +307,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     tenancy,
     peer,
     transfers,
+    metadata,
     url,
     routes: () => doors?.routes() ?? { http: [], sockets: [] },
     sampleCid,

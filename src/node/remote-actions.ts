@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { NodeStatus } from "@cidcast/protocols/node-api";
+import type { Config } from "../config/index.ts";
 import type { ContentService } from "../content/index.ts";
 import { type Action, CidcastError, type Principal, scopeAuthoriser } from "../core/index.ts";
 import { type Peer, type RemoteActions, serveRemoteActions } from "../p2p/index.ts";
@@ -23,15 +24,23 @@ interface RemoteParts {
 /** Answers what peers ask by JSON. What changes anything needs a granted PeerId or the node's token. */
 export async function startRemoteActions(shared: Shared, parts: RemoteParts): Promise<void> {
   const { config, log, opened } = shared;
-  const granted = new Set(config.p2p.grantedPeers);
   const stop = await serveRemoteActions({
     peer: parts.peer,
     actions: actionsOf(parts),
-    authenticate: (peerId, token) => principalOf(peerId, token, { granted, expected: config.token }),
+    authenticate: peerPrincipals(config),
     authoriser: scopeAuthoriser,
     log,
   });
   opened.push(closing("remote-actions", stop));
+}
+
+/** Who a peer is to the protocols that take JSON: what it may do depends on its PeerId, or the token it shows. */
+export function peerPrincipals({
+  p2p,
+  token: expected,
+}: Pick<Config, "p2p" | "token">): (peerId: string, token: string | undefined) => Principal {
+  const granted = new Set(p2p.grantedPeers);
+  return (peerId, token) => principalOf(peerId, token, { granted, expected });
 }
 
 function principalOf(

@@ -5,6 +5,7 @@ export { type Role, type RoleName, ROLES } from "./net/roles.ts";
 export { createPeer } from "./peer.ts";
 export {
   callPeer,
+  readJson,
   type RemoteActionComponents,
   type RemoteActions,
   type RemoteContent,

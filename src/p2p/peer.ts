@@ -89,6 +89,10 @@ class PeerService implements Peer {
     return this.#reputation;
   }
 
+  get protocols(): readonly string[] {
+    return this.#parts().libp2p.getProtocols();
+  }
+
   get hasPeers(): boolean {
     return (this.#running?.exchange.peers().length ?? 0) > 0;
   }

@@ -92,6 +92,8 @@ export interface Peer extends Service {
   readonly multiaddrs: readonly string[];
   /** What is known of other peers, whether connected or not. */
   readonly reputation: Reputation;
+  /** Protocols that streams may be opened with here. */
+  readonly protocols: readonly string[];
   /** Finds peers by the means configured and keeps them connected. Idempotent. */
   startDiscovery(): Promise<void>;
   /**

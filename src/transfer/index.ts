@@ -1,3 +1,19 @@
+export {
+  createMetadata,
+  type KnownContent,
+  type Metadata,
+  type MetadataComponents,
+  type MetadataFields,
+} from "./metadata/metadata.ts";
+export {
+  type MetadataServiceComponents,
+  type PeerMetadataOptions,
+  queryPeerMetadata,
+  serveMetadata,
+  updatePeerMetadata,
+} from "./metadata/serve.ts";
+export type { MetadataSigner, VerifiedRecord } from "./metadata/signed.ts";
+export { type PlainFile, type PlainServiceComponents, servePlainFiles } from "./plain/serve.ts";
 export { type TransferMetrics, transferMetrics } from "./metrics.ts";
 export {
   type ContentServiceComponents,

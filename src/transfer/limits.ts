@@ -115,3 +115,12 @@ export const MAX_TRANSFER_PAGE = 1000;
 /** Wait before sources that brought nothing are asked again, milliseconds; doubles up to the longest. */
 export const RETRY_MS = 500;
 export const RETRY_MAX_MS = 10_000;
+
+/** Metadata records kept, all content together. */
+export const MAX_METADATA_RECORDS = 100_000;
+
+/** Streams of the metadata, file and transfer protocols that one peer may hold open, each. */
+export const MAX_PLAIN_STREAMS_PER_PEER = 8;
+
+/** Longest a peer may take to send a request as JSON, milliseconds. */
+export const JSON_REQUEST_TIMEOUT_MS = 10_000;

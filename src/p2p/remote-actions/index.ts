@@ -1,3 +1,4 @@
 export { callPeer } from "./call.ts";
+export { readJson } from "./json-stream.ts";
 export { serveRemoteActions } from "./serve.ts";
 export type { RemoteActionComponents, RemoteActions, RemoteContent, RemoteHandler } from "./types.ts";

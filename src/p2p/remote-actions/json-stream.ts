@@ -1,19 +1,24 @@
 import { type AbortOptions, CidcastError, raceSignal } from "../../core/index.ts";
 import type { PeerStream } from "../streams/index.ts";
 
+/** What is needed of a stream to read from it. */
+export type JsonSource = Pick<PeerStream, "consume">;
+
 /** Code of `}`, which every JSON object ends with. */
 const CLOSING_BRACE = 0x7d;
 
 export interface ReadJsonOptions extends AbortOptions {
   /** Most bytes read; `PAYLOAD_TOO_LARGE` beyond. */
   readonly maxBytes: number;
+  /** An end without a byte is no error: undefined. */
+  readonly orNothing?: boolean;
 }
 
 /**
  * Reads one JSON object that has no frame around it: complete when it parses, whether or not the other side ends there.
  * `INVALID_REQUEST` when the other side ends before.
  */
-export function readJson(stream: PeerStream, options: ReadJsonOptions): Promise<unknown> {
+export function readJson(stream: JsonSource, options: ReadJsonOptions): Promise<unknown> {
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const chunks: Uint8Array[] = [];
   let total = 0;
@@ -38,7 +43,7 @@ export function readJson(stream: PeerStream, options: ReadJsonOptions): Promise<
       if (done) return;
       done = true;
       const value = tryParse(text());
-      if (value !== undefined) resolve(value);
+      if (value !== undefined || (options.orNothing === true && total === 0)) resolve(value);
       else reject(new CidcastError("INVALID_REQUEST", "What was sent is not a JSON object"));
     },
     onClose(error) {

@@ -17,6 +17,15 @@ export interface TransferTables {
     ended_at_ms: BigNumberOrNull;
   };
   transfer_health: { source: string; facts: string; updated_at_ms: BigNumber };
+  /** The newest record of each author about a CID. */
+  metadata_record: {
+    cid: string;
+    author: string;
+    id: string;
+    version: BigNumber;
+    /** JSON: payload, key and signature, as they came. */
+    signed: string;
+  };
 }
 
 /** Migrations of this domain, in order. */
@@ -43,6 +52,20 @@ export const transferMigrations: readonly Migration[] = [
         .addColumn("source", "text", column => column.primaryKey())
         .addColumn("facts", "text", column => column.notNull())
         .addColumn("updated_at_ms", "bigint", column => column.notNull())
+        .execute();
+    },
+  },
+  {
+    id: "transfer-0002",
+    up: async db => {
+      await db.schema
+        .createTable("metadata_record")
+        .addColumn("cid", "text", column => column.notNull())
+        .addColumn("author", "text", column => column.notNull())
+        .addColumn("id", "text", column => column.notNull())
+        .addColumn("version", "bigint", column => column.notNull())
+        .addColumn("signed", "text", column => column.notNull())
+        .addPrimaryKeyConstraint("metadata_record_key", ["cid", "author"])
         .execute();
     },
   },
