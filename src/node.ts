@@ -267,6 +267,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
               rooms: await startRooms(shared, {
                 secret: config.secretKey ?? dataDir.signingKey(),
                 jsonRpc: mcp?.jsonRpc,
+                peerId: peer?.id,
               }),
               status: frames,
               signalling: webrtc?.signalling,

@@ -236,7 +236,7 @@ export const configSchema = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe(
-      "Host names this node answers to, beside loopback's and the address it is bound to. Also `ALLOWED_HOSTS`, `DJANGO_ALLOWED_HOSTS`.",
+      "Host names this node answers to, beside loopback's and the address it is bound to. `.example.org` stands for that name and all below it, `*` for every name (only with a token). Also `ALLOWED_HOSTS`, `DJANGO_ALLOWED_HOSTS`.",
     ),
   corsOrigins: z
     .array(z.string().min(1))
@@ -259,7 +259,7 @@ export const configSchema = z.strictObject({
     .regex(/^rediss?:\/\/[^/]/, "a Redis is named like redis://host:6379")
     .optional()
     .describe(
-      "Redis through which several nodes share events and rooms. Also `REDIS_HOST`, `DJANGO_REDIS_HOST`: a host, with or without port.",
+      "Redis through which several nodes share events and rooms; the event log is then kept there, and `events.log` has no effect. Also `REDIS_HOST`, `DJANGO_REDIS_HOST`: a host, with or without port.",
     ),
   secretKey: z
     .string()

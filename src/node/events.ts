@@ -23,6 +23,7 @@ import {
 import type { Database } from "../store/index.ts";
 import type { SignallingHandler } from "../webrtc/index.ts";
 import { refuseAfterHandshake, type SocketRoute } from "../ws/index.ts";
+import { tellClusterEvents } from "./cluster.ts";
 import { refuseMcp, shareWithRooms } from "./mcp.ts";
 import { closing } from "./parts.ts";
 import type { Shared } from "./shared.ts";
@@ -88,15 +89,25 @@ async function startShared({ parts, opened }: Shared, name: string, part: Shared
 /** Opens the rooms. Nodes with one secret take each other's tokens. */
 export async function startRooms(
   shared: Shared,
-  init: { readonly secret: string; readonly jsonRpc?: JsonRpcDoor | undefined },
+  init: {
+    readonly secret: string;
+    readonly jsonRpc?: JsonRpcDoor | undefined;
+    readonly peerId?: string | undefined;
+  },
 ): Promise<RoomsService> {
-  const { config, log, metrics, parts, opened } = shared;
+  const { config, log, metrics, events, parts, opened } = shared;
   const { redisUrl } = config;
+  const { peerId } = init;
   const backplane =
     redisUrl === undefined
       ? undefined
-      : createRedisRoomsBackplane({ url: redisUrl })({ clock: systemClock, log });
-  if (backplane !== undefined) opened.push(backplane);
+      : createRedisRoomsBackplane({ url: redisUrl, ...(peerId !== undefined && { peerId }) })({
+          clock: systemClock,
+          log,
+        });
+  if (backplane !== undefined) {
+    opened.push(tellClusterEvents({ events, backplane, peerId, clock: systemClock }), backplane);
+  }
   const rooms = createRoomsService({ maxMembers: config.rooms.maxMembers, secret: init.secret })({
     clock: systemClock,
     log,

@@ -6,12 +6,14 @@ import type { PeerEvents } from "../p2p/index.ts";
 import type { TenancyEvents } from "../tenancy/index.ts";
 import type { TransferEvents } from "../transfer/index.ts";
 import type { WebRTCEvents } from "../webrtc/index.ts";
+import type { ClusterEvents } from "./cluster.ts";
 import type { Parts } from "./parts.ts";
 import type { SystemEvents } from "./system-events.ts";
 
 /** Everything the node's domains tell each other. */
 export interface NodeEvents
-  extends ContentEvents,
+  extends ClusterEvents,
+    ContentEvents,
     MediaEvents,
     PeerEvents,
     PrepareEvents,

@@ -30,6 +30,7 @@ export {
   type NotifyComponents,
   type NotifyInit,
 } from "./notify.ts";
+export { firstAttempt, redisConnection } from "./redis/connection.ts";
 export { createSharedLog, type SharedLog, type SharedLogInit } from "./redis/shared-log.ts";
 export {
   createBudget,

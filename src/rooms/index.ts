@@ -2,6 +2,7 @@ export { createRooms, createTokenSigner, type RoomsInit, type TokenSigner } from
 export type { JsonRpcDoor } from "./doors/chat.ts";
 export {
   createRedisRoomsBackplane,
+  NODE_GONE_MS,
   type RedisBackplaneInit,
   type RedisRoomsBackplane,
 } from "./redis/index.ts";

@@ -40,6 +40,9 @@ describe("where it listens", () => {
   test("settings that cannot be are refused", () => {
     for (const init of [
       { allowedHosts: ["http://x"] },
+      { allowedHosts: ["*"] },
+      { allowedHosts: ["*.example"] },
+      { allowedHosts: ["..example"] },
       { corsOrigins: ["*"] },
       { corsOrigins: ["app.example"] },
       { corsOrigins: ["https://app.example/path"] },
@@ -85,6 +88,20 @@ describe("Host", () => {
     ]) {
       expect([host, await statusOf(host)]).toEqual([host, 421]);
     }
+  });
+
+  test("may be a name and all below it, or, where a token is needed, any", async () => {
+    const statusOf = async (server: Awaited<ReturnType<typeof serve>>, host: string) =>
+      (await ask(server, "/healthz", { headers: { host } })).status;
+    await using below = await serve({ allowedHosts: [".node.example", ".other.example:8443"] });
+    for (const host of ["node.example", "a.node.example", "a.b.node.example:1", "x.other.example:8443"]) {
+      expect([host, await statusOf(below, host)]).toEqual([host, 200]);
+    }
+    for (const host of ["evilnode.example", "node.example.evil", "x.other.example", "example"]) {
+      expect([host, await statusOf(below, host)]).toEqual([host, 421]);
+    }
+    await using every = await serve({ allowedHosts: ["*"], token: TOKEN });
+    expect(await statusOf(every, "anything.example:1")).toBe(200);
   });
 
   test("is asked for also of clients of the first days", async () => {

@@ -25,7 +25,7 @@ export interface Door {
 
 export function createDoor(init: HttpInit, port: () => number, tenants?: TenantDoor): Door {
   const { host, token, allowedHosts = [], corsOrigins = [] } = init;
-  const hosts = createHostPolicy({ host, allowedHosts, port });
+  const hosts = createHostPolicy({ host, allowedHosts, port, guarded: token !== undefined });
   const origins = createOriginPolicy(corsOrigins);
   const ownerOf = createOwnerResolver({ host, token });
   const principalOf = createPrincipalResolver(ownerOf, tenants);

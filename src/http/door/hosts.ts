@@ -30,6 +30,23 @@ function parseAuthority(text: string): Authority | undefined {
   return { name: match[1].toLowerCase().replace(/\.$/, ""), port };
 }
 
+/** What `allowedHosts` says of one name: itself, `.name` and all below it, or `*`, every name. */
+interface AllowedHost extends Authority {
+  readonly below: boolean;
+}
+
+const EVERY_HOST = "*";
+
+function parseAllowedHost(text: string): AllowedHost {
+  const below = text.startsWith(".");
+  const authority = parseAuthority(below ? text.slice(1) : text);
+  if (authority !== undefined && !authority.name.startsWith(".")) return { ...authority, below };
+  throw new CidcastError(
+    "INVALID_CONFIG",
+    `allowedHosts: "${text}" is not a host name, with or without port; \`.name\` stands for a name and all below it`,
+  );
+}
+
 /** Which `Host` headers the node answers to. */
 export interface HostPolicy {
   /** Throws `HOST_NOT_ALLOWED` for a host the node does not serve: a page can point a name of its own at this machine. */
@@ -44,23 +61,30 @@ export function createHostPolicy(init: {
   readonly host: string;
   readonly allowedHosts: readonly string[];
   readonly port: () => number;
+  /** Whether callers have to show a token: then a name that points elsewhere leads nowhere. */
+  readonly guarded: boolean;
 }): HostPolicy {
   const own = new Set([...LOOPBACK_NAMES, hostInUrl(init.host).toLowerCase()]);
   const wildcard = WILDCARDS.has(init.host);
-  const configured = init.allowedHosts.map(text => {
-    const authority = parseAuthority(text);
-    if (authority === undefined) {
-      throw new CidcastError(
-        "INVALID_CONFIG",
-        `allowedHosts: "${text}" is not a host name, with or without port`,
-      );
-    }
-    return authority;
-  });
+  const every = init.allowedHosts.includes(EVERY_HOST);
+  if (every && !init.guarded) {
+    throw new CidcastError(
+      "INVALID_CONFIG",
+      'allowedHosts: "*" lets a page of anybody\'s reach this node under a name of its own: set a token (--token), or name the hosts',
+    );
+  }
+  const configured = init.allowedHosts.filter(text => text !== EVERY_HOST).map(parseAllowedHost);
   const allows = ({ name, port }: Authority): boolean => {
     if (own.has(name) && (port ?? 80) === init.port()) return true;
     if (wildcard && isIP(name.replace(/^\[(.*)\]$/, "$1")) !== 0) return true;
-    return configured.some(entry => entry.name === name && (entry.port === undefined || entry.port === port));
+    return (
+      every ||
+      configured.some(
+        entry =>
+          (entry.name === name || (entry.below && name.endsWith(`.${entry.name}`))) &&
+          (entry.port === undefined || entry.port === port),
+      )
+    );
   };
   return {
     check(host) {

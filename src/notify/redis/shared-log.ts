@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import {
   CidcastError,
   type Clock,
@@ -19,6 +19,7 @@ import {
 } from "../log/index.ts";
 import { notifyMetrics } from "../metrics.ts";
 import type { LogEvent } from "../types.ts";
+import { firstAttempt, MAX_RETRY_MS, redisConnection } from "./connection.ts";
 import { APPEND_SCRIPT, type Streamed, streamedSchema } from "./messages.ts";
 
 /** Events kept in the stream, for nodes that were away and clients that change nodes. */
@@ -30,8 +31,6 @@ const LOADED_EVENTS = 1000;
 export const MAX_OUTBOX = 10_000;
 /** Longest wait of one read of the stream, milliseconds. */
 const BLOCK_MS = 1000;
-const RETRY_STEP_MS = 100;
-const MAX_RETRY_MS = 2000;
 
 export interface SharedLogInit {
   readonly url: string;
@@ -103,14 +102,8 @@ class RedisLog implements SharedLog {
       epoch: `{${prefix}:events:v1}:epoch`,
     };
     this.#ring = this.#newRing(FIRST_OFFSET);
-    const options = {
-      lazyConnect: true,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      retryStrategy: (times: number) => Math.min(MAX_RETRY_MS, times * RETRY_STEP_MS),
-    };
-    this.#writer = new Redis(init.url, options);
-    this.#reader = new Redis(init.url, options);
+    this.#writer = redisConnection(init.url, components.log);
+    this.#reader = redisConnection(init.url, components.log);
   }
 
   get epoch(): string {
@@ -187,11 +180,10 @@ class RedisLog implements SharedLog {
     if (this.#running) return;
     this.#running = true;
     for (const redis of [this.#writer, this.#reader]) {
-      redis.on("error", err => this.#log.debug({ err: messageOf(err) }, "redis cannot be reached"));
       redis.on("close", () => this.#setState("degraded"));
       redis.on("ready", () => void this.#enter());
     }
-    await Promise.allSettled([this.#writer.connect(), this.#reader.connect()]);
+    await firstAttempt([this.#writer, this.#reader], this.#clock);
   }
 
   async stop(): Promise<void> {

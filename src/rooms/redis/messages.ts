@@ -21,10 +21,12 @@ const roomMessageSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("sync"), members: z.array(id).readonly() }),
 ]);
 
-/** A message with the node it comes from; without a message it says that the node is there, `hello` that it has come. */
+/** A message with the node it comes from; without a message it says that the node is there, `hello` that it has come, `bye` that it goes. */
 export const envelopeSchema = z.object({
   node: id,
+  peerId: id.optional(),
   hello: z.boolean().optional(),
+  bye: z.boolean().optional(),
   message: roomMessageSchema.optional(),
 });
 export type Envelope = z.output<typeof envelopeSchema>;

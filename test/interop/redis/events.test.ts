@@ -91,6 +91,48 @@ test("events of either node reach the subscribers of both, in one order", async 
   for (const { subscription } of [a, b]) subscription.close();
 });
 
+test("what happened while Redis was away is in the log of every node afterwards, once and in order", async () => {
+  const numbersOf = ({ log }: Node): unknown[] =>
+    log.recent(10_000, event => event.topic === "custom_event").map(({ data }) => data["n"]);
+  const degraded = [stateOf(one.log, "degraded"), stateOf(two.log, "degraded")];
+  await redis.kill();
+  await Promise.all(degraded);
+  // More than a node that joins loads at once would show a hole; fewer do not fill a page.
+  for (let n = 0; n < 700; n += 1) one.notify.emitEvent("custom_event", { n });
+  const connected = [stateOf(one.log, "connected"), stateOf(two.log, "connected")];
+  await redis.start();
+  await Promise.all(connected);
+  const b = listener(two);
+  await b.subscription.ready;
+  two.notify.emitEvent("custom_event", { n: 700 });
+  await b.until(() => b.numbers.includes(700));
+  const a = listener(one);
+  await a.subscription.ready;
+  one.notify.emitEvent("custom_event", { n: 701 });
+  await Promise.all([a, b].map(({ until, numbers }) => until(() => numbers.includes(701))));
+  const all = Array.from({ length: 702 }, (_, n) => n);
+  expect(numbersOf(one).toSorted((x, y) => Number(x) - Number(y))).toEqual(all);
+  expect(numbersOf(two)).toEqual(numbersOf(one));
+  for (const { subscription } of [a, b]) subscription.close();
+});
+
+test("a Redis that falls silent counts as away: local events go on", async () => {
+  const a = listener(one);
+  await a.subscription.ready;
+  const degraded = stateOf(one.log, "degraded");
+  redis.pause();
+  one.notify.emitEvent("custom_event", { n: 0 });
+  await a.until(() => a.numbers.length === 1);
+  await degraded;
+  const connected = stateOf(one.log, "connected");
+  redis.resume();
+  await connected;
+  one.notify.emitEvent("custom_event", { n: 1 });
+  await a.until(() => a.numbers.length === 2);
+  expect(a.numbers).toEqual([0, 1]);
+  a.subscription.close();
+});
+
 test("a client resumes at another node and gets exactly what it missed", async () => {
   const a = listener(one);
   await a.subscription.ready;
@@ -122,7 +164,17 @@ test("Redis killed and started again under load: local events go on, nothing is 
   emit(500);
   await a.until(() => a.numbers.length >= 100);
   const degraded = [stateOf(one.log, "degraded"), stateOf(two.log, "degraded")];
+  // Load goes on at the very moment of the kill, turn by turn.
+  const dead = new AbortController();
+  const load = (async () => {
+    while (!dead.signal.aborted) {
+      emit(10);
+      await new Promise(resolve => setImmediate(resolve));
+    }
+  })();
   await redis.kill();
+  dead.abort();
+  await load;
   emit(100);
   await Promise.all(degraded);
   emit(100);

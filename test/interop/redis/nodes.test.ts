@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type NotificationItem, subscribeToNotifications } from "../../../packages/client/src/index.ts";
+import type { NotificationType } from "@cidcast/protocols/notifications";
 import { silentLogger } from "../../../src/core/index.ts";
 import { type CidcastNode, createNode } from "../../../src/node.ts";
 import { TestClient } from "../../sockets/socket-server.ts";
@@ -61,6 +62,11 @@ const nodeAt = (index: number): CidcastNode => {
   return node;
 };
 
+interface Seen {
+  readonly type: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
 let made = 0;
 /** Adds so many files at a node, one after the other, and tells their CIDs. */
 async function add(index: number, count: number): Promise<string[]> {
@@ -77,13 +83,13 @@ async function add(index: number, count: number): Promise<string[]> {
   return cids;
 }
 
-function listener(index: number) {
+function listener(index: number, types: readonly NotificationType[] = ["content_added"]) {
   const items: NotificationItem[] = [];
   const cids: unknown[] = [];
   const waiting: (() => void)[] = [];
   const subscription = subscribeToNotifications(
     { url: nodeAt(index).url ?? "" },
-    { backoff: QUICK, types: ["content_added"] },
+    { backoff: QUICK, types },
     item => {
       items.push(item);
       if (item.type === "notification") cids.push(item.data["cid"]);
@@ -94,7 +100,16 @@ function listener(index: number) {
     while (!wanted.every(cid => cids.includes(cid)))
       await new Promise<void>(resolve => waiting.push(resolve));
   };
-  return { items, cids, subscription, has };
+  const until = async (accept: (seen: readonly Seen[]) => boolean): Promise<readonly Seen[]> => {
+    for (;;) {
+      const seen = items
+        .filter(item => item.type === "notification")
+        .map(({ notification_type: type, data }) => ({ type, data }));
+      if (accept(seen)) return seen;
+      await new Promise<void>(resolve => waiting.push(resolve));
+    }
+  };
+  return { items, cids, subscription, has, until };
 }
 
 test("what is added at one node is heard at the other, and peers of both meet in a room", async () => {
@@ -139,4 +154,36 @@ test("Redis killed and started again under load: each node goes on, says so, and
   expect(new Set(b.cids).size).toBe(b.cids.length);
   expect(a.items.some(item => item.type === "resync_required")).toBe(true);
   for (const { subscription } of [a, b]) subscription.close();
+});
+
+test("nodes that share a Redis are a cluster: who comes and goes, and what is pinned, is told once to all", async () => {
+  const types = [
+    "cluster_peer_joined",
+    "cluster_peer_left",
+    "cluster_state_changed",
+    "cluster_pin_added",
+    "cluster_pin_removed",
+  ] as const;
+  const a = listener(0, types);
+  await a.subscription.ready;
+  const third = await startNode("three");
+  await a.until(seen => seen.some(({ type }) => type === "cluster_peer_joined"));
+  const [cid = ""] = await add(1, 1);
+  const pins = `${nodeAt(1).url}/api/v0/pin/${cid}?name=mine`;
+  await (await fetch(pins, { method: "POST" })).text();
+  await (await fetch(pins, { method: "DELETE" })).text();
+  await a.until(seen => seen.some(({ type }) => type === "cluster_pin_removed"));
+  await third.stop();
+  await a.until(seen => seen.some(({ type }) => type === "cluster_peer_left"));
+  await add(0, 1);
+  const seen = await a.until(() => true);
+  const of = (type: string): readonly Seen[] => seen.filter(event => event.type === type);
+  const [joined] = of("cluster_peer_joined");
+  expect(of("cluster_peer_joined")).toHaveLength(1);
+  expect(of("cluster_peer_left")).toEqual([{ type: "cluster_peer_left", data: joined?.data }]);
+  expect(of("cluster_pin_added").filter(({ data }) => data["name"] === "mine")).toMatchObject([
+    { data: { cid, peer_id: expect.any(String) } },
+  ]);
+  expect(of("cluster_pin_removed")).toMatchObject([{ data: { cid, name: "mine" } }]);
+  a.subscription.close();
 });

@@ -41,6 +41,15 @@ export class RedisServer implements AsyncDisposable {
     child.stdout.resume();
   }
 
+  /** It holds its connections, and answers nothing. */
+  pause(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child?.kill("SIGCONT");
+  }
+
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
