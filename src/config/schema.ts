@@ -155,6 +155,23 @@ const transfer = z.strictObject({
     .describe("Transfers that run at a time; more wait."),
 });
 
+const sockets = z.strictObject({
+  max: z
+    .number()
+    .int()
+    .min(1)
+    .max(200_000)
+    .default(10_000)
+    .describe("WebSockets open at a time; an idle one takes about 10 KB. Each needs a file descriptor."),
+  maxPerAddress: z
+    .number()
+    .int()
+    .min(1)
+    .max(200_000)
+    .default(1500)
+    .describe("WebSockets of one address: behind a proxy all viewers come from the proxy's."),
+});
+
 const events = z.strictObject({
   log: z
     .enum(["memory", "disk"])
@@ -288,6 +305,7 @@ export const configSchema = z.strictObject({
   webrtc: webrtc.prefault({}),
   p2p: p2p.prefault({}),
   transfer: transfer.prefault({}),
+  sockets: sockets.prefault({}),
   events: events.prefault({}),
   rooms: rooms.prefault({}),
   mcp: mcp.prefault({}),

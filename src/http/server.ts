@@ -43,6 +43,8 @@ import type { HttpComponents, HttpInit, HttpServer, RegisteredRoute } from "./ty
 const CHECKS_PER_TIMEOUT = 5;
 /** Longest parameter in a path, characters: CIDs may hold their content. */
 const MAX_PARAM_LENGTH = 2048;
+/** Connections that may wait to be taken: as many clients come back at once after a lost link. The system cuts it to its own limit. */
+const BACKLOG = 4096;
 
 /** Makes the HTTP door. Throws `INVALID_CONFIG` at once when it would serve other machines without a token. */
 export function createHttpServer(init: HttpInit): (components: HttpComponents) => HttpServer {
@@ -231,7 +233,7 @@ async function listen(server: Server, { host, port }: HttpInit): Promise<void> {
     );
   };
   server.once("error", onError);
-  server.listen({ host, port }, () => {
+  server.listen({ host, port, backlog: BACKLOG }, () => {
     server.off("error", onError);
     resolve();
   });

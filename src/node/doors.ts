@@ -29,6 +29,9 @@ import { WEB_ROOT } from "./paths.ts";
 import type { Shared } from "./shared.ts";
 import { VERSION } from "./version.ts";
 
+/** TCP connections at a time that are not WebSockets. */
+const MAX_PLAIN_CONNECTIONS = 4096;
+
 /** What the doors lead to. */
 export interface Doors extends Shared {
   readonly openHttp: ReturnType<typeof createHttpServer>;
@@ -87,7 +90,8 @@ export async function startDoors(doors: Doors): Promise<OpenDoors> {
     webRoot: WEB_ROOT,
     requestShutdown: () => doors.onShutdownRequest?.(),
   });
-  const sockets = createWebSocketRouter({})({
+  const { max: maxSockets, maxPerAddress: maxSocketsPerAddress } = doors.config.sockets;
+  const sockets = createWebSocketRouter({ limits: { maxSockets, maxSocketsPerAddress } })({
     server: http.server,
     admit: request => http.admitUpgrade(request),
     watch: (principal, onEnd) => doors.tenancy.watch(principal, onEnd),
@@ -135,6 +139,7 @@ export async function httpOf(config: Config): Promise<ReturnType<typeof createHt
     maxUploadBytes,
     debug,
     tls: await certificateFiles(config),
+    limits: { maxConnections: config.sockets.max + MAX_PLAIN_CONNECTIONS },
     version: VERSION,
   });
 }

@@ -41,6 +41,8 @@ export async function startNotify(shared: Shared): Promise<Notify> {
     log: config.events.log,
     directory: config.dataDir,
     durability: config.content.durability,
+    // Each of them is a WebSocket, and those are counted at the door.
+    sockets: { maxConnections: config.sockets.max, maxConnectionsPerAddress: config.sockets.maxPerAddress },
   })({ ...components, ...(sharedLog !== undefined && { events: sharedLog }) });
   opened.push(notify);
   opened.push(closing("events", joinNodeEvents(events, { events: notify.events, log })));

@@ -1,5 +1,5 @@
-/** WebSockets at a time; further upgrades are told `BUSY`. An idle one costs about 10 KB. */
-const MAX_SOCKETS = 2000;
+/** WebSockets at a time where nobody says; further upgrades are told `BUSY`. An idle one costs about 10 KB. */
+const MAX_SOCKETS = 10_000;
 /** WebSockets at a time from one address: less than all, so that one machine cannot take every place. */
 const MAX_SOCKETS_PER_ADDRESS = 1500;
 /** Largest message that is read, bytes. An SDP with every track and candidate is under 64 KiB. */
