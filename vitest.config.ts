@@ -3,7 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     maxWorkers: 2,
-    testTimeout: 20_000,
+    // What a machine that is several times overbooked needs: a hang is told late, slowness is none.
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
       {
