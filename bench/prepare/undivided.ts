@@ -10,7 +10,6 @@ import {
 } from "node-av/constants";
 import { Codec, CodecContext, type Frame, Log, Packet as AvPacket, Rational } from "node-av/lib";
 import { silentLogger } from "../../src/core/index.ts";
-import { packetReader } from "../../src/media/demux/packets.ts";
 import { ladderOf, type PresetName } from "../../src/media/prepare/ladder.ts";
 import { OpenFiles } from "../../src/media/source/open-files.ts";
 import { memoryContent } from "../../src/media/testing/memory-content.ts";
@@ -31,9 +30,9 @@ let pictures = 0;
 let bytes = 0;
 for (const track of file.info.tracks) {
   const input = file.tracks.get(track.id);
-  const job = input === undefined ? undefined : (await profileOf(track, input))?.spec(0);
+  const job = input === undefined ? undefined : profileOf(track, input)?.spec(0);
   if (input === undefined || job === undefined) continue;
-  const packets = packetReader(input, () => undefined);
+  const packets = input.packets(() => undefined);
   if (job.kind === "audio") {
     const audio = new NodeAvAudio(job, frames => {
       for (const { data } of frames) bytes += data.length;
@@ -50,7 +49,7 @@ for (const track of file.info.tracks) {
   const rungs = ladderOf(track, presets as PresetName[]).map(rung => ({
     ...rung,
     context: open(rung),
-    fitter: new PictureFitter({ ...rung, rotation: job.rotation }),
+    fitter: new PictureFitter({ ...rung, rotation: job.rotation, mirrored: job.mirrored }),
     count: 0,
     gop: -1,
     slot: -1,

@@ -98,3 +98,18 @@ export const PREPARE_MAX_UNWRITTEN_BYTES = 32 * 1024 * 1024;
 
 /** Bytes that the disk must have left once a ladder is made. */
 export const PREPARE_MIN_FREE_BYTES = 256 * 1024 * 1024;
+
+/** Files read by FFmpeg's demuxer at a time, each by a process of about 100 MB. */
+export const MAX_DEMUX_PROCESSES = 16;
+
+/** Places of a track at which such a demuxer reads at a time: viewers elsewhere make the longest unused one go there. */
+export const MAX_DEMUX_CURSORS = 12;
+
+/** Longest that such a demuxer may be silent while it has all bytes it asked for, milliseconds. */
+export const DEMUX_STALL_MS = 15_000;
+
+/** Times that a file may make its demuxer crash before it is given up. */
+export const DEMUX_MAX_CRASHES = 2;
+
+/** Longest that an idle encoder process may take for a sign of life before it is replaced, milliseconds. */
+export const ENCODER_PING_MS = 2000;

@@ -10,6 +10,7 @@ import {
   toCidcastError,
 } from "../core/index.ts";
 import { GOP_STORE_MAX_BYTES, PROBE_CACHE_MAX_ENTRIES } from "./limits.ts";
+import { createLibraryDemuxer } from "./demux/library/library-demuxer.ts";
 import { declareMetrics } from "./metrics.ts";
 import { Ladders } from "./prepare/ladders.ts";
 import { type OpenFile, OpenFiles } from "./source/open-files.ts";
@@ -50,9 +51,15 @@ export function createMedia(init: MediaInit): (components: MediaComponents) => M
     const metrics = declareMetrics(components.metrics, () => storeBytes());
     const store = new GopStore<Stored>(init.gopStoreMaxBytes ?? GOP_STORE_MAX_BYTES, metrics);
     storeBytes = () => store.bytes;
-    const files = new OpenFiles({ content: components.content, log, encoderMissing: () => encoderMissing });
     const { clock, events } = components;
     const transcoding = new Transcoding(init, { encoder, store, metrics, events, clock, log });
+    const { pool } = transcoding;
+    const files = new OpenFiles({
+      content: components.content,
+      log,
+      encoderMissing: () => encoderMissing,
+      library: hasLibrary(init) ? createLibraryDemuxer({ pool, clock, log }) : undefined,
+    });
     const transcode = sharedTranscodes(transcoding);
     const { content, manifestOf } = components;
     const ladders = new Ladders({ content, manifestOf, openFile, store, log });
@@ -133,6 +140,11 @@ export function createMedia(init: MediaInit): (components: MediaComponents) => M
 function transcodesOf(source: MediaSource): number {
   const wanted = source.info.tracks.filter(track => source.defaultTrackIds.includes(track.id));
   return wanted.filter(track => track.verdict.mode === "transcode").length;
+}
+
+/** FFmpeg's demuxer comes with the library, also where an ffmpeg program encodes. */
+function hasLibrary(init: MediaInit): boolean {
+  return init.transcode !== false && findEncoder({}).kind === "node-av";
 }
 
 function chooseEncoder(init: MediaInit): EncoderChoice {

@@ -1,16 +1,43 @@
 import type { AbortOptions } from "../core/index.ts";
 
 /** Codecs as named in RTP and in our records. */
-export type VideoCodec = "h264" | "h265" | "vp8" | "vp9" | "av1" | "mpeg2" | "mpeg4" | "prores" | "unknown";
+export type VideoCodec =
+  | "h264"
+  | "h265"
+  | "vp8"
+  | "vp9"
+  | "av1"
+  | "mpeg1"
+  | "mpeg2"
+  | "mpeg4"
+  | "msmpeg4"
+  | "h263"
+  | "flv1"
+  | "vp6"
+  | "theora"
+  | "mjpeg"
+  | "wmv"
+  | "vc1"
+  | "dv"
+  | "dnxhd"
+  | "prores"
+  | "ffv1"
+  | "unknown";
 export type AudioCodec =
   | "opus"
   | "aac"
+  | "mp2"
   | "mp3"
   | "ac3"
   | "eac3"
   | "flac"
   | "vorbis"
   | "alac"
+  | "dts"
+  | "truehd"
+  | "amr"
+  | "speex"
+  | "wavpack"
   | "pcm"
   | "unknown";
 
@@ -42,6 +69,8 @@ export interface VideoTrackInfo extends TrackBase {
   readonly codedHeight: number;
   /** Degrees clockwise to display. */
   readonly rotation: 0 | 90 | 180 | 270;
+  /** Mirrored left to right once it is turned. */
+  readonly mirrored: boolean;
   readonly frameRate: number | undefined;
   readonly bFrames: boolean;
 }

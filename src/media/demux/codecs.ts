@@ -1,4 +1,4 @@
-import type { InputTrack } from "mediabunny";
+import { EncodedPacketSink, type InputTrack } from "mediabunny";
 import type { AudioCodec, VideoCodec } from "../types.ts";
 
 const VIDEO: Readonly<Record<string, VideoCodec>> = {
@@ -31,9 +31,10 @@ const VIDEO_BY_CONTAINER_NAME: Readonly<Record<string, VideoCodec>> = {
   V_PRORES: "prores",
 };
 
-/** Still pictures: what players show as cover art, never a video. */
+/** Codecs of covers; MP4 knows JPEG under the name of MPEG-4 Visual too. */
 const PICTURES: ReadonlySet<string> = new Set([
   "jpeg",
+  "mp4v",
   "mjpa",
   "mjpb",
   "mjpg",
@@ -62,7 +63,10 @@ export async function audioCodecOf(track: InputTrack): Promise<AudioCodec> {
   return codec.startsWith("pcm-") ? "pcm" : (AUDIO[codec] ?? "unknown");
 }
 
-/** True for a "video" track that is a still picture. */
+/** True for a "video" track that is a still picture: of a kind that covers have, and alone. */
 export async function isPicture(track: InputTrack): Promise<boolean> {
-  return (await track.getCodec()) === null && PICTURES.has(await containerName(track));
+  if ((await track.getCodec()) !== null || !PICTURES.has(await containerName(track))) return false;
+  const sink = new EncodedPacketSink(track);
+  const first = await sink.getFirstPacket({ metadataOnly: true });
+  return first === null || (await sink.getNextPacket(first, { metadataOnly: true })) === null;
 }

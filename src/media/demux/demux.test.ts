@@ -104,6 +104,7 @@ describe("verdicts", () => {
     bFrames: false,
     squarePixels: true,
     rotation: 0,
+    mirrored: false,
     codecString: undefined,
     sps,
   };
@@ -127,6 +128,7 @@ describe("verdicts", () => {
     ["VP9 with 10 bits", { codec: "vp9" as const, codecString: "vp09.02.11.10.01" }, "profile 2"],
     ["AV1 with 10 bits", { codec: "av1" as const, codecString: "av01.0.00M.10" }, "10 bits"],
     ["pictures to be turned", { rotation: 90 as const }, "turned by 90°"],
+    ["pictures to be mirrored", { mirrored: true }, "mirrored"],
     ["non-square VP9", { codec: "vp9" as const, squarePixels: false }, "VP9"],
   ])("%s is transcoded, and the reason says so", (_, change, word) => {
     expect(verdict(change)).toMatchObject({ mode: "transcode", reason: expect.stringContaining(word) });

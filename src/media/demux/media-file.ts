@@ -4,7 +4,6 @@ import {
   FLAC,
   Input,
   type InputFormat,
-  type InputTrack,
   MATROSKA,
   MP3,
   MP4,
@@ -18,7 +17,10 @@ import {
 import type { ContentFile } from "../../content/index.ts";
 import { CidcastError, type Logger, messageOf } from "../../core/index.ts";
 import { DEMUX_CACHE_BYTES, MAX_TRACKS } from "../limits.ts";
+import { bunnyTracks } from "./bunny.ts";
+import { type LibraryFormat, libraryFormatOf, SIGNATURE_BYTES } from "./library/formats.ts";
 import { checkSampleTables } from "./sample-tables.ts";
+import type { DemuxedTrack } from "./track.ts";
 
 /** Containers that are read. HLS is left out: its playlists name addresses, and a file must not make the node fetch them. */
 const FORMATS: InputFormat[] = [MP4, QTFF, MATROSKA, WEBM, WAVE, OGG, FLAC, MP3, ADTS, MPEG_TS];
@@ -29,13 +31,32 @@ export interface ReadBudget {
   reads: number;
 }
 
-/** A media file that is open for reading packets. */
-export interface MediaFile {
-  readonly file: ContentFile;
+/** What a demuxer has found in a file. */
+export interface Demuxed {
   readonly container: string;
-  readonly tracks: readonly InputTrack[];
-  /** Ends reading and gives the file back. */
+  readonly tracks: readonly DemuxedTrack[];
+  /** Still pictures, which are no tracks. */
+  readonly pictures: number;
+  /** Ends reading. */
   close(): Promise<void>;
+}
+
+/** A media file that is open for reading packets. Closing it gives the file back. */
+export interface MediaFile extends Demuxed {
+  readonly file: ContentFile;
+}
+
+/** Reads bytes of the file that is looked at, within its budget. */
+export type ReadRange = (start: number, end: number) => Promise<Uint8Array>;
+
+/** The second demuxer, in a process of its own: for what the first one does not read. */
+export interface LibraryDemuxer {
+  open(init: {
+    readonly cid: string;
+    readonly size: number;
+    readonly format: LibraryFormat;
+    readonly read: ReadRange;
+  }): Promise<Demuxed>;
 }
 
 /** Makes what a demuxer throws one of our errors; those of the content layer pass as they are. */
@@ -52,46 +73,118 @@ export function demuxError(error: unknown, cid: string): unknown {
   });
 }
 
+interface OpenInit {
+  readonly log: Logger;
+  readonly budget?: ReadBudget;
+  readonly library?: LibraryDemuxer | undefined;
+}
+
 /** Opens `file`, which it then owns. With a budget, reading ends in `CORRUPT_MEDIA` once that is used up. */
 export async function openMediaFile(
   file: ContentFile,
-  init: { readonly log: Logger; readonly budget?: ReadBudget },
+  init: OpenInit,
 ): Promise<{ readonly media: MediaFile; readonly unlimited: () => void }> {
   const closed = new AbortController();
   let budget = init.budget;
-  const source = new CustomSource({
-    getSize: () => file.size,
-    read: (start, end) => {
-      if (budget !== undefined) {
-        budget.bytes -= end - start;
-        budget.reads -= 1;
-        if (budget.bytes < 0 || budget.reads < 0) {
-          throw new CidcastError(
-            "CORRUPT_MEDIA",
-            `Finding out what ${file.cid} holds takes too much reading`,
-          );
-        }
+  const read: ReadRange = (start, end) => {
+    if (budget !== undefined) {
+      budget.bytes -= end - start;
+      budget.reads -= 1;
+      if (budget.bytes < 0 || budget.reads < 0) {
+        throw new CidcastError("CORRUPT_MEDIA", `Finding out what ${file.cid} holds takes too much reading`);
       }
-      return file.read(start, end, { signal: closed.signal });
-    },
-    maxCacheSize: DEMUX_CACHE_BYTES,
-    prefetchProfile: "network",
-    handleUnhandledError: error => init.log.debug({ cid: file.cid, err: error }, "read ahead failed"),
-  });
-  const input = new Input({ formats: FORMATS, source });
-  const close = async (): Promise<void> => {
+    }
+    return file.read(start, end, { signal: closed.signal });
+  };
+  const end = async (): Promise<void> => {
     closed.abort(new CidcastError("ABORTED", `${file.cid} was closed`));
-    input.dispose();
     await file.close();
   };
   try {
     if (file.size === 0) throw new UnsupportedInputFormatError();
+    const demuxed = await demux(file, read, init);
+    const close = async (): Promise<void> => {
+      closed.abort(new CidcastError("ABORTED", `${file.cid} was closed`));
+      await demuxed.close();
+      await end();
+    };
+    return { media: { ...demuxed, file, close }, unlimited: () => (budget = undefined) };
+  } catch (error) {
+    await end();
+    throw demuxError(error, file.cid);
+  }
+}
+
+/** The demuxer that makes most of the file: the own one, or FFmpeg's for what that does not know or would search for ever. */
+async function demux(file: ContentFile, read: ReadRange, init: OpenInit): Promise<Demuxed> {
+  const { cid, size } = file;
+  const { library, log } = init;
+  const format = library && libraryFormatOf(await read(0, Math.min(SIGNATURE_BYTES, size)));
+  const second = async (): Promise<Demuxed | undefined> => {
+    if (library === undefined || format === undefined) return undefined;
+    try {
+      return await library.open({ cid, size, format, read });
+    } catch (error) {
+      if (!isOfTheFile(error)) throw error;
+      log.debug({ cid, format: format.name, err: error }, "FFmpeg's demuxer does not read it either");
+      return undefined;
+    }
+  };
+  if (format?.first === true) {
+    const found = await second();
+    if (found !== undefined) return found;
+  }
+  const own = await openBunny(file, read, log).catch((error: unknown) => {
+    if (!isOfTheFile(demuxError(error, cid)) || format?.first !== false) throw error;
+    return { failure: error };
+  });
+  if (!("failure" in own) && (own.tracks.every(isReadable) || format?.first !== false)) return own;
+  const other = await second();
+  if ("failure" in own) {
+    if (other === undefined) throw own.failure;
+    return other;
+  }
+  const better = other !== undefined && count(other) > count(own);
+  await (better ? own : other)?.close();
+  return better ? other : own;
+}
+
+/** The file is to blame, not where it comes from. */
+function isOfTheFile(error: unknown): boolean {
+  return error instanceof CidcastError && ["CORRUPT_MEDIA", "UNSUPPORTED_MEDIA"].includes(error.code);
+}
+
+function isReadable(track: DemuxedTrack): boolean {
+  return track.codec !== "unknown" && track.decodable;
+}
+
+function count({ tracks }: Demuxed): number {
+  return tracks.filter(isReadable).length;
+}
+
+async function openBunny(file: ContentFile, read: ReadRange, log: Logger): Promise<Demuxed> {
+  const source = new CustomSource({
+    getSize: () => file.size,
+    read,
+    maxCacheSize: DEMUX_CACHE_BYTES,
+    prefetchProfile: "network",
+    handleUnhandledError: error => log.debug({ cid: file.cid, err: error }, "read ahead failed"),
+  });
+  const input = new Input({ formats: FORMATS, source });
+  const close = async (): Promise<void> => input.dispose();
+  try {
     await checkSampleTables(file);
     const container = (await input.getFormat()).name;
-    const tracks = (await input.getTracks()).slice(0, MAX_TRACKS);
-    return { media: { file, container, tracks, close }, unlimited: () => (budget = undefined) };
+    const inputs = (await input.getTracks()).slice(0, MAX_TRACKS);
+    if (inputs.length === 0) {
+      throw new CidcastError(
+        "CORRUPT_MEDIA",
+        `${file.cid} is ${container} without any track: its index is missing, so it is probably cut off`,
+      );
+    }
+    return { container, ...(await bunnyTracks(container, inputs)), close };
   } catch (error) {
     await close();
-    throw demuxError(error, file.cid);
+    throw error;
   }
 }

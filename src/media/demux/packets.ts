@@ -1,23 +1,7 @@
-import { type EncodedPacket, EncodedPacketSink, type InputTrack } from "mediabunny";
+import { EncodedPacket, EncodedPacketSink, type InputTrack } from "mediabunny";
 import { CidcastError } from "../../core/index.ts";
 import { FRAME_MAX_BYTES } from "../limits.ts";
-
-/** Reads a track's packets. What is damaged reads as the end: a broken file plays as far as it goes. */
-export interface PacketReader {
-  /** The first packet in decode order. */
-  first(options?: PacketOptions): Promise<EncodedPacket | undefined>;
-  /** The packet shown at `timeSeconds`: the last that starts at or before it. */
-  at(timeSeconds: number, options?: PacketOptions): Promise<EncodedPacket | undefined>;
-  /** The last true keyframe at or before `timeSeconds`; the first keyframe when there is none before. */
-  keyAt(timeSeconds: number, options?: PacketOptions): Promise<EncodedPacket | undefined>;
-  /** The packet after `packet` in decode order. */
-  next(packet: EncodedPacket, options?: PacketOptions): Promise<EncodedPacket | undefined>;
-}
-
-export interface PacketOptions {
-  /** Times and kinds only: the bytes are not read. */
-  readonly metadataOnly?: boolean;
-}
+import type { MediaPacket, PacketOptions, PacketReader } from "./track.ts";
 
 /** A reader of `track`. `onDamage` hears why reading ended early. */
 export function packetReader(
@@ -49,6 +33,12 @@ export function packetReader(
     keyAt: async (timeSeconds, options) =>
       (await read(() => sink.getKeyPacket(timeSeconds, full(options)))) ??
       (await read(() => sink.getFirstKeyPacket(full(options)))),
-    next: (packet, options) => read(() => sink.getNextPacket(packet, full(options))),
+    next: (packet, options) => read(() => sink.getNextPacket(own(packet), full(options))),
   };
+}
+
+/** The demuxer finds the next packet by its own object alone. */
+function own(packet: MediaPacket): EncodedPacket {
+  if (packet instanceof EncodedPacket) return packet;
+  throw new TypeError("This packet comes from another reader");
 }

@@ -1,6 +1,5 @@
-import type { InputVideoTrack } from "mediabunny";
 import { REORDER_SAMPLE_PACKETS } from "../limits.ts";
-import { type PacketReader, packetReader } from "./packets.ts";
+import type { DemuxedVideo, PacketReader } from "./track.ts";
 
 /** What a look at a stretch of packets tells. */
 export interface PacketSample {
@@ -22,14 +21,14 @@ const PLACES = [0.25, 0.5, 0.75];
  * three later places too: some encoders put B-frames only where it pays.
  */
 export async function samplePackets(
-  track: InputVideoTrack,
-  init: { readonly durationSeconds: number; readonly more: boolean },
+  track: Pick<DemuxedVideo, "packets" | "durationSeconds">,
+  init: { readonly more: boolean },
 ): Promise<PacketSample> {
-  const reader = packetReader(track, () => undefined);
+  const reader = track.packets(() => undefined);
   const start = await stretch(reader, undefined);
   if (start.reordered || !init.more || start.packets < REORDER_SAMPLE_PACKETS) return start;
   for (const place of PLACES) {
-    const later = await stretch(reader, place * init.durationSeconds);
+    const later = await stretch(reader, place * track.durationSeconds);
     if (later.reordered) return { ...start, reordered: true };
   }
   return start;

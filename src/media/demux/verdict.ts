@@ -8,17 +8,35 @@ const NAMES: Readonly<Record<VideoCodec | AudioCodec, string>> = {
   vp8: "VP8",
   vp9: "VP9",
   av1: "AV1",
+  mpeg1: "MPEG-1",
   mpeg2: "MPEG-2",
   mpeg4: "MPEG-4 Visual",
+  msmpeg4: "MS MPEG-4",
+  h263: "H.263",
+  flv1: "Sorenson H.263",
+  vp6: "VP6",
+  theora: "Theora",
+  mjpeg: "Motion JPEG",
+  wmv: "Windows Media Video",
+  vc1: "VC-1",
+  dv: "DV",
+  dnxhd: "DNxHD",
   prores: "ProRes",
+  ffv1: "FFV1",
   opus: "Opus",
   aac: "AAC",
+  mp2: "MP2",
   mp3: "MP3",
   ac3: "AC-3",
   eac3: "E-AC-3",
   flac: "FLAC",
   vorbis: "Vorbis",
   alac: "ALAC",
+  dts: "DTS",
+  truehd: "TrueHD",
+  amr: "AMR",
+  speex: "Speex",
+  wavpack: "WavPack",
   pcm: "PCM",
   unknown: "unknown codec",
 };
@@ -32,6 +50,8 @@ export interface VideoFacts {
   readonly squarePixels: boolean;
   /** Degrees clockwise to display. */
   readonly rotation: 0 | 90 | 180 | 270;
+  /** Mirrored left to right once it is turned. */
+  readonly mirrored: boolean;
   /** Codec with profile as in RFC 6381, where known. */
   readonly codecString: string | undefined;
   /** H.264 only. */
@@ -56,6 +76,9 @@ export function videoVerdict(facts: VideoFacts): TrackVerdict {
     return transcode(
       `${name} to be turned by ${facts.rotation}°: browsers are not told, encoded anew upright`,
     );
+  }
+  if (facts.mirrored) {
+    return transcode(`${name} to be mirrored: browsers are not told, encoded anew the right way round`);
   }
   return passthrough(
     facts.codec === "h264" ? "H.264 without B-frames: sent as it is" : `${name}: sent as it is`,

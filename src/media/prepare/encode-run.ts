@@ -1,6 +1,5 @@
-import type { EncodedPacket } from "mediabunny";
 import { type Cancel, CidcastError, type Clock, toCidcastError } from "../../core/index.ts";
-import type { PacketReader } from "../demux/packets.ts";
+import type { MediaPacket, PacketReader } from "../demux/track.ts";
 import { PREPARE_STALL_MS } from "../limits.ts";
 import type { EncoderPool } from "../transcode/jobs/encoder-pool.ts";
 import type { EncoderProcess } from "../transcode/jobs/encoder-process.ts";
@@ -17,7 +16,7 @@ const BATCH_PACKETS = 8;
 export interface EncodeRun {
   readonly spec: JobSpec;
   /** The packet to begin with; undefined: nothing to encode. */
-  readonly first: EncodedPacket | undefined;
+  readonly first: MediaPacket | undefined;
   readonly packets: Pick<PacketReader, "next">;
   readonly pool: EncoderPool;
   readonly clock: Clock;
@@ -31,7 +30,7 @@ export interface EncodeRun {
 /** Sends a stretch through an encoder; resolves when all of it is out. `TRANSCODE_FAILED`, `ENCODER_MISSING`. */
 export async function encodeRun(run: EncodeRun): Promise<void> {
   run.signal.throwIfAborted();
-  const encoder = run.pool.take();
+  const encoder = await run.pool.take();
   const over = Promise.withResolvers<void>();
   const state = { over: false, inFlight: 0 };
   const moved = new Progress();
@@ -59,7 +58,7 @@ export async function encodeRun(run: EncodeRun): Promise<void> {
   over.promise.catch(() => undefined);
   const job = encoder.nextJob();
   try {
-    await encoder.ready;
+    run.signal.throwIfAborted();
     void encoder.exited.then(why => end(failure(`the encoder died: ${why}`)));
     encoder.listen(message => {
       if (!("job" in message) || message.job !== job || state.over) return;

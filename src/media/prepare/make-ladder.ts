@@ -1,6 +1,6 @@
-import type { InputTrack } from "mediabunny";
 import type { CID } from "multiformats/cid";
 import { CidcastError, messageOf } from "../../core/index.ts";
+import type { DemuxedTrack } from "../demux/track.ts";
 import type { OpenFile } from "../source/open-files.ts";
 import { profileOf } from "../transcode/profile.ts";
 import type { AudioJobSpec } from "../transcode/protocol.ts";
@@ -78,7 +78,7 @@ async function stillHere({ keeper }: TaskTools, { store, jobId }: LadderInit): P
 
 interface Planning<T extends TrackInfo> {
   readonly track: T;
-  readonly input: InputTrack;
+  readonly input: DemuxedTrack;
   readonly here: ReadonlySet<string>;
 }
 
@@ -117,7 +117,7 @@ async function spanTasks({
   readonly workers: number;
   readonly rungs: readonly Rung[];
 }): Promise<Task[]> {
-  const job = (await profileOf(track, input))?.spec(0);
+  const job = profileOf(track, input)?.spec(0);
   if (job?.kind !== "video") {
     throw new CidcastError("UNSUPPORTED_MEDIA", `${track.id}: the pictures are too large to encode`);
   }
@@ -131,6 +131,7 @@ async function spanTasks({
     kind: "ladder",
     decoder: job.decoder,
     rotation: job.rotation,
+    mirrored: job.mirrored,
     gopUs: GOP_US,
     segmentUs: SEGMENT_US,
     rungs: rungs.map(rung => ({ ...rung, maxBitrateBps: rung.bitrateBps })),
@@ -160,7 +161,7 @@ async function planSound(
   { track, input, here }: Planning<AudioTrackInfo>,
 ): Promise<Planned> {
   if (track.verdict.mode === "passthrough") return planCopy(tools, { track, input, here }, false);
-  const profile = await profileOf(track, input);
+  const profile = profileOf(track, input);
   const job = profile?.spec(0);
   if (profile === undefined || job?.kind !== "audio") return { plans: [], tasks: [] };
   const plan: RenditionPlan = { name: "opus", codec: "opus", bitrateBps: job.bitrateBps, channels: 2 };

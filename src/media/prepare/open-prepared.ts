@@ -115,6 +115,7 @@ function trackInfo(track: ManifestTrack): TrackInfo {
     codedWidth: width,
     codedHeight: height,
     rotation: 0,
+    mirrored: false,
     frameRate: frameRate === 0 ? undefined : frameRate / 1000,
     bFrames: false,
   };

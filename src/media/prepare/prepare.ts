@@ -18,6 +18,7 @@ import {
   PREPARE_MAX_WORKERS,
   PREPARE_MIN_FREE_BYTES,
 } from "../limits.ts";
+import { createLibraryDemuxer } from "../demux/library/library-demuxer.ts";
 import { OpenFiles } from "../source/open-files.ts";
 import { EncoderPool } from "../transcode/jobs/encoder-pool.ts";
 import { JobStore } from "./job-store.ts";
@@ -91,9 +92,18 @@ class PrepareService implements Prepare, Service {
     this.#log = components.log.child({ part: "prepare" });
     this.#store = new JobStore(components.database);
     const { content, clock } = components;
-    this.#files = new OpenFiles({ content, log: this.#log, encoderMissing: () => init.encoderMissing });
     const child = { ffmpegPath: undefined, niceness: NICENESS, log: this.#log, clock };
     this.#pool = new EncoderPool({ ...child, warm: 0 });
+    const { encoderMissing } = init;
+    this.#files = new OpenFiles({
+      content,
+      log: this.#log,
+      encoderMissing: () => encoderMissing,
+      library:
+        encoderMissing === undefined
+          ? createLibraryDemuxer({ pool: this.#pool, clock, log: this.#log })
+          : undefined,
+    });
   }
 
   async start(): Promise<void> {

@@ -1,8 +1,6 @@
-import type { InputTrack } from "mediabunny";
 import { CidcastError, type Clock, type Logger } from "../../core/index.ts";
 import { formatterFor, h264Formatter } from "../demux/frame-format.ts";
-import { packetReader } from "../demux/packets.ts";
-import { trackDescription } from "../demux/probe.ts";
+import type { DemuxedTrack } from "../demux/track.ts";
 import { PREPARE_SEGMENT_SECONDS } from "../limits.ts";
 import type { EncoderPool } from "../transcode/jobs/encoder-pool.ts";
 import type { AudioJobSpec, LadderJobSpec, Packet } from "../transcode/protocol.ts";
@@ -31,7 +29,7 @@ export interface TaskTools {
 /** A run of segments of a track's ladder, made in one go. */
 export interface SpanTask {
   readonly track: TrackInfo;
-  readonly input: InputTrack;
+  readonly input: DemuxedTrack;
   readonly spec: Omit<LadderJobSpec, "fromUs" | "untilUs">;
   readonly names: readonly string[];
   /** Numbers of the first segment and of the one after the last. */
@@ -47,7 +45,7 @@ export async function makeSpan(tools: TaskTools, task: SpanTask): Promise<void> 
   const { track, names, from, to, count } = task;
   const last = to >= count;
   const durationUs = microseconds(track.durationSeconds);
-  const packets = packetReader(task.input, error =>
+  const packets = task.input.packets(error =>
     log.warn({ track: track.id, err: error }, "the file is damaged here, its ladder has a hole"),
   );
   const writing: Promise<void>[] = [];
@@ -113,7 +111,7 @@ export const COMPLETE = -1;
 /** A track's sound, or its frames as they are, made from beginning to end. */
 export interface WholeTask {
   readonly track: TrackInfo;
-  readonly input: InputTrack;
+  readonly input: DemuxedTrack;
   readonly rendition: string;
 }
 
@@ -125,7 +123,7 @@ export async function makeSound(
   const { track } = task;
   const durationUs = microseconds(track.durationSeconds);
   const whole = new WholeRendition(tools, task);
-  const packets = packetReader(task.input, error =>
+  const packets = task.input.packets(error =>
     tools.log.warn({ track: track.id, err: error }, "the file is damaged here, its sound ends early"),
   );
   await encodeRun({
@@ -155,10 +153,10 @@ export async function copyTrack(
 ): Promise<void> {
   const { track, codec, input } = task;
   const whole = new WholeRendition(tools, task);
-  const packets = packetReader(input, error =>
+  const packets = input.packets(error =>
     tools.log.warn({ track: track.id, err: error }, "the file is damaged here, its copy ends early"),
   );
-  const format = formatterFor(codec, await trackDescription(input));
+  const format = formatterFor(codec, input.setup.description);
   for (let packet = await packets.first(); packet !== undefined; packet = await packets.next(packet)) {
     tools.signal.throwIfAborted();
     const frame = format(packet.data, packet.type === "key");

@@ -4,8 +4,9 @@ import {
   AV_PIX_FMT_YUV422P,
   AV_PIX_FMT_YUV422P10LE,
   AV_PIX_FMT_YUV444P,
+  AV_PIX_FMT_YUVJ420P,
 } from "node-av/constants";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { type ClipInit, makeClip } from "../testing/clips.ts";
 import { decodeOpus, firstPicture, onsets, shownFrames } from "../testing/decode.ts";
 import { allSegments, testMedia, timesOf } from "../testing/harness.ts";
@@ -16,6 +17,8 @@ const hasEncoder = findEncoder({}).kind === "node-av";
 const PLAIN = { encoder: "libx264", options: { preset: "ultrafast" }, frames: 30 } as const;
 /** The way most encoders are set: pictures out of order. */
 const USUAL = { encoder: "libx264", options: { preset: "fast" }, bFrames: 2, frames: 30 } as const;
+const MPEG2 = { encoder: "mpeg2video", bFrames: 2, frames: 30 } as const;
+const MPEG4 = { encoder: "mpeg4", bFrames: 2, frames: 30 } as const;
 const AAC = [{ encoder: "aac", seconds: 1 }] as const;
 const OPUS = [{ encoder: "libopus", seconds: 1 }] as const;
 const quick = { deadline: "realtime", "cpu-used": "8" };
@@ -152,6 +155,68 @@ const KINDS: Readonly<Record<string, Kind>> = {
     clip: { container: "mp4", audio: [{ encoder: "eac3", seconds: 1, channels: 6 }] },
     audio: ["transcode", "E-AC-3"],
   },
+  "MPEG-2 and AC-3 in MPEG-TS": {
+    clip: { container: "mpegts", video: MPEG2, audio: [{ encoder: "ac3", seconds: 1 }] },
+    video: ["transcode", "MPEG-2", 30, 1 / 30],
+    audio: ["transcode", "AC-3"],
+  },
+  "MPEG-2 and MP2 in an MPEG program stream": {
+    clip: { container: "vob", video: MPEG2, audio: [{ encoder: "mp2", seconds: 1 }] },
+    video: ["transcode", "MPEG-2", 30, 1 / 30],
+    audio: ["transcode", "MP2"],
+  },
+  "MPEG-2 in MP4": {
+    clip: { container: "mp4", video: MPEG2 },
+    video: ["transcode", "MPEG-2", 30, 1 / 30],
+  },
+  "MPEG-2 in Matroska": {
+    clip: { container: "matroska", video: MPEG2 },
+    video: ["transcode", "MPEG-2", 30, 1 / 30],
+  },
+  "MPEG-4 Visual in MP4": {
+    clip: { container: "mp4", video: MPEG4, audio: AAC },
+    video: ["transcode", "MPEG-4 Visual", 30, 1 / 30],
+    audio: ["transcode", "AAC"],
+  },
+  "MPEG-4 Visual with B-frames and MP3 in AVI": {
+    clip: { container: "avi", video: MPEG4, audio: [{ encoder: "libmp3lame", seconds: 1 }] },
+    video: ["transcode", "MPEG-4 Visual", 30, 1 / 30],
+    audio: ["transcode", "MP3"],
+  },
+  "Motion JPEG in QuickTime": {
+    clip: {
+      container: "mov",
+      video: { encoder: "mjpeg", frames: 30, pixelFormat: AV_PIX_FMT_YUVJ420P },
+      audio: [{ encoder: "pcm_s16le", seconds: 1 }],
+    },
+    video: ["transcode", "Motion JPEG", 30, 1 / 30],
+    audio: ["transcode", "PCM"],
+  },
+  "H.264 and AAC in Flash Video": {
+    clip: { container: "flv", video: USUAL, audio: AAC },
+    video: ["transcode", "B-frames", 30, 1 / 30],
+    audio: ["transcode", "AAC"],
+  },
+  "Sorenson H.263 in Flash Video": {
+    clip: { container: "flv", video: { encoder: "flv", frames: 30 } },
+    video: ["transcode", "Sorenson", 30, 1 / 30],
+  },
+  "MS MPEG-4 in ASF": {
+    clip: { container: "asf", video: { encoder: "msmpeg4", frames: 30 } },
+    video: ["transcode", "MS MPEG-4", 30, 1 / 30],
+  },
+  "H.264 without B-frames in MPEG-TS, sent as it is": {
+    clip: { container: "mpegts", video: { ...PLAIN, frames: 60 } },
+    video: ["passthrough", "as it is", 60, 1 / 30],
+  },
+  ALAC: {
+    clip: { container: "ipod", audio: [{ encoder: "alac", seconds: 1 }] },
+    audio: ["transcode", "ALAC"],
+  },
+  AIFF: {
+    clip: { container: "aiff", audio: [{ encoder: "pcm_s16be", seconds: 1 }] },
+    audio: ["transcode", "PCM"],
+  },
   "Opus 5.1": {
     clip: {
       container: "matroska",
@@ -176,10 +241,19 @@ function framesOf(clip: ClipInit | string): number {
 }
 
 describe.skipIf(!hasEncoder)("kinds of files that people have", () => {
+  // One for all: its processes go from file to file, as those of a node do.
+  const t = testMedia({ files: {} });
+  let count = 0;
+  afterAll(() => t.media.stop());
+  const opened = (clip: Uint8Array) => {
+    const name = `clip ${++count}`;
+    t.content.set(name, clip);
+    return t.media.open(name);
+  };
+
   test.each(named("video"))("%s: every picture, at its time", async (_, clip, want) => {
     const [mode, reason, count = 0, distance = 0] = want;
-    await using t = testMedia({ files: { clip: await bytesOf(clip) } });
-    await using source = await t.media.open("clip");
+    await using source = await opened(await bytesOf(clip));
     const info = source.info.tracks.find(track => track.kind === "video");
     expect(info).toMatchObject({ id: "v0", width: 320, height: 180, rotation: 0, verdict: { mode } });
     expect(info?.verdict.reason).toContain(reason);
@@ -201,8 +275,7 @@ describe.skipIf(!hasEncoder)("kinds of files that people have", () => {
 
   test.each(named("audio"))("%s: sound from start to end", async (_, clip, want) => {
     const [mode, reason] = want;
-    await using t = testMedia({ files: { clip: await bytesOf(clip) } });
-    await using source = await t.media.open("clip");
+    await using source = await opened(await bytesOf(clip));
     const info = source.info.tracks.find(track => track.kind === "audio");
     expect(info).toMatchObject({ id: "a0", verdict: { mode } });
     expect(info?.verdict.reason).toContain(reason);
@@ -224,14 +297,37 @@ describe.skipIf(!hasEncoder)("kinds of files that people have", () => {
   });
 
   test.each([
+    ["mp4", 0, "upper right", "mirrored"],
+    ["mp4", 90, "upper left", "turned by 90°"],
+    ["mov", 180, "lower left", "MPEG-4 Visual"],
+    ["mov", 270, "lower right", "MPEG-4 Visual"],
+  ] as const)(
+    "a mirrored film in %s, turned by %i°, comes the right way round",
+    async (container, rotation, light, reason) => {
+      // MPEG-4 Visual in QuickTime is read by the second demuxer, which has to see the same.
+      const video = container === "mov" ? MPEG4 : PLAIN;
+      const clip = await makeClip({ container, video: { ...video, rotation, mirrored: true } });
+      await using source = await opened(clip);
+      expect(source.info.tracks[0]).toMatchObject({
+        rotation,
+        mirrored: true,
+        verdict: { mode: "transcode" },
+      });
+      expect(source.info.tracks[0]?.verdict.reason).toContain(reason);
+      const segments = await allSegments(await source.rendition("v0"));
+      const size = rotation % 180 === 0 ? { width: 320, height: 180 } : { width: 180, height: 320 };
+      expect(firstPicture(segments)).toEqual({ ...size, light: [light] });
+    },
+  );
+
+  test.each([
     [90, PLAIN, "upper right", "turned by 90°"],
     [90, USUAL, "upper right", "B-frames"],
     [180, PLAIN, "lower right", "turned by 180°"],
     [270, PLAIN, "lower left", "turned by 270°"],
   ] as const)("a film to be turned by %i° comes upright", async (rotation, video, light, reason) => {
     const clip = await makeClip({ container: "mp4", video: { ...video, rotation } });
-    await using t = testMedia({ files: { clip } });
-    await using source = await t.media.open("clip");
+    await using source = await opened(clip);
     const size = rotation === 180 ? { width: 320, height: 180 } : { width: 180, height: 320 };
     expect(source.info.tracks[0]).toMatchObject({ ...size, rotation, verdict: { mode: "transcode" } });
     expect(source.info.tracks[0]?.verdict.reason).toContain(reason);
@@ -250,8 +346,7 @@ describe.skipIf(!hasEncoder)("kinds of files that people have", () => {
     ["matroska", "aac", "mjpeg"],
   ] as const)("the cover of %s (%s, %s) is no video track", async (container, encoder, cover) => {
     const clip = await makeClip({ container, audio: [{ encoder, seconds: 1 }], cover });
-    await using t = testMedia({ files: { clip } });
-    await using source = await t.media.open("clip");
+    await using source = await opened(clip);
     expect(source.info.tracks.map(track => track.kind)).toEqual(["audio"]);
     expect(source.defaultTrackIds).toEqual(["a0"]);
     expect(timesOf(await allSegments(await source.rendition("a0"))).length).toBeGreaterThanOrEqual(50);
@@ -260,8 +355,7 @@ describe.skipIf(!hasEncoder)("kinds of files that people have", () => {
   test("several languages are told apart, and each one plays", async () => {
     const languages = ["deu", "fra", "jpn"];
     const audio = languages.map(language => ({ encoder: "aac", seconds: 1, language }));
-    await using t = testMedia({ files: { clip: await makeClip({ container: "mp4", audio }) } });
-    await using source = await t.media.open("clip");
+    await using source = await opened(await makeClip({ container: "mp4", audio }));
     expect(source.info.tracks.map(track => track.language)).toEqual(languages);
     expect(source.defaultTrackIds).toEqual(["a0"]);
     for (const id of ["a0", "a1", "a2"]) {
@@ -275,8 +369,7 @@ describe.skipIf(!hasEncoder)("kinds of files that people have", () => {
     const muxer: Record<string, string> = container === "mp4" ? { movflags: "+faststart" } : {};
     const whole = await makeClip({ container, muxer, video });
     const clip = whole.subarray(0, Math.floor(whole.length * 0.7));
-    await using t = testMedia({ files: { clip } });
-    await using source = await t.media.open("clip");
+    await using source = await opened(clip);
     const segments = await allSegments(await source.rendition("v0"));
     const times = timesOf(segments);
     expect(times.length).toBeGreaterThan(15);
@@ -287,8 +380,7 @@ describe.skipIf(!hasEncoder)("kinds of files that people have", () => {
   test("one that is cut off before its index says so", async () => {
     const whole = await makeClip({ container: "mp4", video: PLAIN });
     const clip = whole.subarray(0, Math.floor(whole.length * 0.5));
-    await using t = testMedia({ files: { clip } });
-    await expect(t.media.probe("clip")).rejects.toMatchObject({
+    await expect(opened(clip)).rejects.toMatchObject({
       code: "CORRUPT_MEDIA",
       message: expect.stringContaining("cut off"),
     });

@@ -1,7 +1,7 @@
-import type { ChildProcess } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../core/index.ts";
 import { MAX_TRACKS, SEGMENT_MAX_FRAMES } from "../limits.ts";
+import { mediaChildren, signalChildren } from "../testing/children.ts";
 import { makeClip } from "../testing/clips.ts";
 import { allSegments, testMedia, timesOf } from "../testing/harness.ts";
 import { sample } from "../testing/memory-content.ts";
@@ -51,32 +51,17 @@ describe.skipIf(!hasEncoder)("limits on work", () => {
     const sound = await source.rendition("a0");
     const first = await sound.segmentAt(0);
     expect(first?.startSeconds).toBe(0);
-    const silent = children();
+    const silent = mediaChildren();
     expect(silent).toHaveLength(1);
-    signal(silent, "SIGSTOP");
+    signalChildren(silent, "SIGSTOP");
     const later = sound.segmentAt(20);
     // Until the silent one is given up; then the clock stands still while the next one starts.
     while (!silent.some(child => child.killed)) {
       clock.advance(1000);
       await new Promise(resolve => setImmediate(resolve));
     }
-    signal(silent, "SIGCONT");
+    signalChildren(silent, "SIGCONT");
     expect((await later)?.startSeconds).toBe(20);
     expect(t.told).not.toContain("transcode_failed");
   });
 });
-
-/** Signals children from outside: their `killed` tells of this process' own decision alone. */
-function signal(processes: readonly ChildProcess[], name: NodeJS.Signals): void {
-  for (const { pid, killed } of processes) if (pid !== undefined && !killed) process.kill(pid, name);
-}
-
-/** This process' transcode children. */
-function children(): ChildProcess[] {
-  // Node's list of what keeps the process alive has no public type.
-  const handles = (process as unknown as { _getActiveHandles(): readonly object[] })._getActiveHandles();
-  return handles.filter(
-    (handle): handle is ChildProcess =>
-      "spawnargs" in handle && String(handle.spawnargs).includes("transcode/child.ts"),
-  );
-}

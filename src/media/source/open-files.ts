@@ -1,8 +1,8 @@
-import type { InputTrack } from "mediabunny";
 import type { Content, ContentHold } from "../../content/index.ts";
 import { type AbortOptions, type Logger, raceSignal, withTimeout } from "../../core/index.ts";
-import { demuxError, type MediaFile, openMediaFile } from "../demux/media-file.ts";
+import { demuxError, type LibraryDemuxer, type MediaFile, openMediaFile } from "../demux/media-file.ts";
 import { probeFile } from "../demux/probe.ts";
+import type { DemuxedTrack } from "../demux/track.ts";
 import { PROBE_MAX_READ_BYTES, PROBE_MAX_READS, PROBE_TIMEOUT_MS } from "../limits.ts";
 import type { MediaInfo } from "../types.ts";
 
@@ -11,7 +11,7 @@ export interface OpenFile {
   readonly cid: string;
   readonly info: MediaInfo;
   readonly media: MediaFile;
-  readonly tracks: ReadonlyMap<string, InputTrack>;
+  readonly tracks: ReadonlyMap<string, DemuxedTrack>;
   /** Called before the file closes, for those who read it on their own. */
   readonly beforeClose: Set<() => void>;
 }
@@ -33,16 +33,20 @@ export class OpenFiles {
   readonly #content: Pick<Content, "open" | "hold">;
   readonly #log: Logger;
   readonly #encoderMissing: () => string | undefined;
+  readonly #library: LibraryDemuxer | undefined;
   readonly #entries = new Map<string, Entry>();
 
   constructor(init: {
     readonly content: Pick<Content, "open" | "hold">;
     readonly log: Logger;
     readonly encoderMissing: () => string | undefined;
+    /** A second demuxer for what the first one does not read. */
+    readonly library?: LibraryDemuxer | undefined;
   }) {
     this.#content = init.content;
     this.#log = init.log;
     this.#encoderMissing = init.encoderMissing;
+    this.#library = init.library;
   }
 
   /** Files open now. */
@@ -102,7 +106,11 @@ export class OpenFiles {
   async #probe(cid: string, hold: ContentHold, signal: AbortSignal): Promise<OpenFile> {
     const budget = { bytes: PROBE_MAX_READ_BYTES, reads: PROBE_MAX_READS };
     const content = await this.#content.open(cid, { signal });
-    const { media, unlimited } = await openMediaFile(content, { log: this.#log, budget });
+    const { media, unlimited } = await openMediaFile(content, {
+      log: this.#log,
+      budget,
+      library: this.#library,
+    });
     const close = async (): Promise<void> => {
       await media.close();
       hold.release();

@@ -1,7 +1,6 @@
-import type { EncodedPacket } from "mediabunny";
 import type { AbortOptions } from "../../core/index.ts";
 import type { FrameFormatter } from "../demux/frame-format.ts";
-import type { PacketReader } from "../demux/packets.ts";
+import type { MediaPacket, PacketReader } from "../demux/track.ts";
 import { SEGMENT_MAX_FRAMES, SEGMENT_MAX_SECONDS } from "../limits.ts";
 import type { SegmentCache } from "../store/segment-cache.ts";
 import { buildSegment, type TimedFrame } from "../store/segment-builder.ts";
@@ -62,7 +61,7 @@ export class PassthroughSource implements RenditionSource {
   }
 
   /** The packet that starts at `seconds`, found anew: a segment outlives the demuxer that read it. */
-  async #packetAt(seconds: number): Promise<EncodedPacket | undefined> {
+  async #packetAt(seconds: number): Promise<MediaPacket | undefined> {
     // Half a microsecond more, or rounding in the container's timescale would give the packet before.
     const packet = await this.#init.packets.at(seconds + 5e-7);
     return packet === undefined || placeOf(packet.timestamp) >= placeOf(seconds)
@@ -71,7 +70,7 @@ export class PassthroughSource implements RenditionSource {
   }
 
   /** The first packet of the whole second that holds `timeSeconds`, or the first one after it. */
-  async #firstOfSecond(timeSeconds: number): Promise<EncodedPacket | undefined> {
+  async #firstOfSecond(timeSeconds: number): Promise<MediaPacket | undefined> {
     const holding = (await this.#init.packets.at(timeSeconds)) ?? (await this.#init.packets.first());
     const second = Math.max(0, Math.floor(holding?.timestamp ?? 0));
     // At 0 the packet that holds it begins before when the codec's lead-in is cut off by an edit list.
@@ -80,14 +79,14 @@ export class PassthroughSource implements RenditionSource {
     return this.#init.packets.next(packet);
   }
 
-  #from(start: EncodedPacket, options: AbortOptions): Promise<Segment | undefined> {
+  #from(start: MediaPacket, options: AbortOptions): Promise<Segment | undefined> {
     const key = this.#key(start.timestamp);
     return this.#init.cache.load(key, () => this.#read(key, start), options);
   }
 
-  async #read(key: string, start: EncodedPacket): Promise<Segment | undefined> {
+  async #read(key: string, start: MediaPacket): Promise<Segment | undefined> {
     const frames: TimedFrame[] = [];
-    let packet: EncodedPacket | undefined = start;
+    let packet: MediaPacket | undefined = start;
     let damaged = false;
     let end = start.timestamp;
     while (packet !== undefined && !this.#cutsBefore(packet, start, frames.length)) {
@@ -114,7 +113,7 @@ export class PassthroughSource implements RenditionSource {
     );
   }
 
-  #cutsBefore(packet: EncodedPacket, start: EncodedPacket, frames: number): boolean {
+  #cutsBefore(packet: MediaPacket, start: MediaPacket, frames: number): boolean {
     if (frames === 0) return false;
     if (frames >= SEGMENT_MAX_FRAMES) return true;
     if (this.#isAudio) return Math.floor(packet.timestamp) > Math.max(0, Math.floor(start.timestamp));

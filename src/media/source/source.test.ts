@@ -5,7 +5,6 @@ import { describe, expect, test } from "vitest";
 import { silentLogger } from "../../core/index.ts";
 import { openMediaFile } from "../demux/media-file.ts";
 import { splitLengthPrefixed, nalType } from "../demux/nal.ts";
-import { packetReader } from "../demux/packets.ts";
 import { FRAME_KEY } from "../types.ts";
 import { allSegments, framesOf, testMedia, timesOf } from "../testing/harness.ts";
 import { memoryContent, sample } from "../testing/memory-content.ts";
@@ -214,7 +213,7 @@ describe("damaged files", () => {
     const { media } = await openMediaFile(await t.content.open("clean"), { log: silentLogger });
     const damage: unknown[] = [];
     const [track] = media.tracks;
-    const reader = track && packetReader(track, error => damage.push(error), 1000);
+    const reader = track?.packets(error => damage.push(error), 1000);
     expect(await reader?.first()).toBeUndefined();
     expect(damage).toMatchObject([{ message: expect.stringContaining("larger than 1000") }]);
     await media.close();

@@ -1,7 +1,5 @@
 import { CidcastError, type Logger } from "../../core/index.ts";
 import { formatterFor } from "../demux/frame-format.ts";
-import { packetReader } from "../demux/packets.ts";
-import { trackDescription } from "../demux/probe.ts";
 import type { FileReference, OpenFile } from "./open-files.ts";
 import { PassthroughSource } from "./passthrough-source.ts";
 import type { GopStore, Stored } from "../store/gop-store.ts";
@@ -44,15 +42,14 @@ export function openSource(init: SourceInit): MediaSource {
     if (input === undefined || !isRtpCodec(track.codec)) {
       throw new CidcastError("TRACK_NOT_FOUND", `${cid} has no track ${track.id}`);
     }
-    const description = await trackDescription(input);
     return new PassthroughSource({
       name: `${cid}/${track.id}/source`,
       info: sourceRendition(track, track.codec),
       durationSeconds: track.durationSeconds,
-      packets: packetReader(input, error =>
+      packets: input.packets(error =>
         log.warn({ cid, track: track.id, err: error }, "the file is damaged here, playing ends early"),
       ),
-      format: formatterFor(track.codec, description),
+      format: formatterFor(track.codec, input.setup.description),
       cache: segmentCache(store),
     });
   };

@@ -21,7 +21,23 @@ type Options = Readonly<Record<string, string>>;
 /** A short file of a kind that people have, made with node-av. */
 export interface ClipInit {
   /** FFmpeg's name of the muxer. */
-  readonly container: "mp4" | "ipod" | "mov" | "matroska" | "webm" | "mpegts" | "mp3" | "flac" | "ogg";
+  readonly container:
+    | "mp4"
+    | "ipod"
+    | "mov"
+    | "matroska"
+    | "webm"
+    | "mpegts"
+    | "vob"
+    | "avi"
+    | "flv"
+    | "asf"
+    | "mp3"
+    | "flac"
+    | "ogg"
+    | "aiff"
+    | "wav"
+    | "caf";
   readonly muxer?: Options;
   readonly video?: {
     readonly encoder: string;
@@ -32,8 +48,9 @@ export interface ClipInit {
     readonly frames: number;
     readonly gop?: number;
     readonly bFrames?: number;
-    /** Degrees clockwise to display. */
-    readonly rotation?: 90 | 180 | 270;
+    /** Degrees clockwise to display, and whether it is mirrored left to right after that. */
+    readonly rotation?: 0 | 90 | 180 | 270;
+    readonly mirrored?: boolean;
   };
   readonly audio?: readonly {
     readonly encoder: string;
@@ -54,6 +71,10 @@ const SAMPLE_FORMATS: Readonly<Record<string, constants.AVSampleFormat>> = {
   alac: constants.AV_SAMPLE_FMT_S16P,
   libopus: constants.AV_SAMPLE_FMT_FLT,
   pcm_s16le: constants.AV_SAMPLE_FMT_S16,
+  pcm_s16be: constants.AV_SAMPLE_FMT_S16,
+  mp2: constants.AV_SAMPLE_FMT_S16,
+  libmp3lame: constants.AV_SAMPLE_FMT_FLTP,
+  wavpack: constants.AV_SAMPLE_FMT_S16P,
 };
 
 function check(result: number, what: string): void {
@@ -74,6 +95,8 @@ export async function makeClip(init: ClipInit): Promise<Uint8Array> {
     const path = join(directory, "clip");
     const format = new FormatContext();
     check(format.allocOutputContext2(null, init.container, path), "open the muxer");
+    // One track is written after the other: the muxer is to bring them together, however long they are.
+    format.maxInterleaveDelta = 0n;
     const tracks: Track[] = [];
     if (init.video !== undefined) tracks.push(videoTrack(format, init.video));
     for (const audio of init.audio ?? []) tracks.push(audioTrack(format, audio));
@@ -157,7 +180,8 @@ function videoTrack(format: FormatContext, init: NonNullable<ClipInit["video"]>)
   const stream = streamOf(format, context);
   stream.avgFrameRate = context.framerate;
   if (init.rotation !== undefined) {
-    stream.codecpar.addCodedSideData(constants.AV_PKT_DATA_DISPLAYMATRIX, matrixOf(init.rotation));
+    const matrix = matrixOf(init.rotation, init.mirrored ?? false);
+    stream.codecpar.addCodedSideData(constants.AV_PKT_DATA_DISPLAYMATRIX, matrix);
   }
   const track = { stream, timeBase: context.timeBase };
   return {
@@ -175,10 +199,14 @@ function videoTrack(format: FormatContext, init: NonNullable<ClipInit["video"]>)
 }
 
 /** The display matrix of a clockwise turn: 16.16 fixed point, native byte order (FFmpeg's libavutil/display.h). */
-function matrixOf(rotation: 90 | 180 | 270): Buffer {
-  const [cos, sin] = { 90: [0, 1], 180: [-1, 0], 270: [0, -1] }[rotation] as [number, number];
+function matrixOf(rotation: 0 | 90 | 180 | 270, mirrored: boolean): Buffer {
+  const turn = { 0: [1, 0], 90: [0, 1], 180: [-1, 0], 270: [0, -1] } as const;
+  const [cos, sin] = turn[rotation];
   const one = 65_536;
-  return Buffer.from(Int32Array.of(cos * one, sin * one, 0, -sin * one, cos * one, 0, 0, 0, 1 << 30).buffer);
+  const across = mirrored ? -one : one;
+  return Buffer.from(
+    Int32Array.of(cos * across, sin * one, 0, -sin * across, cos * one, 0, 0, 0, 1 << 30).buffer,
+  );
 }
 
 function audioTrack(format: FormatContext, init: NonNullable<ClipInit["audio"]>[number]): Track {

@@ -8,6 +8,9 @@ export interface MemoryContent extends Pick<Content, "resolve" | "open" | "hold"
   readonly openFiles: () => number;
   readonly holds: () => number;
   readonly bytesRead: () => number;
+  readonly reads: () => number;
+  /** Makes every read fail with that, until it is undefined again. */
+  failReads(error: Error | undefined): void;
 }
 
 export function memoryContent(files: Readonly<Record<string, Uint8Array>> = {}): MemoryContent {
@@ -15,6 +18,8 @@ export function memoryContent(files: Readonly<Record<string, Uint8Array>> = {}):
   let open = 0;
   let holds = 0;
   let bytes = 0;
+  let reads = 0;
+  let failure: Error | undefined;
   const find = (ref: string): Uint8Array => {
     const data = byCid.get(ref);
     if (data === undefined) throw new CidcastError("CONTENT_NOT_FOUND", `${ref} is not here`);
@@ -25,6 +30,8 @@ export function memoryContent(files: Readonly<Record<string, Uint8Array>> = {}):
     openFiles: () => open,
     holds: () => holds,
     bytesRead: () => bytes,
+    reads: () => reads,
+    failReads: error => (failure = error),
     async resolve(ref) {
       find(ref);
       return { cid: ref, type: "file" };
@@ -42,7 +49,9 @@ export function memoryContent(files: Readonly<Record<string, Uint8Array>> = {}):
         size: data.length,
         async read(start, end, options) {
           options?.signal?.throwIfAborted();
+          if (failure !== undefined) throw failure;
           bytes += end - start;
+          reads += 1;
           return data.slice(start, end);
         },
         async *stream(range = {}) {

@@ -1,6 +1,8 @@
 // Entry of the transcode child: the only place where an encoder is loaded. It ends with the node that started it.
 import { messageOf } from "../../core/index.ts";
 import type { Backend, Transcoder } from "./child/backend.ts";
+import type { DemuxWorker } from "../demux/library/child/demux-worker.ts";
+import { type DemuxToChild, isDemux } from "../demux/library/protocol.ts";
 import { type FromChild, type ToChild, toChildSchema } from "./protocol.ts";
 
 function send(message: FromChild): void {
@@ -11,13 +13,25 @@ async function loadBackend(): Promise<Backend> {
   const program = process.env["FFMPEG_PATH"];
   if (program !== undefined && program !== "") {
     const { ffmpegBackend } = await import("./ffmpeg/ffmpeg-backend.ts");
-    return ffmpegBackend(program);
+    const backend = await ffmpegBackend(program);
+    return {
+      name: backend.name,
+      // What the library has demuxed it decodes itself: it is there, and its packets fit no stream for the program.
+      open: async (spec, emit) =>
+        (spec.decoder.libraryCodec === undefined ? backend : await library()).open(spec, emit),
+    };
   }
+  return library();
+}
+
+async function library(): Promise<Backend> {
   const { nodeAvBackend } = await import("./child/node-av-backend.ts");
   return nodeAvBackend();
 }
 
-/** Works off messages one after the other. */
+type JobMessage = Extract<ToChild, { readonly job: number }>;
+
+/** Works off messages about jobs one after the other. */
 class Worker {
   readonly #backend: Backend;
   /** The job last opened, as soon as that is known: packets of another one still waiting are passed over. */
@@ -29,7 +43,7 @@ class Worker {
     this.#backend = backend;
   }
 
-  receive(message: ToChild): void {
+  receive(message: JobMessage): void {
     if (message.type === "open") this.#job = message.job;
     if (message.type === "close") this.#job = undefined;
     this.#queue = this.#queue.then(() => this.#handle(message));
@@ -40,7 +54,7 @@ class Worker {
     this.#drop();
   }
 
-  async #handle(message: ToChild): Promise<void> {
+  async #handle(message: JobMessage): Promise<void> {
     try {
       await this.#work(message);
     } catch (error) {
@@ -49,7 +63,7 @@ class Worker {
     }
   }
 
-  async #work(message: ToChild): Promise<void> {
+  async #work(message: JobMessage): Promise<void> {
     const { job } = message;
     if (message.type === "open") {
       this.#drop();
@@ -78,6 +92,20 @@ class Worker {
   }
 }
 
+let demuxer: Promise<DemuxWorker> | undefined;
+
+/** The demuxer is loaded when a file needs it, whichever way this child encodes. */
+function demux(message: DemuxToChild): void {
+  demuxer ??= import("../demux/library/child/demux-worker.ts").then(module => new module.DemuxWorker(send));
+  demuxer.then(
+    worker => worker.receive(message),
+    (error: unknown) => {
+      if ("request" in message)
+        send({ type: "demux-failed", request: message.request, message: messageOf(error) });
+    },
+  );
+}
+
 process.once("disconnect", () => process.exit(0));
 // The terminal sends Ctrl-C to the whole group; the node stops its children itself, in order.
 process.on("SIGINT", () => undefined);
@@ -85,7 +113,12 @@ try {
   const backend = await loadBackend();
   const worker = new Worker(backend);
   process.once("exit", () => worker.close());
-  process.on("message", message => worker.receive(toChildSchema.parse(message)));
+  process.on("message", raw => {
+    const message = toChildSchema.parse(raw);
+    if (message.type === "ping") send({ type: "pong" });
+    else if (isDemux(message)) demux(message);
+    else worker.receive(message);
+  });
   send({ type: "ready", encoder: backend.name });
 } catch (error) {
   send({ type: "missing", reason: messageOf(error) });

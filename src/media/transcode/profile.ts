@@ -1,5 +1,4 @@
-import type { InputTrack } from "mediabunny";
-import { trackDescription } from "../demux/probe.ts";
+import type { DemuxedTrack } from "../demux/track.ts";
 import { TRANSCODE_MAX_LONG_SIDE, TRANSCODE_MAX_SHORT_SIDE, TRANSCODE_MAX_SOURCE_PIXELS } from "../limits.ts";
 import type { AudioTrackInfo, RenditionInfo, TrackInfo, VideoTrackInfo } from "../types.ts";
 import { GOP_SECONDS } from "./jobs/gop.ts";
@@ -23,17 +22,14 @@ export interface TranscodeProfile {
 }
 
 /** The one profile of a live transcode of `track`; undefined when its pictures are too large to decode live. */
-export async function profileOf(
-  info: TrackInfo,
-  track: InputTrack,
-  tempo = 1,
-): Promise<TranscodeProfile | undefined> {
-  const description = await trackDescription(track);
+export function profileOf(info: TrackInfo, track: DemuxedTrack, tempo = 1): TranscodeProfile | undefined {
+  const { description, flavour, libraryCodec } = track.setup;
   const decoder: DecoderSpec = {
     codec: info.codec,
-    flavour: String(await track.getCodec()),
+    flavour,
     codecString: info.codecString ?? "",
     ...(description === undefined ? {} : { description }),
+    ...(libraryCodec === undefined ? {} : { libraryCodec }),
     width: info.kind === "video" ? info.codedWidth : 0,
     height: info.kind === "video" ? info.codedHeight : 0,
     channels: info.kind === "audio" ? info.channels : 0,
@@ -88,6 +84,7 @@ function videoProfile(info: VideoTrackInfo, decoder: DecoderSpec): TranscodeProf
       width,
       height,
       rotation: info.rotation,
+      mirrored: info.mirrored,
       frameRate,
       minFrameGapUs: fast ? 1e6 / FAST_FRAME_RATE - 1000 : 0,
       gopUs: GOP_SECONDS * 1e6,

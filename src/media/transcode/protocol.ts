@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { demuxFromChild, demuxToChild } from "../demux/library/protocol.ts";
 
 /** Messages between the node and a transcode child. Times are microseconds of the media. */
 
@@ -15,6 +16,8 @@ const decoderSchema = z.object({
   codecString: z.string(),
   /** Setup bytes of the codec. */
   description: bytesSchema.optional(),
+  /** The codec in FFmpeg's numbers, where its demuxer has read the file. */
+  libraryCodec: z.object({ id: z.number(), tag: z.number(), bitsPerSample: z.number() }).optional(),
   width: z.number(),
   height: z.number(),
   channels: z.number(),
@@ -31,6 +34,8 @@ const videoJobSchema = z.object({
   height: z.number(),
   /** Degrees clockwise by which they are turned. */
   rotation: z.union([z.literal(0), z.literal(90), z.literal(180), z.literal(270)]),
+  /** Mirrored left to right once they are turned. */
+  mirrored: z.boolean(),
   /** Pictures per second for rate control. */
   frameRate: z.number(),
   /** Pictures nearer to the one before than this are left out. */
@@ -68,6 +73,8 @@ const ladderJobSchema = z.object({
   /** The job ends at the first picture at or after this time. */
   untilUs: z.number(),
   rotation: z.union([z.literal(0), z.literal(90), z.literal(180), z.literal(270)]),
+  /** Mirrored left to right once they are turned. */
+  mirrored: z.boolean(),
   gopUs: z.number(),
   segmentUs: z.number(),
   rungs: z.array(rungSchema).min(1),
@@ -92,6 +99,9 @@ export const toChildSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("end"), job: z.number() }),
   /** Drops the job. */
   z.object({ type: z.literal("close"), job: z.number() }),
+  /** Asks for a sign of life. */
+  z.object({ type: z.literal("ping") }),
+  ...demuxToChild,
 ]);
 
 export const fromChildSchema = z.discriminatedUnion("type", [
@@ -103,6 +113,8 @@ export const fromChildSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ended"), job: z.number() }),
   /** The job failed; the child lives. */
   z.object({ type: z.literal("failed"), job: z.number(), message: z.string() }),
+  z.object({ type: z.literal("pong") }),
+  ...demuxFromChild,
 ]);
 
 export type VideoJobSpec = z.infer<typeof videoJobSchema>;

@@ -1,5 +1,5 @@
 import { type AbortOptions, CidcastError, type Clock, type Logger, raceSignal } from "../../core/index.ts";
-import type { PacketReader } from "../demux/packets.ts";
+import type { PacketReader } from "../demux/track.ts";
 import { TRANSCODE_RUN_AHEAD_SECONDS } from "../limits.ts";
 import type { GopStore, Stored } from "../store/gop-store.ts";
 import type { RenditionSource, Segment } from "../types.ts";

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { VirtualClock } from "../../core/index.ts";
 import { nalType, splitLengthPrefixed } from "../demux/nal.ts";
+import { mediaChildren, signalChildren } from "../testing/children.ts";
 import { decodeOpus, onsets, shownFrames } from "../testing/decode.ts";
 import { allSegments, framesOf, testMedia, timesOf } from "../testing/harness.ts";
 import { sample } from "../testing/memory-content.ts";
@@ -184,7 +185,7 @@ describe.skipIf(!hasEncoder)("transcode jobs", () => {
     // Both processes that were started for the file have work: neither waits as a spare.
     const sound = await source.rendition("a0");
     const [first] = await Promise.all([video.segmentAt(0), sound.segmentAt(0)]);
-    for (const pid of childPids()) process.kill(pid, "SIGKILL");
+    signalChildren(mediaChildren(), "SIGKILL");
     let segment = first;
     const times: number[] = [];
     while (segment !== undefined && segment.startSeconds < 5) {
@@ -206,7 +207,7 @@ describe.skipIf(!hasEncoder)("transcode jobs", () => {
     let segment = await video.segmentAt(0);
     const outcome = (async () => {
       while (segment !== undefined) {
-        for (const pid of childPids()) process.kill(pid, "SIGKILL");
+        signalChildren(mediaChildren(), "SIGKILL");
         segment = await video.segmentAfter(segment);
       }
     })();
@@ -233,27 +234,9 @@ describe.skipIf(!hasEncoder)("transcode jobs", () => {
     await t.media.start();
     const source = await t.media.open("real");
     await (await source.rendition("v0")).segmentAt(0);
-    expect(childPids().length).toBeGreaterThan(0);
+    expect(mediaChildren().length).toBeGreaterThan(0);
     await t.media.stop();
-    expect(childPids()).toEqual([]);
+    expect(mediaChildren()).toEqual([]);
     expect([t.content.openFiles(), t.content.holds()]).toEqual([0, 0]);
   });
 });
-
-/** Process ids of this process' transcode children that are alive. */
-function childPids(): number[] {
-  const handles = (process as unknown as { _getActiveHandles(): readonly object[] })._getActiveHandles();
-  return handles.flatMap(handle =>
-    "spawnargs" in handle && String(handle.spawnargs).includes("transcode/child.ts") && "pid" in handle
-      ? [Number(handle.pid)].filter(isAlive)
-      : [],
-  );
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}

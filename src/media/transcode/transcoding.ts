@@ -1,7 +1,6 @@
 import { availableParallelism } from "node:os";
-import type { InputTrack } from "mediabunny";
 import { type Cancel, CidcastError, type Clock, type EventPublisher, type Logger } from "../../core/index.ts";
-import { packetReader } from "../demux/packets.ts";
+import type { DemuxedTrack } from "../demux/track.ts";
 import { MAX_AUDIO_JOBS, TRANSCODE_IDLE_MS, TRANSCODE_ORPHAN_MS, WARM_ENCODERS } from "../limits.ts";
 import type { MediaMetrics } from "../metrics.ts";
 import type { GopStore, Stored } from "../store/gop-store.ts";
@@ -39,7 +38,7 @@ const BUSY_RETRY_SECONDS = 5;
 interface TrackRequest {
   readonly cid: string;
   readonly info: TrackInfo;
-  readonly input: InputTrack;
+  readonly input: DemuxedTrack;
   /** Seconds of media that are heard per second. */
   readonly tempo: number;
 }
@@ -99,7 +98,7 @@ export class Transcoding implements JobOffice {
         details: { cid, trackId: info.id },
       });
     }
-    const profile = await profileOf(info, input, tempo);
+    const profile = profileOf(info, input, tempo);
     if (profile === undefined) {
       throw new CidcastError(
         "UNSUPPORTED_MEDIA",
@@ -111,7 +110,7 @@ export class Transcoding implements JobOffice {
       trackId: info.id,
       durationSeconds: info.durationSeconds,
       profile,
-      packets: packetReader(input, error =>
+      packets: input.packets(error =>
         log.warn({ cid, track: info.id, err: error }, "the file is damaged here, playing ends early"),
       ),
       store,

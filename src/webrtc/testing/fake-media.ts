@@ -163,6 +163,7 @@ function trackInfo(kind: "video" | "audio", durationSeconds: number): TrackInfo 
     codedWidth: 320,
     codedHeight: 180,
     rotation: 0,
+    mirrored: false,
     frameRate: FPS,
     bFrames: false,
   };

@@ -60,13 +60,21 @@ export class Decoder {
   readonly #frame = new Frame();
 
   constructor(spec: DecoderSpec, kind: "video" | "audio") {
-    const id = CODEC_IDS[spec.codec === "pcm" ? spec.flavour : spec.codec];
+    const { libraryCodec } = spec;
+    // The number comes from the same library's demuxer.
+    const id =
+      (libraryCodec?.id as constants.AVCodecID | undefined) ??
+      CODEC_IDS[spec.codec === "pcm" ? spec.flavour : spec.codec];
     const codec = id === undefined ? null : Codec.findDecoder(id);
     if (codec === null) throw new Error(`The encoder has no decoder for ${spec.codec}`);
     this.#frame.alloc();
     const context = this.#context;
     context.allocContext3(codec);
     context.pktTimebase = MICROSECONDS;
+    if (libraryCodec !== undefined) {
+      context.codecTag = libraryCodec.tag;
+      context.bitsPerCodedSample = libraryCodec.bitsPerSample;
+    }
     if (spec.description !== undefined) context.extraData = Buffer.from(spec.description);
     if (kind === "video") {
       context.width = spec.width;

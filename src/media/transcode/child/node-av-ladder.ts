@@ -88,7 +88,7 @@ class Rung {
     this.#spec = spec;
     this.#rung = rung;
     this.#index = index;
-    this.#fitter = new PictureFitter({ ...rung, rotation: spec.rotation });
+    this.#fitter = new PictureFitter({ ...rung, rotation: spec.rotation, mirrored: spec.mirrored });
   }
 
   take(frame: Frame, ptsUs: number, out: Packet[]): void {

@@ -15,7 +15,7 @@ import {
 import type { VideoJobSpec } from "../protocol.ts";
 import { turnFilters } from "../turn.ts";
 
-type Shape = Pick<VideoJobSpec, "width" | "height" | "rotation">;
+type Shape = Pick<VideoJobSpec, "width" | "height" | "rotation" | "mirrored">;
 
 /** Brings decoded pictures into the size, format and position in which they are encoded. */
 export class PictureFitter {
@@ -26,12 +26,13 @@ export class PictureFitter {
   readonly #turn: Turn | undefined;
   #scaler: { readonly context: SoftwareScaleContext; readonly format: string } | undefined;
 
-  constructor({ width, height, rotation }: Shape) {
+  constructor(shape: Shape) {
+    const { width, height, rotation } = shape;
     const lying = rotation === 90 || rotation === 270;
     this.#width = lying ? height : width;
     this.#height = lying ? width : height;
     this.#scaled.alloc();
-    const filters = turnFilters(rotation);
+    const filters = turnFilters(shape);
     if (filters !== undefined) this.#turn = new Turn(this.#width, this.#height, filters);
   }
 

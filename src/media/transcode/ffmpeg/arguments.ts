@@ -35,7 +35,7 @@ function videoArguments(spec: VideoJobSpec): string[] {
   // Half a millisecond: Matroska rounds to milliseconds.
   const wanted = `gte(t,${from - 0.0005})*(isnan(prev_selected_t)+gte(t-prev_selected_t,${gap}))`;
   // Turned first: the size is that of the turned pictures.
-  const shape = [...(turnFilters(spec.rotation) ?? []), `scale=${spec.width}:${spec.height}`, "setsar=1"];
+  const shape = [...(turnFilters(spec) ?? []), `scale=${spec.width}:${spec.height}`, "setsar=1"];
   const filters = [`select='${wanted}'`, ...shape, "format=yuv420p"];
   const place = (time: string): string => `floor((${time}+0.0005)/${gop})`;
   return [

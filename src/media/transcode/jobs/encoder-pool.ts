@@ -26,13 +26,22 @@ export class EncoderPool {
     if (this.#idle.length > this.#init.warm) this.#trimLater();
   }
 
-  /** A process of one's own. It may still be starting: see its `ready`. `SHUTTING_DOWN` once the pool is stopped. */
-  take(): EncoderProcess {
-    if (this.#stopped)
-      throw new CidcastError("SHUTTING_DOWN", "The node stops and starts no encoder any more");
-    let taken = this.#idle.shift();
-    while (taken?.gone === true) taken = this.#idle.shift();
-    return taken ?? this.#start();
+  /**
+   * A process of one's own that is ready. One that was idle is asked for a sign of life first: a machine that was
+   * suspended, or a program that was stopped, leaves some that never answer. `ENCODER_MISSING` when none starts,
+   * `SHUTTING_DOWN` once the pool is stopped.
+   */
+  async take(): Promise<EncoderProcess> {
+    for (;;) {
+      if (this.#stopped)
+        throw new CidcastError("SHUTTING_DOWN", "The node stops and starts no encoder any more");
+      const idle = this.#idle.shift();
+      const taken = idle ?? this.#start();
+      await taken.ready;
+      if (idle === undefined || (await idle.answers())) return taken;
+      this.#init.log.warn({ pid: taken.pid }, "an idle encoder gave no sign of life and is replaced");
+      taken.kill();
+    }
   }
 
   /** Gives a process back for the next job. */

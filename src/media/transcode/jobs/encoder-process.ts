@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
 import { CidcastError, type Clock, type Logger } from "../../../core/index.ts";
-import { ENCODER_START_MS } from "../../limits.ts";
+import { ENCODER_PING_MS, ENCODER_START_MS } from "../../limits.ts";
 import { ENCODER_MISSING_HINT } from "../encoder.ts";
 import { type FromChild, fromChildSchema, type ToChild } from "../protocol.ts";
 
@@ -34,6 +34,7 @@ export class EncoderProcess {
   readonly #child: ChildProcess;
   readonly #clock: Clock;
   #listener: ((message: FromChild) => void) | undefined;
+  #pong: (() => void) | undefined;
   #stderr = "";
   #jobs = 0;
   #gone = false;
@@ -45,7 +46,8 @@ export class EncoderProcess {
       serialization: "advanced",
       // No inspector, loader or coverage flag of the node's own is meant for the child.
       execArgv: [],
-      env: { PATH: process.env["PATH"], ...ffmpeg },
+      // A demuxer's reads wait in threads for bytes that come over the channel.
+      env: { PATH: process.env["PATH"], UV_THREADPOOL_SIZE: "16", ...ffmpeg },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     lowerPriority(this.#child, init.niceness ?? NICENESS, init.log);
@@ -100,6 +102,20 @@ export class EncoderProcess {
     cancel();
   }
 
+  /** False when the child is gone, or does not answer for so long that it must be taken for that. */
+  async answers(): Promise<boolean> {
+    if (this.#gone) return false;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#pong = () => resolve(true);
+    const cancel = this.#clock.after(ENCODER_PING_MS, () => resolve(false));
+    void this.exited.then(() => resolve(false));
+    this.send({ type: "ping" });
+    const answered = await promise;
+    cancel();
+    this.#pong = undefined;
+    return answered && !this.#gone;
+  }
+
   /** Ends the child at once. */
   kill(): void {
     this.#child.kill("SIGKILL");
@@ -115,6 +131,7 @@ export class EncoderProcess {
       const message = parsed.data;
       if (message.type === "ready") resolve(message.encoder);
       else if (message.type === "missing") reject(missing(message.reason));
+      else if (message.type === "pong") this.#pong?.();
       else this.#listener?.(message);
     });
     const cancel = this.#clock.after(ENCODER_START_MS, () => {

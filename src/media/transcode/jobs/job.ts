@@ -1,6 +1,5 @@
-import type { EncodedPacket } from "mediabunny";
 import { type Cancel, CidcastError, type Clock, type Logger, toCidcastError } from "../../../core/index.ts";
-import type { PacketReader } from "../../demux/packets.ts";
+import type { MediaPacket, PacketReader } from "../../demux/track.ts";
 import { TRANSCODE_RUN_AHEAD_SECONDS, TRANSCODE_STALL_MS } from "../../limits.ts";
 import type { Segment } from "../../types.ts";
 import type { FromChild, LiveJobSpec, Packet } from "../protocol.ts";
@@ -154,16 +153,14 @@ export class TranscodeJob {
   }
 
   async #work(run: number): Promise<void> {
-    const encoder = this.#init.pool.take();
-    this.#encoder = encoder;
-    await encoder.ready.catch((error: unknown) => {
+    const encoder = await this.#init.pool.take().catch((error: unknown) => {
       if (run === 1) throw error;
       throw new CidcastError("TRANSCODE_FAILED", "The encoder died and does not start again", {
         cause: error,
       });
     });
-    // Stopped meanwhile: whoever did that has given the process back.
-    if (run !== this.#run || !this.running) return;
+    if (run !== this.#run || !this.running) return this.#init.pool.giveBack(encoder);
+    this.#encoder = encoder;
     void encoder.exited.then(why => this.#died(run, why));
     const job = encoder.nextJob();
     this.#job = job;
@@ -179,7 +176,7 @@ export class TranscodeJob {
         await this.#room.next();
         continue;
       }
-      const batch: EncodedPacket[] = [];
+      const batch: MediaPacket[] = [];
       while (packet !== undefined && batch.length < BATCH_PACKETS[this.kind]) {
         batch.push(packet);
         packet = await this.#init.packets.next(packet);
@@ -200,7 +197,7 @@ export class TranscodeJob {
     if (current()) encoder.send({ type: "end", job });
   }
 
-  #firstPacket(): Promise<EncodedPacket | undefined> {
+  #firstPacket(): Promise<MediaPacket | undefined> {
     const { packets } = this.#init;
     if (this.kind === "video") return packets.keyAt(this.#startSecond);
     const from = this.#startSecond - AUDIO_LEAD_IN_SECONDS;
