@@ -16,6 +16,7 @@ export type {
   AudioCodec,
   AudioTrackInfo,
   Ladder,
+  LadderRung,
   Media,
   MediaEvents,
   MediaInfo,
@@ -24,9 +25,10 @@ export type {
   RenditionSource,
   RtpCodec,
   Segment,
+  SwitchingSource,
   TrackInfo,
   TrackVerdict,
   VideoCodec,
   VideoTrackInfo,
 } from "./types.ts";
-export { FRAME_DROPPABLE, FRAME_KEY } from "./types.ts";
+export { FRAME_DROPPABLE, FRAME_KEY, isSwitching } from "./types.ts";

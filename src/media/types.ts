@@ -159,6 +159,24 @@ export interface RenditionSource {
   segmentAfter(segment: Segment, options?: AbortOptions): Promise<Segment | undefined>;
   /** Nothing is asked of it for now: what works for it may stop. */
   leave?(): void;
+  /** Where it has its first keyframe at or after `seconds`, where that is known without reading on; undefined: nowhere. */
+  keyAfter?(seconds: number): number | undefined;
+}
+
+/** A rendition that is one of several, any of which may take over at its next keyframe. */
+export interface SwitchingSource extends RenditionSource {
+  /**
+   * The segment with which another rung takes over: it begins with that rung's first keyframe at or after `seconds`.
+   * Undefined where none follows. What is played goes on meanwhile: nothing is chosen by it.
+   */
+  segmentOf(rung: string, seconds: number, options?: AbortOptions): Promise<Segment | undefined>;
+  /** The rung that a segment which it gave came from. */
+  rungOf(segment: Segment): string | undefined;
+}
+
+/** True for a rendition that {@link SwitchingSource} describes. */
+export function isSwitching(source: RenditionSource): source is SwitchingSource {
+  return "segmentOf" in source && "rungOf" in source;
 }
 
 /** Which rendition of a track is wanted. */
@@ -183,8 +201,22 @@ export interface MediaSource extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** One of the encodings to choose from. */
+export interface LadderRung {
+  readonly name: string;
+  /** Pixels; 0 for audio. */
+  readonly width: number;
+  readonly height: number;
+  /** Pictures per second, where known. */
+  readonly frameRate: number | undefined;
+  /** What it takes on average, where known. */
+  readonly bitrateBps: number | undefined;
+}
+
 /** The encodings of prepared content, chosen for one handle alone. */
 export interface Ladder {
+  /** A track's renditions with their figures, in the order of {@link names}. */
+  rungs(trackId: string): readonly LadderRung[];
   /** Names of a track's renditions that can follow each other, from the least demanding up. */
   names(trackId: string): readonly string[];
   /** Goes on with that rendition, or with `auto` the best, at the next keyframe. False when there is none of that name. */

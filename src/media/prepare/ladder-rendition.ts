@@ -1,11 +1,11 @@
 import type { AbortOptions } from "../../core/index.ts";
-import type { RenditionInfo, RenditionSource, Segment } from "../types.ts";
+import type { RenditionInfo, RenditionSource, Segment, SwitchingSource } from "../types.ts";
 
 /** Seconds that two keyframes of one time may lie apart: times are rounded to microseconds. */
 const SAME_TIME_SECONDS = 0.002;
 
 /** A rung: its name, and its rendition once somebody has wanted it. */
-export interface LadderRung {
+export interface RungSource {
   readonly name: string;
   readonly source: () => Promise<RenditionSource>;
 }
@@ -14,14 +14,14 @@ export interface LadderRung {
  * A track of a prepared ladder as one viewer gets it: segments come from the rung that is chosen, and another one takes
  * over where both have a keyframe at the same time. What was sent stays valid, so that a switch asks nothing of the viewer.
  */
-export class LadderRendition implements RenditionSource {
+export class LadderRendition implements SwitchingSource {
   readonly info: RenditionInfo;
-  readonly #rungs: ReadonlyMap<string, LadderRung>;
+  readonly #rungs: ReadonlyMap<string, RungSource>;
   readonly #chosen: () => string;
   /** The rung each segment came from; segments are shared by all viewers, rungs in use are not. */
   readonly #rungOf = new WeakMap<Segment, string>();
 
-  constructor(info: RenditionInfo, rungs: readonly LadderRung[], chosen: () => string) {
+  constructor(info: RenditionInfo, rungs: readonly RungSource[], chosen: () => string) {
     this.info = info;
     this.#rungs = new Map(rungs.map(rung => [rung.name, rung]));
     this.#chosen = chosen;
@@ -39,6 +39,17 @@ export class LadderRendition implements RenditionSource {
     if (next === undefined || wanted === name || !next.startsWithKey) return this.#from(name, next);
     const other = await this.#meeting(wanted, next, options);
     return other === undefined ? this.#from(name, next) : this.#from(wanted, other);
+  }
+
+  async segmentOf(rung: string, seconds: number, options: AbortOptions = {}): Promise<Segment | undefined> {
+    const source = await this.#source(rung);
+    const key = source?.keyAfter?.(seconds - SAME_TIME_SECONDS);
+    if (source === undefined || key === undefined) return undefined;
+    return this.#from(rung, await source.segmentAt(key + SAME_TIME_SECONDS / 2, options));
+  }
+
+  rungOf(segment: Segment): string | undefined {
+    return this.#rungOf.get(segment);
   }
 
   /** The segment of another rung that begins with a keyframe where `next` begins; undefined where there is none. */

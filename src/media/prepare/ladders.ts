@@ -103,6 +103,7 @@ function ladderSource(
   let closed = false;
   const ladder: Ladder = {
     names: id => prepared.qualities(id),
+    rungs: id => prepared.rungs(id),
     chosen: id => chosen.get(id) ?? "auto",
     choose: (id, name) => {
       if (name !== "auto" && !prepared.qualities(id).includes(name)) return false;

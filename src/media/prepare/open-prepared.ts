@@ -1,7 +1,14 @@
 import type { ManifestRendition, ManifestTrack } from "@cidcast/protocols/media-manifest";
 import { type AbortOptions, CidcastError } from "../../core/index.ts";
 import type { SegmentCache } from "../store/segment-cache.ts";
-import type { MediaInfo, RenditionInfo, RenditionSource, TrackInfo, TrackVerdict } from "../types.ts";
+import type {
+  LadderRung,
+  MediaInfo,
+  RenditionInfo,
+  RenditionSource,
+  TrackInfo,
+  TrackVerdict,
+} from "../types.ts";
 import { readManifest, readSegments } from "./manifest-reader.ts";
 import { PreparedSource } from "./prepared-source.ts";
 import type { PrepareContent } from "./types.ts";
@@ -13,6 +20,8 @@ export interface PreparedMedia {
   readonly info: MediaInfo;
   /** Names of a track's renditions, from the least demanding up. */
   qualities(trackId: string): readonly string[];
+  /** The same with their figures. */
+  rungs(trackId: string): readonly LadderRung[];
   /** A rendition by name; without one the best. `TRACK_NOT_FOUND`; `CORRUPT_MEDIA` when its list is not whole. */
   rendition(trackId: string, options?: AbortOptions & { readonly name?: string }): Promise<RenditionSource>;
 }
@@ -45,6 +54,7 @@ export async function openPrepared(
       notes: [],
     },
     qualities: id => ordered(trackOf(id)).map(rendition => rendition.name),
+    rungs: id => ordered(trackOf(id)).map(rungInfo),
     async rendition(id, { name, ...rest } = {}) {
       const track = trackOf(id);
       const list = ordered(track);
@@ -72,6 +82,11 @@ function ordered(track: ManifestTrack): ManifestRendition[] {
   const list: readonly ManifestRendition[] = track.renditions;
   const codec = list.some(({ codec }) => codec === "h264") ? "h264" : list[0]?.codec;
   return list.filter(rendition => rendition.codec === codec).sort((a, b) => a.bitrate - b.bitrate);
+}
+
+function rungInfo(rendition: ManifestRendition): LadderRung {
+  const { id, width, height, frameRate, bitrateBps } = renditionInfo(rendition);
+  return { name: id, width, height, frameRate, bitrateBps: bitrateBps === 0 ? undefined : bitrateBps };
 }
 
 function renditionInfo(rendition: ManifestRendition): RenditionInfo {

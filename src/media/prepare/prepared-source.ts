@@ -60,6 +60,13 @@ export class PreparedSource implements RenditionSource {
     return this.#part(gop, place + 1, options);
   }
 
+  keyAfter(seconds: number): number | undefined {
+    const timeUs = seconds * 1e6;
+    const at = this.#gopAt(timeUs);
+    const gop = this.#gops[this.#gops[at]?.startUs === timeUs ? at : at + 1];
+    return gop === undefined ? undefined : gop.startUs / 1e6;
+  }
+
   /** Number of the last GOP that begins at or before a time; -1 when there is none. */
   #gopAt(timeUs: number): number {
     let low = 0;
