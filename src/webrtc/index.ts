@@ -1,3 +1,5 @@
+export { AdaptiveBitrateController } from "./manager/adaptive-bitrate-controller.ts";
+export type { StallCause, StallEntry, StallReport } from "./quality/stall-report.ts";
 export {
   createWebRTCStreamingManager,
   type RunningWebRTC,

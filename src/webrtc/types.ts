@@ -1,5 +1,6 @@
 import type { ControlEventMessage } from "@cidcast/protocols/media-control";
 import type { AbortOptions, Principal } from "../core/index.ts";
+import type { StallReport } from "./quality/stall-report.ts";
 import type { MediaInfo, TrackVerdict } from "../media/index.ts";
 
 /** Quality levels of the signalling; `auto` leaves the choice to the controller. */
@@ -13,6 +14,14 @@ export interface SessionInit extends AbortOptions {
   /** Further content, whose default tracks are played along with the first's. */
   readonly also?: readonly string[];
   readonly quality?: QualityLevel;
+  /** `auto` goes no higher than that. */
+  readonly maxQuality?: QualityLevel;
+  /** All tracks together, bits per second. */
+  readonly maxBitrateBps?: number;
+  /** Size at which the picture is shown, pixels of the screen. */
+  readonly view?: { readonly width: number; readonly height: number };
+  /** What the viewer's path carried last time, bits per second: the first rung is chosen by it. */
+  readonly bandwidthBps?: number;
   /** Where playing starts, seconds. */
   readonly startSeconds?: number;
   readonly principal: Principal;
@@ -44,6 +53,7 @@ export type ControlCommand =
   | { readonly type: "set_loop"; readonly loop: boolean; readonly range?: LoopRange | undefined }
   | { readonly type: "set_rate"; readonly rate: number }
   | { readonly type: "step"; readonly frames: 1 | -1 }
+  | { readonly type: "set_view"; readonly width: number; readonly height: number }
   | { readonly type: "get_state" };
 
 /** A part that is repeated, seconds of media. */
@@ -96,6 +106,8 @@ export interface StreamingSession {
   onEvent(listener: (event: ControlEventMessage) => void): () => void;
   /** Fields of connection_stats; every figure measured. */
   stats(): Promise<Readonly<Record<string, unknown>>>;
+  /** What keeps it from playing as it should, in one line, and what was decided so far. */
+  whyStalled(): Promise<StallReport>;
   close(reason?: string): Promise<void>;
 }
 
@@ -122,6 +134,8 @@ export interface WebRTCStreamingManager {
   /** The session of that id, when it belongs to `owner` (undefined: any owner). */
   session(id: string, owner?: string): StreamingSession | undefined;
   sessions(): readonly StreamingSession[];
+  /** {@link StreamingSession.whyStalled} of the session of that id, when it belongs to `owner`. `SESSION_NOT_FOUND`. */
+  whyStalled(id: string, owner?: string): Promise<StallReport>;
   globalMetrics(): Promise<Readonly<Record<string, unknown>>>;
   /** STUN and TURN servers that a viewer may use, with credentials made for it. */
   iceServers(viewer: string): readonly IceServer[];
@@ -172,7 +186,25 @@ export interface WebRTCEvents {
   webrtc_connection_closed: { readonly pc_id: string; readonly cid: string; readonly reason: string };
   webrtc_stream_started: { readonly pc_id: string; readonly cid: string };
   webrtc_stream_ended: { readonly pc_id: string; readonly cid: string };
-  webrtc_quality_changed: { readonly pc_id: string; readonly cid: string; readonly quality_level: string };
+  webrtc_quality_changed: {
+    readonly pc_id: string;
+    readonly cid: string;
+    readonly quality_level: string;
+    /** What changed, and why. */
+    readonly change: string;
+    readonly reason: string;
+    readonly previous_level: string | undefined;
+    readonly network_score: number;
+    /** 0 to 1. */
+    readonly buffer_level: number;
+    /** Milliseconds, percent, bits per second. */
+    readonly network_metrics: {
+      readonly rtt: number;
+      readonly packet_loss: number;
+      readonly bandwidth_estimate: number;
+      readonly jitter: number;
+    };
+  };
   webrtc_error: {
     readonly pc_id: string | undefined;
     readonly cid: string | undefined;

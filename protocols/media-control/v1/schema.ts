@@ -20,12 +20,16 @@ export const MAX_RATE = 4;
 /** Rates at which sound is heard, at its own pitch; outside it is muted. */
 export const MIN_SOUND_RATE = 0.5;
 export const MAX_SOUND_RATE = 2;
+/** Longest side of a picture on a screen, pixels. */
+export const MAX_VIEW_SIDE = 65_535;
 /** Shortest part that can be repeated, seconds: each turn costs a jump. */
 export const MIN_LOOP_SECONDS = 0.2;
 
 const id = z.string().max(MAX_COMMAND_ID_LENGTH).optional().describe("Comes back in the answer.");
 const seconds = z.number().min(0);
+const count = z.number().int().nonnegative();
 const place = seconds.max(Number.MAX_SAFE_INTEGER);
+const viewSide = z.number().int().min(1).max(MAX_VIEW_SIDE);
 const loopRange = z
   .object({ startSeconds: place, endSeconds: place })
   .refine(({ startSeconds, endSeconds }) => endSeconds - startSeconds >= MIN_LOOP_SECONDS, {
@@ -48,6 +52,8 @@ export const controlCommand = z.discriminatedUnion("type", [
   z.object({ type: z.literal("set_rate"), rate: z.number().min(MIN_RATE).max(MAX_RATE), id }),
   /** One picture on or back; pauses where it plays. */
   z.object({ type: z.literal("step"), frames: z.union([z.literal(1), z.literal(-1)]), id }),
+  /** Size at which the picture is shown, pixels of the screen: no larger one is sent than fills it. */
+  z.object({ type: z.literal("set_view"), width: viewSide, height: viewSide, id }),
   z.object({ type: z.literal("get_state"), id }),
 ]);
 
@@ -91,6 +97,20 @@ export const controlEvent = z.discriminatedUnion("type", [
         verdict: z.object({ mode: z.enum(["passthrough", "transcode", "unplayable"]), reason: z.string() }),
       }),
     ),
+  }),
+  /** The quality is another: first when playing starts, then at each change. */
+  z.object({
+    type: z.literal("quality"),
+    change: z.enum(["start", "up", "down", "chosen", "pictures_paused", "pictures_resumed"]),
+    /** Name of the rung, and its picture's size in pixels; none without pictures. */
+    rung: z.string().optional(),
+    width: count.optional(),
+    height: count.optional(),
+    /** `paused`: the path carries too little for pictures, sound goes on. */
+    pictures: z.enum(["sent", "paused"]),
+    reason: z.string(),
+    /** What the path is thought to carry, bits per second. */
+    estimateBps: count,
   }),
   z.object({ type: z.literal("error"), code: z.enum(codes), message: z.string(), id }),
 ]);

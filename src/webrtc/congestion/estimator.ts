@@ -1,5 +1,6 @@
+import { ProbeClusters, type ProbeResult } from "./probe-clusters.ts";
 import { Trendline, type Usage } from "./trendline.ts";
-import { SlidingMinimum, SlidingSum } from "./windows.ts";
+import { RecentRate, SlidingMinimum, SlidingSum } from "./windows.ts";
 
 /** Packets that may wait for feedback: eleven seconds at 2.5 Mbit/s. */
 const SENT_RING = 4096;
@@ -17,6 +18,10 @@ const GROWTH_PER_SECOND = 1.08;
 const SHOWN_FACTOR = 1.5;
 const SHOWN_FLOOR_BPS = 10_000;
 const HIGH_LOSS = 0.1;
+/** Loss where no queue stands, of a radio link for instance: it has to be more, and of more packets, to be of our making. */
+const HIGH_LOSS_UNQUEUED = 0.2;
+const UNQUEUED_PACKETS = 100;
+const LOSS_WINDOW_MS = 2000;
 const LOW_LOSS = 0.02;
 /** Fewest packets that a share of loss is taken from. */
 const LOSS_PACKETS = 20;
@@ -29,15 +34,31 @@ const QUEUE_MS = 25;
  */
 const LIMITED_MS = 4000;
 const MAX_LIMITED_MS = 32_000;
-/** A queue that makes the path the limit, ms: less is what a busy viewer's own scheduling looks like. */
-const LIMITING_QUEUE_MS = 100;
+/**
+ * A queue that stands, that is, does not go between two pictures: its least over a fifth of a second, ms. What comes and goes is
+ * a large picture, a busy viewer or somebody else's; only a queue that stands is too much being sent.
+ */
+const STANDING_MS = 15;
+/** A standing queue that makes the path the limit, ms. */
+const LIMITING_QUEUE_MS = 40;
+/** A standing queue that has grown since the last message beyond this needs no trend to be believed, ms. */
+const SUDDEN_QUEUE_MS = 80;
+/**
+ * How long a queue that grows slowly must stand before it is acted on, ms: what others send now and then goes by itself. Who
+ * sends less than that rate waits longer, up to so many times: where several share a path, the largest gives way first.
+ */
+const PATIENCE_MS = 400;
+const PATIENT_BELOW_BPS = 2_500_000;
+const MOST_PATIENT = 6;
+/** Loss that there always is has nothing to do with what is sent: the least over this time, ms. */
+const USUAL_LOSS_MS = 5000;
 /** A queue of this much lets nothing but the least share out, ms. */
 const FULL_QUEUE_MS = 500;
 const LEAST_SHARE = 0.3;
 const UNKNOWN_ROUND_TRIP_MS = 100;
 
 /** Why an estimate is what it is: the last thing that moved it. */
-export type EstimateCause = "start" | "growth" | "shown" | "delay" | "loss" | "remb";
+export type EstimateCause = "start" | "growth" | "shown" | "delay" | "loss" | "remb" | "probe" | "hint";
 
 export interface EstimatorInit {
   readonly startBps?: number;
@@ -52,11 +73,22 @@ export class BandwidthEstimator {
   readonly #sizes = new Uint16Array(SENT_RING);
   readonly #sequences = new Int32Array(SENT_RING).fill(-1);
   readonly #reportedLost = new Uint8Array(SENT_RING);
+  /** The probe that a packet belongs to; 0: none. */
+  readonly #clusters = new Uint8Array(SENT_RING);
   readonly #trend = new Trendline();
+  /** Probes under way: opened, filled and closed by who sends them. */
+  readonly probes = new ProbeClusters();
   readonly #arrivedBytes = new SlidingSum(500, 10);
-  readonly #arrived = new SlidingSum(1000, 10);
-  readonly #lost = new SlidingSum(1000, 10);
+  readonly #arrived = new SlidingSum(LOSS_WINDOW_MS, 10);
+  readonly #lost = new SlidingSum(LOSS_WINDOW_MS, 10);
   readonly #leastDelay = new SlidingMinimum(20_000, 10);
+  readonly #leastQueue = new SlidingMinimum(200, 4);
+  readonly #usualLoss = new SlidingMinimum(USUAL_LOSS_MS, 5);
+  /** Arrivals of this message and the ones just before: how fast they come now. */
+  readonly #recent = new RecentRate();
+  #standingMs = 0;
+  #standsSinceMs: number | undefined;
+  #firstLossMs: number | undefined;
   #group: { sentFirst: number; sentLast: number; arrived: number } | undefined;
   #before: { sentLast: number; arrived: number } | undefined;
   #estimate: number;
@@ -92,7 +124,7 @@ export class BandwidthEstimator {
     return this.#queueMs;
   }
 
-  /** Share lost over the last second, 0 to 1. */
+  /** Share lost over the last two seconds, 0 to 1. */
   lossShare(nowMs: number): number {
     const lost = this.#lost.total(nowMs);
     const all = lost + this.#arrived.total(nowMs);
@@ -111,12 +143,30 @@ export class BandwidthEstimator {
     return this.#estimate * Math.max(LEAST_SHARE, 1 - this.#queueMs / FULL_QUEUE_MS);
   }
 
-  onSent(sequence: number, bytes: number, nowMs: number): void {
+  /** When the path last showed itself to be the limit, ms; minus infinity: never. */
+  get troubledAtMs(): number {
+    return this.#limitedSinceMs;
+  }
+
+  /** True once the viewer has said anything of what arrives. */
+  get hasFeedback(): boolean {
+    return this.#feedback;
+  }
+
+  /** Smoothed time from sending to hearing of it, ms. */
+  get feedbackDelayMs(): number {
+    return this.#roundTripMs;
+  }
+
+  /** `cluster`: the probe that the packet belongs to. */
+  onSent(sequence: number, bytes: number, nowMs: number, cluster = 0): void {
     const at = sequence % SENT_RING;
     this.#sentAt[at] = nowMs;
     this.#sizes[at] = bytes;
     this.#sequences[at] = sequence;
     this.#reportedLost[at] = 0;
+    this.#clusters[at] = cluster;
+    if (cluster !== 0) this.probes.onSent(cluster, bytes, nowMs);
   }
 
   /** A feedback message begins. */
@@ -138,22 +188,50 @@ export class BandwidthEstimator {
     this.#sequences[at] = -1;
     if (this.#reportedLost[at] === 1) this.#lost.add(-1, now);
     this.#arrived.add(1, now);
-    this.#arrivedBytes.add(this.#sizes[at] ?? 0, now);
     const sent = this.#sentAt[at] ?? now;
     const arrived = arrivedUnits / UNITS_PER_MS;
+    const cluster = this.#clusters[at] ?? 0;
+    this.#recent.add(this.#sizes[at] ?? 0, arrived);
+    if (cluster !== 0) {
+      // The queue that a probe makes is its own: it says nothing of what the media does.
+      this.probes.onArrival(cluster, this.#sizes[at] ?? 0, arrived);
+      return;
+    }
+    this.#arrivedBytes.add(this.#sizes[at] ?? 0, now);
     this.#leastDelay.add(arrived - sent, now);
     const queue = Math.max(0, arrived - sent - this.#leastDelay.value);
     this.#queueMs += (queue - this.#queueMs) * 0.1;
+    this.#leastQueue.add(queue, now);
     this.#roundTripMs += (Math.max(1, now - sent) - this.#roundTripMs) * 0.02;
     this.#join(sent, arrived);
+  }
+
+  /** What a probe has shown, each once; an estimate that it proves too low has been raised. */
+  takeProbe(nowMs: number): ProbeResult | undefined {
+    const result = this.probes.take(nowMs);
+    if (result?.kind === "measured" && result.bps > this.#estimate) {
+      this.#set(result.bps, "probe");
+      this.#lastGrowthMs = nowMs;
+      this.#limitedSinceMs = Number.NEGATIVE_INFINITY;
+    }
+    return result;
   }
 
   onFeedbackEnd(): void {
     const now = this.#nowMs;
     const arrived = this.arrivedBps(now);
-    const queued = this.#queueMs > QUEUE_MS || arrived > DECREASE * this.#estimate;
-    if (this.#trend.usage === "over" && queued) this.#decrease(DECREASE * arrived, "delay");
-    else this.#weighLoss(this.lossShare(now), arrived);
+    const before = this.#standingMs;
+    const standing = this.#leastQueue.value;
+    this.#standingMs = Number.isFinite(standing) ? standing : 0;
+    const sudden = this.#standingMs > SUDDEN_QUEUE_MS && this.#standingMs > before;
+    if (this.#standingMs <= STANDING_MS) this.#standsSinceMs = undefined;
+    else this.#standsSinceMs ??= now;
+    const stands = this.#standsSinceMs !== undefined && now - this.#standsSinceMs >= patienceMs(arrived);
+    if (sudden || (this.#trend.usage === "over" && stands)) {
+      // While a queue stands, what comes out of it is what the path carries, whatever was sent.
+      const carried = this.#recent.bps ?? arrived;
+      this.#decrease(DECREASE * (sudden ? carried : Math.max(carried, arrived)), "delay");
+    } else this.#weighLoss(this.lossShare(now), arrived);
   }
 
   /** The viewer's own estimate, taken when it sends no transport-wide feedback. */
@@ -197,16 +275,28 @@ export class BandwidthEstimator {
   }
 
   #weighLoss(share: number, arrivedBps: number): void {
-    if (share > HIGH_LOSS) {
-      const now = this.#nowMs;
+    const now = this.#nowMs;
+    this.#usualLoss.add(share, now);
+    this.#firstLossMs ??= now;
+    const usual = now - this.#firstLossMs < USUAL_LOSS_MS ? 0 : this.#usualLoss.value;
+    if (share - usual > this.#tolerated(now)) {
       if (now - this.#lastDecreaseMs < LOSS_INTERVAL_MS) return;
       // Loss alone takes no more than half its share, and not what arrives all the same.
       this.#decrease(Math.max(DECREASE * arrivedBps, this.#estimate * (1 - share / 2)), "loss");
-    } else if (share < LOW_LOSS && this.#trend.usage === "normal") {
+    } else if (share - usual < LOW_LOSS && this.#trend.usage === "normal") {
       this.#grow(arrivedBps);
     } else {
+      // What arrives all the same has been shown.
+      if (this.#trend.usage === "normal" && arrivedBps > this.#estimate) this.#set(arrivedBps, "shown");
       this.#lastGrowthMs = this.#nowMs;
     }
+  }
+
+  /** Share of loss that is borne. Without transport-wide feedback nothing is known of a queue. */
+  #tolerated(now: number): number {
+    if (!this.#feedback || this.#standingMs > STANDING_MS) return HIGH_LOSS;
+    const packets = this.#lost.total(now) + this.#arrived.total(now);
+    return packets < UNQUEUED_PACKETS ? 1 : HIGH_LOSS_UNQUEUED;
   }
 
   #decrease(to: number, cause: EstimateCause): void {
@@ -214,7 +304,7 @@ export class BandwidthEstimator {
     this.#lastGrowthMs = now;
     // One decrease per response: what follows within a round trip has been sent before it.
     if (now - this.#lastDecreaseMs < Math.min(500, this.#roundTripMs + 100)) return;
-    if (cause === "loss" || this.#queueMs > LIMITING_QUEUE_MS) this.#limit(now);
+    if (cause === "loss" || this.#standingMs > LIMITING_QUEUE_MS) this.#limit(now);
     this.#lastDecreaseMs = now;
     if (to < this.#estimate) this.#set(to, cause);
   }
@@ -241,4 +331,8 @@ export class BandwidthEstimator {
     this.#estimate = Math.min(MAX_BPS, Math.max(MIN_BPS, bps));
     this.#cause = cause;
   }
+}
+
+function patienceMs(sentBps: number): number {
+  return PATIENCE_MS * Math.min(MOST_PATIENT, Math.max(1, PATIENT_BELOW_BPS / Math.max(1, sentBps)));
 }

@@ -8,6 +8,13 @@ export interface PathInit {
   readonly queueLimitMs?: number;
   /** True when a packet is to be lost. */
   readonly loses?: (index: number, nowMs: number) => boolean;
+  /** A bottleneck that others use too. */
+  readonly bottleneck?: Bottleneck;
+}
+
+/** When what waits in a queue will be through, ms. */
+export interface Bottleneck {
+  freeMs: number;
 }
 
 /** What the estimator is told, for one packet. */
@@ -19,29 +26,32 @@ interface InFlight {
 /** A bottleneck with a queue, in virtual time. */
 export class SimulatedPath {
   readonly #init: PathInit;
-  #freeMs = 0;
+  readonly #queue: Bottleneck;
   #count = 0;
   readonly #inFlight: InFlight[] = [];
 
   constructor(init: PathInit) {
     this.#init = init;
+    this.#queue = init.bottleneck ?? { freeMs: 0 };
   }
 
   /** How long a packet sent now would wait, ms. */
   queueMs(nowMs: number): number {
-    return Math.max(0, this.#freeMs - nowMs);
+    return Math.max(0, this.#queue.freeMs - nowMs);
   }
 
-  send(sequence: number, bytes: number, nowMs: number): void {
+  /** When the packet arrives, ms; undefined when it is lost. */
+  send(sequence: number, bytes: number, nowMs: number): number | undefined {
     const { capacityBps, delayMs = 20, queueLimitMs = 500, loses } = this.#init;
     const full = this.queueMs(nowMs) > queueLimitMs;
     if (full || loses?.(this.#count++, nowMs) === true) {
       this.#inFlight.push({ sequence, arrivedMs: undefined });
-      return;
+      return undefined;
     }
-    this.#freeMs = Math.max(this.#freeMs, nowMs) + (bytes * 8 * 1000) / capacityBps(nowMs);
-    const arrivedMs = this.#freeMs + delayMs;
+    this.#queue.freeMs = Math.max(this.#queue.freeMs, nowMs) + (bytes * 8 * 1000) / capacityBps(nowMs);
+    const arrivedMs = this.#queue.freeMs + delayMs;
     this.#inFlight.push({ sequence, arrivedMs: arrivedMs + (this.#init.stallMs?.(arrivedMs) ?? 0) });
+    return arrivedMs;
   }
 
   /** What a feedback message that arrives now tells of: everything up to the newest packet that has arrived by then. */

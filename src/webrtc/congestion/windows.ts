@@ -25,10 +25,10 @@ export class SlidingSum {
     return sum;
   }
 
-  /** Per second, over the window or as much of it as there has been. */
+  /** Per second, over the window or as much of it as there has been, at least half: the first burst is no rate. */
   perSecond(nowMs: number): number {
     const windowMs = this.#partMs * this.#parts.length;
-    const sinceMs = Math.min(windowMs, Math.max(this.#partMs, nowMs - (this.#firstMs ?? nowMs)));
+    const sinceMs = Math.min(windowMs, Math.max(windowMs / 2, nowMs - (this.#firstMs ?? nowMs)));
     return (this.total(nowMs) * 1000) / sinceMs;
   }
 
@@ -66,5 +66,50 @@ export class SlidingMinimum {
   /** Infinity before the first value. */
   get value(): number {
     return Math.min(...this.#parts);
+  }
+}
+
+/** Arrivals that a rate is taken from. */
+const RECENT = 32;
+const LEAST_RECENT = 4;
+/** No more than this far back, ms. */
+const RECENT_MS = 200;
+
+/** How fast the last packets arrived, by the viewer's clock. */
+export class RecentRate {
+  readonly #at = new Float64Array(RECENT);
+  readonly #bytes = new Float64Array(RECENT);
+  #count = 0;
+
+  add(bytes: number, arrivedMs: number): void {
+    const place = this.#count % RECENT;
+    this.#at[place] = arrivedMs;
+    this.#bytes[place] = bytes;
+    this.#count++;
+  }
+
+  /** Bits per second; undefined when too few have arrived to tell. */
+  get bps(): number | undefined {
+    const have = Math.min(this.#count, RECENT);
+    if (have < LEAST_RECENT) return undefined;
+    let newest = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < have; i++) newest = Math.max(newest, this.#at[i] ?? 0);
+    let oldest = newest;
+    let oldestBytes = 0;
+    let bytes = 0;
+    let packets = 0;
+    for (let i = 0; i < have; i++) {
+      const at = this.#at[i] ?? 0;
+      if (at < newest - RECENT_MS) continue;
+      packets++;
+      bytes += this.#bytes[i] ?? 0;
+      if (at <= oldest) {
+        oldest = at;
+        oldestBytes = this.#bytes[i] ?? 0;
+      }
+    }
+    return packets < LEAST_RECENT || newest - oldest < 1
+      ? undefined
+      : ((bytes - oldestBytes) * 8000) / (newest - oldest);
   }
 }

@@ -1,6 +1,9 @@
-import type { MediaInfo } from "../../media/index.ts";
+import type { LadderRung, MediaInfo } from "../../media/index.ts";
 import type { SessionStats } from "../thread/messages.ts";
 import { AHEAD_SECONDS } from "../player/track-queue.ts";
+import type { StallEntry } from "../quality/stall-report.ts";
+import { levelOfRung } from "./levels.ts";
+import { networkScore } from "./network-score.ts";
 import { qualitySettings } from "./quality.ts";
 
 /** What the manager itself knows of a session. */
@@ -14,6 +17,9 @@ export interface SessionFacts {
   readonly state: string;
   readonly candidates: number;
   readonly answered: boolean;
+  /** The rung that is shown; undefined where there is one quality. */
+  readonly rung: LadderRung | undefined;
+  readonly decisions: readonly StallEntry[];
 }
 
 /** Points that {@link qualityScore} takes off, worst first: above the figure, that many. */
@@ -80,13 +86,25 @@ export function connectionStats(
     jitter: measured.jitterMs ?? 0,
     connection_quality_score: qualityScore(lateShare(measured) * 100, rtt, lossPercent),
     buffer_health: Math.round(bufferLevel * 100),
-    adaptation_changes: 0,
+    adaptation_changes: measured.rungChanges,
     dropped_frame_rate: lateShare(measured),
     ice_gathering_state: "complete",
     remote_description_set: facts.answered,
     buffer_level: bufferLevel,
-    quality_level: facts.quality,
-    quality_settings: qualitySettings(facts.info),
+    quality_level: facts.rung === undefined ? facts.quality : levelOfRung(facts.rung.name),
+    quality_settings: qualitySettings(facts.info, facts.rung),
+    rung: facts.rung?.name ?? null,
+    pictures_paused: measured.picturesPaused,
+    network_score: networkScore({
+      rttMs: rtt,
+      lossPercent,
+      bandwidthBps: measured.estimateBps ?? measured.receivedBps ?? 0,
+      jitterMs: measured.jitterMs ?? 0,
+    }),
+    supply: measured.supplyFactor ?? null,
+    stalled_seconds: measured.stalledSeconds,
+    played_seconds: measured.playedSeconds,
+    decisions: facts.decisions,
     active: measured.connected,
     current_time: measured.playback.positionSeconds,
     duration: measured.playback.durationSeconds,

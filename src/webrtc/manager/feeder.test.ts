@@ -18,6 +18,7 @@ async function feederWith(outcomes: (CidcastError | "segment")[]) {
   const feeder = new Feeder({
     renditions: [read],
     atTempo: () => Promise.reject(new Error("not asked for")),
+    choose: () => undefined,
     send: answer =>
       sent.push(
         answer.type === "segment_failed"

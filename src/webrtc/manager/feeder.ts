@@ -1,5 +1,5 @@
 import { CidcastError, isAbortError, raceSignal, toCidcastError } from "../../core/index.ts";
-import type { RenditionSource, Segment } from "../../media/index.ts";
+import { isSwitching, type RenditionSource, type Segment } from "../../media/index.ts";
 import type { SegmentPlace } from "../player/track-queue.ts";
 import type { FromHost, ToHost } from "../thread/messages.ts";
 import { KNOWN_SEGMENTS } from "./limits.ts";
@@ -12,6 +12,8 @@ export interface FeederInit {
   readonly renditions: readonly RenditionSource[];
   /** The sound of a track for another rate than 1. */
   readonly atTempo: (track: number, tempo: number) => Promise<RenditionSource>;
+  /** A rung of a ladder is played from now on. */
+  readonly choose: (track: number, rung: string) => void;
   readonly send: (answer: Answer) => void;
 }
 
@@ -65,30 +67,36 @@ export class Feeder {
   readonly #renditions: RenditionSource[];
   readonly #paced: PacedRenditions;
   readonly #send: (answer: Answer) => void;
+  readonly #choose: FeederInit["choose"];
   readonly #known: Map<string, Segment>[];
   readonly #running: (AbortController | undefined)[];
+  /** Segments of other rungs, which are fetched beside those that are played. */
+  readonly #switching: (AbortController | undefined)[];
   #closed = false;
 
-  constructor({ renditions, atTempo, send }: FeederInit) {
+  constructor({ renditions, atTempo, choose, send }: FeederInit) {
     this.#renditions = [...renditions];
     this.#paced = new PacedRenditions(this.#renditions, atTempo);
     this.#send = send;
+    this.#choose = choose;
     this.#known = renditions.map(() => new Map());
     this.#running = renditions.map(() => undefined);
+    this.#switching = renditions.map(() => undefined);
   }
 
   /** Answers one request; an older one of the same track is given up. Never throws. */
   async feed({ id, track, ticket, place }: Need): Promise<void> {
     if (this.#renditions[track] === undefined || this.#closed) return;
-    this.#running[track]?.abort();
+    const lane = "keyAfter" in place ? this.#switching : this.#running;
+    lane[track]?.abort();
     const controller = new AbortController();
-    this.#running[track] = controller;
+    lane[track] = controller;
     const { signal } = controller;
     try {
       const segment = await this.#fetchAgain(track, place, signal);
       if (signal.aborted) return;
       if (segment !== undefined) this.#remember(track, segment);
-      this.#send({ type: "segment", id, track, ticket, segment });
+      this.#send({ type: "segment", id, track, ticket, segment, rung: this.#rungOf(track, segment) });
     } catch (error) {
       if (signal.aborted) return;
       if ((place.tempo ?? 1) !== 1) {
@@ -96,7 +104,7 @@ export class Feeder {
         return;
       }
       const { code, message } = toCidcastError(error);
-      this.#send({ type: "segment_failed", id, ticket, error: { code, message } });
+      this.#send({ type: "segment_failed", id, track, ticket, error: { code, message } });
     }
   }
 
@@ -105,6 +113,7 @@ export class Feeder {
     this.#renditions.push(rendition);
     this.#known.push(new Map());
     this.#running.push(undefined);
+    this.#switching.push(undefined);
   }
 
   /** From now on a track is read from something else. */
@@ -115,6 +124,7 @@ export class Feeder {
   /** Gives up what is under way for a track, and what it is read from. */
   rest(track: number): void {
     this.#running[track]?.abort();
+    this.#switching[track]?.abort();
     this.#known[track]?.clear();
     void this.#paced.rest(track);
   }
@@ -122,7 +132,7 @@ export class Feeder {
   /** Gives up what is under way. */
   close(): void {
     this.#closed = true;
-    for (const controller of this.#running) controller?.abort();
+    for (const controller of [...this.#running, ...this.#switching]) controller?.abort();
     for (const known of this.#known) known.clear();
   }
 
@@ -139,10 +149,20 @@ export class Feeder {
 
   async #fetch(track: number, place: SegmentPlace, signal: AbortSignal): Promise<Segment | undefined> {
     const rendition = await this.#paced.get(track, place.tempo ?? 1);
+    if ("keyAfter" in place) {
+      return isSwitching(rendition) ? rendition.segmentOf(place.rung, place.keyAfter, { signal }) : undefined;
+    }
+    if (place.rung !== undefined) this.#choose(track, place.rung);
     if ("at" in place) return rendition.segmentAt(place.at, { signal });
     const before = this.#known[track]?.get(place.after);
     if (before === undefined) throw new Error(`segment ${place.after} is not known here`);
     return rendition.segmentAfter(before, { signal });
+  }
+
+  #rungOf(track: number, segment: Segment | undefined): string | undefined {
+    const rendition = this.#renditions[track];
+    if (segment === undefined || rendition === undefined || !isSwitching(rendition)) return undefined;
+    return rendition.rungOf(segment);
   }
 
   #remember(track: number, segment: Segment): void {

@@ -14,11 +14,13 @@ import {
 import type { Media, MediaSource } from "../../media/index.ts";
 import type { EgressKind } from "../rtp/egress/index.ts";
 import type { HostClient } from "../thread/host-client.ts";
-import type { HostStats, OpenSession, SessionStats } from "../thread/messages.ts";
+import { AHEAD_SECONDS } from "../player/track-queue.ts";
+import type { StallReport } from "../quality/stall-report.ts";
+import type { QualityDecision, QualityWish } from "../quality/types.ts";
+import type { HostStats, OpenSession, SessionQuality, SessionStats } from "../thread/messages.ts";
 import type {
   IceServer,
   QualityController,
-  QualityLevel,
   SessionInit,
   StreamingSession,
   WebRTCEvents,
@@ -37,7 +39,10 @@ import {
   MAX_TRACKS,
 } from "./limits.ts";
 import { type WebRTCMetrics, webrtcMetrics } from "./metrics.ts";
-import { createFixedQuality, createLadderQuality } from "./quality.ts";
+import { AdaptiveBitrateController } from "./adaptive-bitrate-controller.ts";
+import { levelOfRung } from "./levels.ts";
+import { networkScore } from "./network-score.ts";
+import { createFixedQuality } from "./quality.ts";
 import { SessionTracks } from "./session-tracks.ts";
 import { Session, type SessionEnd, type SessionHooks } from "./session.ts";
 
@@ -204,6 +209,12 @@ class Manager implements RunningWebRTC {
     return [...this.#sessions.values()];
   }
 
+  async whyStalled(id: string, owner?: string): Promise<StallReport> {
+    const session = this.session(id, owner);
+    if (session === undefined) throw new CidcastError("SESSION_NOT_FOUND", `there is no session ${id}`);
+    return session.whyStalled();
+  }
+
   iceServers(viewer: string): readonly IceServer[] {
     const { iceServers = [], turnSecret, turnTtlSeconds = DEFAULT_TURN_TTL_SECONDS } = this.#init;
     return viewerIceServers({
@@ -287,8 +298,11 @@ class Manager implements RunningWebRTC {
     let session: Session | undefined;
     try {
       const tracks: ChosenTrack[] = [];
+      let adaptive: AdaptiveBitrateController | undefined;
       for (const cid of [init.cid, ...(init.also ?? [])]) {
         const opened = await open(cid, { signal: init.signal });
+        // Before anything is read of it: the first rung is what is read.
+        if (sources.length === 0) adaptive = adaptiveOf(opened, init, wish => void session?.wish(wish));
         sources.push(opened);
         tracks.push(...(await chooseTracks(opened, init)));
       }
@@ -309,11 +323,12 @@ class Manager implements RunningWebRTC {
         tracks: carried,
         host,
         clock: this.#clock,
-        quality: this.#qualityOf(source, tracks, init.quality),
+        quality: adaptive ?? this.#quality,
         hooks: this.#hooks,
       });
       this.#sessions.set(id, session);
-      const { sdp } = await host.ask("open", openMessage(id, carried, { ...init, offerSdp }));
+      const quality = adaptive?.session() ?? oneQuality(tracks, init);
+      const { sdp } = await host.ask("open", openMessage(id, carried, { ...init, offerSdp }, quality));
       init.signal?.throwIfAborted();
       this.#opened(session);
       return { session, sdp };
@@ -324,17 +339,6 @@ class Manager implements RunningWebRTC {
         : session.end({ how: "error", reason: messageOf(error) }));
       throw error;
     }
-  }
-
-  /** Prepared content has its own qualities. */
-  #qualityOf(
-    { ladder }: MediaSource,
-    tracks: readonly ChosenTrack[],
-    first: QualityLevel = "auto",
-  ): QualityController {
-    const video = tracks.find(track => track.info.kind === "video");
-    if (ladder === undefined || video === undefined) return this.#quality;
-    return createLadderQuality(ladder, video.info.id, first);
   }
 
   #opened(session: Session): void {
@@ -400,12 +404,9 @@ class Manager implements RunningWebRTC {
     onFrames: frames => {
       this.#framesOfEnded += frames;
     },
-    onQuality: (session, quality) => {
-      this.#components.events.publish(
-        "webrtc_quality_changed",
-        { ...aboutOf(session), quality_level: quality },
-        session,
-      );
+    onQuality: (session, decision) => {
+      this.#metrics.rungChanges.add(1, { change: decision.kind, reason: decision.reason });
+      this.#components.events.publish("webrtc_quality_changed", changeOf(session, decision), session);
     },
     onError: (session, { code, message }) => {
       this.#components.events.publish("webrtc_error", { ...aboutOf(session), code, message }, session);
@@ -445,10 +446,28 @@ class Manager implements RunningWebRTC {
   }
 }
 
+/** The controller of prepared content, which has several qualities; undefined for any other. */
+function adaptiveOf(
+  { ladder, info, defaultTrackIds }: MediaSource,
+  init: SessionInit,
+  onWish: (wish: QualityWish) => void,
+): AdaptiveBitrateController | undefined {
+  const named = init.trackIds !== undefined && init.trackIds.length > 0 ? init.trackIds : defaultTrackIds;
+  const sent = info.tracks.filter(({ id, kind }) => named.includes(id) && kind === (init.kind ?? kind));
+  const video = sent.find(({ kind }) => kind === "video");
+  if (ladder === undefined || video === undefined) return undefined;
+  const otherBps = sent.reduce((sum, track) => sum + (track === video ? 0 : (track.bitrateBps ?? 0)), 0);
+  const { quality: level, maxQuality, maxBitrateBps, view, bandwidthBps } = init;
+  const limits = { maxQuality, maxBitrateBps, view, bandwidthBps };
+  return new AdaptiveBitrateController({ ladder, trackId: video.id, level, otherBps, onWish, ...limits });
+}
+
+// oxlint-disable-next-line max-params -- what the message is made of.
 function openMessage(
   id: string,
   tracks: SessionTracks,
   init: SessionInit & { readonly offerSdp: string | undefined },
+  quality: SessionQuality,
 ): OpenSession {
   const { durationSeconds } = tracks;
   return {
@@ -458,10 +477,48 @@ function openMessage(
     durationSeconds,
     tracks: tracks.hostTracks,
     greeting: tracks.greeting(),
+    quality,
   };
+}
+
+/** Pictures of one quality. */
+function oneQuality(tracks: readonly ChosenTrack[], { bandwidthBps }: SessionInit): SessionQuality {
+  const { info } = tracks.find(({ rendition }) => rendition.info.kind === "video")?.rendition ?? {};
+  const rungs = [];
+  if (info !== undefined) {
+    const { id: name, width, height, bitrateBps = 0 } = info;
+    rungs.push({ name, width, height, bitrateBps });
+  }
+  return { rungs, first: 0, wish: {}, bandwidthBps };
 }
 
 /** What every event of a session tells. */
 function aboutOf({ id, cid }: Session): { readonly pc_id: string; readonly cid: string } {
   return { pc_id: id, cid };
+}
+
+/** What the event of a change tells. */
+function changeOf(session: Session, decision: QualityDecision): WebRTCEvents["webrtc_quality_changed"] {
+  const { from, to, kind, reason, estimateBps, bufferedSeconds } = decision;
+  const network_metrics = {
+    rtt: decision.roundTripMs ?? 0,
+    packet_loss: decision.lossShare * 100,
+    bandwidth_estimate: estimateBps,
+    jitter: decision.jitterMs ?? 0,
+  };
+  return {
+    ...aboutOf(session),
+    quality_level: levelOfRung(to ?? ""),
+    previous_level: from === undefined ? undefined : levelOfRung(from),
+    change: kind,
+    reason,
+    buffer_level: Math.min(1, bufferedSeconds / AHEAD_SECONDS),
+    network_score: networkScore({
+      rttMs: network_metrics.rtt,
+      lossPercent: network_metrics.packet_loss,
+      bandwidthBps: estimateBps,
+      jitterMs: network_metrics.jitter,
+    }),
+    network_metrics,
+  };
 }

@@ -8,6 +8,8 @@ export interface WebRTCMetrics {
   /** From the request to the first packet. */
   readonly firstPacket: Histogram;
   readonly connect: Histogram;
+  /** Changes of quality, by what changed and why. */
+  readonly rungChanges: Counter;
 }
 
 /** What is asked at each scrape. */
@@ -33,6 +35,11 @@ export function webrtcMetrics(metrics: Metrics, { sessions, batched, waiting }: 
     collect: waiting,
   });
   return {
+    rungChanges: metrics.counter({
+      name: "cidcast_webrtc_quality_changes_total",
+      help: "Changes of a viewer's quality, by what changed and why.",
+      labelNames: ["change", "reason"],
+    }),
     sessions: metrics.counter({ name: "cidcast_webrtc_sessions_total", help: "Viewers' sessions opened." }),
     ended: metrics.counter({
       name: "cidcast_webrtc_sessions_ended_total",

@@ -66,6 +66,18 @@ export class SessionTracks {
     return slot.source.rendition(slot.info.id, { tempo });
   }
 
+  /** A rung of a track's ladder is played from now on. */
+  choose(track: number, rung: string): void {
+    const slot = this.#slots[track];
+    slot?.source.ladder?.choose(slot.info.id, rung);
+  }
+
+  /** Names that the tracks of the session's own content have there. */
+  get ownTrackIds(): readonly string[] {
+    const { main } = this.#init;
+    return this.#slots.filter(slot => slot.source === main && isSent(slot)).map(({ info }) => info.id);
+  }
+
   /** What viewers are told of the tracks. */
   greeting(): ControlEventMessage {
     const { main } = this.#init;

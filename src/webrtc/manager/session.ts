@@ -1,6 +1,8 @@
 import type { ControlEventMessage } from "@cidcast/protocols/media-control";
 import { type Cancel, CidcastError, type Clock, toCidcastError } from "../../core/index.ts";
 import type { MediaInfo, MediaSource, TrackVerdict } from "../../media/index.ts";
+import { stallEntry, type StallReport } from "../quality/stall-report.ts";
+import type { QualityDecision, QualityEventKind, QualityWish } from "../quality/types.ts";
 import type { HostClient } from "../thread/host-client.ts";
 import type { SessionNote, SessionStats } from "../thread/messages.ts";
 import type {
@@ -14,8 +16,18 @@ import type {
 } from "../types.ts";
 import { connectionStats } from "./connection-stats.ts";
 import { Feeder } from "./feeder.ts";
+import { whyStalled } from "./why-stalled.ts";
 import { ANSWER_TIMEOUT_MS, CONNECT_TIMEOUT_MS, MAX_SDP_LENGTH } from "./limits.ts";
 import type { SessionTracks } from "./session-tracks.ts";
+
+/** Decisions that change what the viewer sees. */
+const CHANGES: ReadonlySet<QualityEventKind> = new Set([
+  "up",
+  "down",
+  "chosen",
+  "pictures_paused",
+  "pictures_resumed",
+]);
 
 /** What happens to a session, for its manager. */
 export interface SessionHooks {
@@ -25,7 +37,8 @@ export interface SessionHooks {
   /** Frames that a session sent in all. */
   readonly onFrames: (frames: number) => void;
   readonly onError: (session: Session, error: CidcastError) => void;
-  readonly onQuality: (session: Session, quality: QualityLevel) => void;
+  /** What the controller has decided; `level` is that of the rung. */
+  readonly onQuality: (session: Session, decision: QualityDecision) => void;
 }
 
 /** How a session ended. */
@@ -83,6 +96,7 @@ export class Session implements StreamingSession {
     this.#feeder = new Feeder({
       renditions: parts.tracks.renditions,
       atTempo: (track, tempo) => parts.tracks.atTempo(track, tempo),
+      choose: (track, rung) => parts.tracks.choose(track, rung),
       send: answer => parts.host.send(answer),
     });
   }
@@ -153,13 +167,10 @@ export class Session implements StreamingSession {
 
   async setQuality(quality: QualityLevel): Promise<{ readonly success: boolean; readonly reason?: string }> {
     this.#alive();
-    const { quality: controller, hooks, clock } = this.#parts;
+    const { quality: controller, clock } = this.#parts;
     const before = controller.level(this.id);
     const result = controller.set(this.id, quality);
-    if (result.success && controller.level(this.id) !== before) {
-      this.#qualityChangedAtMs = clock.now();
-      hooks.onQuality(this, quality);
-    }
+    if (result.success && controller.level(this.id) !== before) this.#qualityChangedAtMs = clock.now();
     return result;
   }
 
@@ -187,7 +198,7 @@ export class Session implements StreamingSession {
   async stats(): Promise<Readonly<Record<string, unknown>>> {
     this.#alive();
     const { source, kind, quality } = this.#parts;
-    const measured = await this.measured();
+    const [measured, log] = await Promise.all([this.measured(), this.decisions()]);
     return connectionStats(
       {
         createdAtMs: this.#createdAtMs,
@@ -199,6 +210,8 @@ export class Session implements StreamingSession {
         state: this.#state,
         candidates: this.#candidates,
         answered: this.#answeredMs !== undefined,
+        rung: source.ladder?.rungs(this.#videoId).find(({ name }) => name === measured.rung),
+        decisions: log.map(stallEntry),
       },
       measured,
     );
@@ -227,6 +240,8 @@ export class Session implements StreamingSession {
       void this.#feeder.feed(note);
     } else if (note.type === "event") {
       for (const listener of this.#listeners) listener(note.event);
+    } else if (note.type === "quality") {
+      this.#decided(note.decision);
     } else if (note.type === "connected") {
       this.#cancelTimer();
       this.#state = "connected";
@@ -237,6 +252,38 @@ export class Session implements StreamingSession {
       if (note.code !== undefined) hooks.onError(this, new CidcastError(note.code, note.reason));
       void this.end({ how: note.code === undefined ? "remote" : "error", reason: note.reason });
     }
+  }
+
+  async whyStalled(): Promise<StallReport> {
+    this.#alive();
+    const { clock, source, tracks } = this.#parts;
+    const [measured, log] = await Promise.all([this.measured(), this.decisions()]);
+    const { id, cid } = this;
+    const trackIds = tracks.ownTrackIds;
+    const facts = { id, cid, source, trackIds, connectionState: this.#state, nowMs: clock.now() };
+    return whyStalled(facts, measured, log);
+  }
+
+  /** The viewer's wish for the quality is another. */
+  async wish(wish: QualityWish): Promise<void> {
+    // One that has ended meanwhile has no quality.
+    await this.#parts.host.ask("quality", { id: this.id, wish }).catch(() => undefined);
+  }
+
+  /** What was decided on its quality, oldest first. */
+  decisions(): Promise<readonly QualityDecision[]> {
+    return this.#parts.host.ask("session_log", { id: this.id });
+  }
+
+  get #videoId(): string {
+    const trackIds = this.#parts.tracks.ownTrackIds;
+    return this.info.tracks.find(({ kind, id }) => kind === "video" && trackIds.includes(id))?.id ?? "";
+  }
+
+  #decided(decision: QualityDecision): void {
+    if (!CHANGES.has(decision.kind)) return;
+    this.#qualityChangedAtMs = this.#parts.clock.now();
+    this.#parts.hooks.onQuality(this, decision);
   }
 
   /** Releases everything, once, however it ends. */

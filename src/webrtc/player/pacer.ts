@@ -1,31 +1,66 @@
-/** A keyframe leaves at no more than this multiple of its track's bitrate. @see libwebrtc's pacing factor */
-const PACING_FACTOR = 2.5;
-/** Slowest pacing, bytes per second: still pictures have bitrates near nothing. */
-const MIN_RATE_BYTES = 500_000;
+/** Pictures leave at so many times what their rung takes on average. @see libwebrtc's pacing factor */
+export const PACING_FACTOR = 2.5;
+/** Slowest pacing where nothing is known of the path, bits per second: still pictures have bitrates near nothing. */
+const LEAST_UNKNOWN_BPS = 4_000_000;
+/** Slowest pacing of a path that is known, bits per second. */
+const LEAST_BPS = 300_000;
+/** Share of the estimate that pictures leave at, while the path is the limit and while it is not. */
+const LIMITED_SHARE = 1.1;
+const KNOWN_SHARE = 0.8;
 /**
  * What may leave at once at the start and after a seek, bytes: the first picture is waited for, nothing else is under
  * way, and a receiver's default socket buffer holds it.
  */
 export const START_BURST_BYTES = 128 * 1024;
-/** What may leave at once while playing, bytes: an ordinary frame. */
-const BURST_BYTES = 24 * 1024;
+/** How much of a known path's time a first picture may take at once, seconds. */
+const START_BURST_SECONDS = 0.25;
+/** What may leave at once while playing: so many seconds' worth, within these bounds in bytes. */
+const BURST_SECONDS = 0.04;
+const MIN_BURST_BYTES = 4 * 1024;
+const MAX_BURST_BYTES = 24 * 1024;
 
-/** Tokens in bytes: decides how much of a large frame may leave now. */
+/** What is known of a path. */
+export interface PathRate {
+  /** Undefined before anything has been heard of it. */
+  readonly estimateBps: number | undefined;
+  /** Set while it is the limit. */
+  readonly limitBps: number | undefined;
+}
+
+/**
+ * The pace of one viewer: tokens in bytes. Sound takes them without being asked to wait; what is sent again, pictures and
+ * probes, in this order, leave while there are some.
+ */
 export class Pacer {
-  readonly #rate: number;
+  #rate = LEAST_UNKNOWN_BPS / 8;
+  #burst = MAX_BURST_BYTES;
+  #first = START_BURST_BYTES;
   #tokens = START_BURST_BYTES;
   #lastMs: number;
 
-  constructor(bitrateBps: number | undefined, nowMs: number) {
-    this.#rate = Math.max(MIN_RATE_BYTES, ((bitrateBps ?? 0) / 8) * PACING_FACTOR);
+  constructor(nowMs: number) {
     this.#lastMs = nowMs;
   }
 
-  /** Lets time pass. */
-  tick(nowMs: number): void {
+  /** Lets time pass. `mediaBps`: what the pictures take on average. */
+  tick(
+    nowMs: number,
+    mediaBps: number,
+    path: PathRate = { estimateBps: undefined, limitBps: undefined },
+  ): void {
+    this.#rate = rateOf(mediaBps, path) / 8;
+    this.#burst = Math.min(MAX_BURST_BYTES, Math.max(MIN_BURST_BYTES, this.#rate * BURST_SECONDS));
+    const known = path.limitBps ?? path.estimateBps;
+    const first = known === undefined ? START_BURST_BYTES : (known / 8) * START_BURST_SECONDS;
+    this.#first = Math.min(START_BURST_BYTES, Math.max(this.#burst, first));
     const earned = ((nowMs - this.#lastMs) / 1000) * this.#rate;
     this.#lastMs = nowMs;
-    if (this.#tokens < BURST_BYTES) this.#tokens = Math.min(BURST_BYTES, this.#tokens + earned);
+    if (this.#tokens < this.#burst) this.#tokens = Math.min(this.#burst, this.#tokens + earned);
+  }
+
+  /** Bytes that leave in a second. */
+  get bytesPerSecond(): number {
+    return this.#rate;
   }
 
   get mayCarryOn(): boolean {
@@ -33,13 +68,22 @@ export class Pacer {
   }
 
   spend(bytes: number): void {
-    this.#tokens -= bytes;
-    // A burst of ordinary frames is paid back before the next keyframe, but not for longer than one burst takes.
-    if (this.#tokens < -BURST_BYTES) this.#tokens = -BURST_BYTES;
+    // What nobody waits for is owed, but not for longer than one burst takes.
+    this.#tokens = Math.max(this.#tokens - bytes, -this.#burst);
   }
 
   /** A first picture comes: it may leave as a burst. */
   restart(): void {
-    this.#tokens = START_BURST_BYTES;
+    this.#tokens = Math.max(this.#tokens, this.#first);
   }
+}
+
+function rateOf(mediaBps: number, { estimateBps, limitBps }: PathRate): number {
+  if (limitBps !== undefined) return Math.max(LEAST_BPS, LIMITED_SHARE * limitBps);
+  const media = PACING_FACTOR * mediaBps;
+  return Math.max(
+    media,
+    estimateBps === undefined ? LEAST_UNKNOWN_BPS : KNOWN_SHARE * estimateBps,
+    LEAST_BPS,
+  );
 }

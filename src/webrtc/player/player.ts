@@ -1,35 +1,15 @@
 import { CidcastError } from "../../core/index.ts";
 import type { Segment } from "../../media/index.ts";
-import type { PacketisedSegment } from "../rtp/packetise/index.ts";
 import type { LoopRange, PlaybackState } from "../types.ts";
+import { Pacer } from "./pacer.ts";
+import { Pictures } from "./pictures.ts";
 import { AUDIO_LEAD_SECONDS, PlayingTrack } from "./playing-track.ts";
 import { type JumpInit, sameRange, type Seek } from "./seek.ts";
-import type { SegmentPlace } from "./track-queue.ts";
+import type { PlayerInit, PlayerTrackInit } from "./types.ts";
 import { VideoBudget } from "./video-budget.ts";
 
 /** Shortest time between two keyframes that a viewer asked for, ms: each costs a step back. */
 export const KEYFRAME_INTERVAL_MS = 300;
-
-export interface PlayerTrackInit {
-  readonly kind: "video" | "audio";
-  readonly bitrateBps: number | undefined;
-}
-
-export interface PlayerInit {
-  readonly tracks: readonly PlayerTrackInit[];
-  readonly durationSeconds: number;
-  readonly startSeconds: number;
-  readonly nowMs: number;
-  readonly request: (track: number, ticket: number, place: SegmentPlace) => void;
-  readonly acquire: (track: number, segment: Segment) => PacketisedSegment;
-  readonly release: (segment: PacketisedSegment) => void;
-  /** Sends one payload. `streamSeconds` runs on over pauses, seeks and loops. */
-  readonly send: (track: number, payload: Buffer, streamSeconds: number, marker: boolean) => void;
-  /** What the path carries while it is the limit, bits per second. */
-  readonly limitBps?: (nowMs: number) => number | undefined;
-  /** State, loop or place have changed. */
-  readonly onChange: () => void;
-}
 
 /** Frames that leave this much after their time count as late, seconds: two frames at 30 per second. */
 const LATE_SECONDS = 0.066;
@@ -54,6 +34,9 @@ export class Player {
   #video: PlayingTrack | undefined;
   #durationSeconds: number;
   readonly #budget: VideoBudget;
+  readonly #pacer: Pacer;
+  /** In which rung pictures are sent, and whether they are. */
+  readonly pictures: Pictures;
   readonly #startMs: number;
   #state: PlaybackState["state"] = "connecting";
   #paused = false;
@@ -76,9 +59,18 @@ export class Player {
     this.#init = init;
     this.#startMs = init.nowMs;
     this.#budget = new VideoBudget(init.nowMs);
+    this.#pacer = init.pacer ?? new Pacer(init.nowMs);
     this.#anchorMedia = init.startSeconds;
     this.#durationSeconds = init.durationSeconds;
-    for (const track of init.tracks) this.#insert(track, init.nowMs);
+    for (const track of init.tracks) this.#insert(track);
+    this.pictures = new Pictures({
+      budget: this.#budget,
+      track: this.#video,
+      rung: init.rung,
+      bitrateBps: init.tracks.reduce((sum, track) => sum + pictureBps(track), 0),
+      onRung: rung => init.onRung?.(rung),
+      onFailed: rung => init.onRungFailed?.(rung),
+    });
     this.#jump(init.startSeconds, { exact: true });
   }
 
@@ -119,7 +111,8 @@ export class Player {
   addTrack(track: PlayerTrackInit, durationSeconds: number, nowMs: number): void {
     if (this.#state === "closed") return;
     this.#durationSeconds = Math.max(this.#durationSeconds, durationSeconds);
-    const added = this.#insert(track, nowMs);
+    const added = this.#insert(track);
+    this.pictures.bitrateBps += pictureBps(track);
     this.#join(added, nowMs);
     this.#init.onChange();
   }
@@ -232,15 +225,17 @@ export class Player {
     this.#init.onChange();
   }
 
-  deliver(track: number, ticket: number, segment: Segment | undefined): void {
-    this.#tracks[track]?.queue.deliver(ticket, segment);
+  deliver(track: number, ticket: number, segment: Segment | undefined, rung?: string): void {
+    if (this.pictures.splice(track, ticket, segment, rung)) return;
+    this.#tracks[track]?.queue.deliver(ticket, segment, rung);
   }
 
   /** Sends what is due. */
   tick(nowMs: number): void {
     if (!this.#started || this.#state === "closed") return;
-    for (const track of this.#tracks) track.pacer.tick(nowMs);
-    this.#budget.tick(nowMs, this.#init.limitBps?.(nowMs));
+    const path = this.#init.path?.(nowMs);
+    this.#pacer.tick(nowMs, this.pictures.bitrateBps, path);
+    this.#budget.tick(nowMs, path?.limitBps);
     if (this.#seeking === undefined) this.#joinPictures(nowMs);
     if (this.#seeking !== undefined) this.#land(nowMs);
     else if (this.#state === "buffering" && this.#ready()) this.#run(nowMs);
@@ -254,14 +249,14 @@ export class Player {
     for (const track of this.#tracks) track.queue.close();
   }
 
-  #insert(track: PlayerTrackInit, nowMs: number): PlayingTrack {
+  #insert({ kind }: PlayerTrackInit): PlayingTrack {
     const { request, acquire, release, send } = this.#init;
     const index = this.#tracks.length;
     const added = new PlayingTrack({
       index,
-      ...track,
+      kind,
       startSeconds: this.#init.startSeconds,
-      nowMs,
+      pacer: this.#pacer,
       queue: {
         request: (ticket, place) => request(index, ticket, place),
         acquire: segment => acquire(index, segment),
@@ -369,7 +364,7 @@ export class Player {
     this.#exact =
       leader === undefined || (leader.queue.followingSeconds ?? place) > this.#anchorMedia - EPSILON;
     this.#anchorMedia = Math.min(place, this.#durationSeconds);
-    for (const track of this.#tracks) track.pacer.restart();
+    this.#pacer.restart();
     if (!seek.quiet) this.#budget.restart();
     this.#finishSeek();
     if (this.#paused) {
@@ -451,7 +446,7 @@ export class Player {
       if (next === undefined) return;
       const due = this.#anchorStream + (next - this.#anchorMedia) / this.#rate;
       if (due > stream + track.leadSeconds + EPSILON) return;
-      if (!this.#admit(track)) {
+      if (!this.#admit(track, stream - due)) {
         track.skip();
         continue;
       }
@@ -463,15 +458,9 @@ export class Player {
   }
 
   /** False for a frame that the path has no room for. One that is part way out goes on. */
-  #admit(track: PlayingTrack): boolean {
+  #admit(track: PlayingTrack, lateSeconds: number): boolean {
     if (track.isPartWayOut) return true;
-    if (track.kind === "video") {
-      const isKey = track.queue.nextIsKey;
-      // After a gap a track begins with a keyframe of its own, whatever the others do.
-      const admitted = (isKey || !track.hasGap) && this.#budget.admit(track.nextBytes, isKey);
-      track.hasGap = !admitted;
-      return admitted;
-    }
+    if (track.kind === "video") return this.pictures.admit(track, lateSeconds);
     this.#budget.spend(track.nextBytes);
     return true;
   }
@@ -497,4 +486,8 @@ export class Player {
     this.#state = state;
     this.#init.onChange();
   }
+}
+
+function pictureBps({ kind, bitrateBps = 0 }: PlayerTrackInit): number {
+  return kind === "video" ? bitrateBps : 0;
 }

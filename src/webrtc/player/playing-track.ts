@@ -1,7 +1,8 @@
 import { MAX_SOUND_RATE, MIN_SOUND_RATE } from "@cidcast/protocols/media-control";
+import type { Segment } from "../../media/index.ts";
 import { LeadIn } from "./lead-in.ts";
-import { Pacer } from "./pacer.ts";
-import { TrackQueue, type TrackQueueInit } from "./track-queue.ts";
+import type { Pacer } from "./pacer.ts";
+import { type SwitchOutcome, TrackQueue, type TrackQueueInit } from "./track-queue.ts";
 
 /** Shortest distance of two frames in stream time, seconds. */
 const LEAST_FRAME_SECONDS = 0.001;
@@ -15,9 +16,9 @@ export const AUDIO_LEAD_SECONDS = 0.02;
 export interface PlayingTrackInit {
   readonly index: number;
   readonly kind: "video" | "audio";
-  readonly bitrateBps: number | undefined;
   readonly startSeconds: number;
-  readonly nowMs: number;
+  /** The viewer's own, for all tracks. */
+  readonly pacer: Pacer;
   readonly queue: TrackQueueInit;
   readonly send: (payload: Buffer, streamSeconds: number, marker: boolean) => void;
 }
@@ -58,7 +59,7 @@ export class PlayingTrack {
     this.index = init.index;
     this.kind = init.kind;
     this.queue = new TrackQueue(init.queue);
-    this.pacer = new Pacer(init.bitrateBps, init.nowMs);
+    this.pacer = init.pacer;
     this.sentUntil = init.startSeconds;
     this.shown = init.startSeconds;
     this.#send = init.send;
@@ -69,7 +70,7 @@ export class PlayingTrack {
     return this.queue.nextSeconds !== undefined || this.queue.ended;
   }
 
-  /** True while a large keyframe is only part way out. */
+  /** True while a large picture is only part way out. */
   get isPartWayOut(): boolean {
     return this.#payload >= 0;
   }
@@ -114,6 +115,17 @@ export class PlayingTrack {
     if (this.ready) this.joining = false;
   }
 
+  /** The rung that was asked for takes over, unless a picture past its keyframe is part way out. */
+  splice(ticket: number, segment: Segment | undefined, rung: string | undefined): SwitchOutcome {
+    const next = this.queue.nextSeconds;
+    const begun = this.isPartWayOut && next !== undefined && segment !== undefined;
+    if (begun && next >= segment.startSeconds - LEAST_FRAME_SECONDS && this.queue.isSwitchingBy(ticket)) {
+      this.queue.stay();
+      return "late";
+    }
+    return this.queue.splice(ticket, segment, rung);
+  }
+
   /** Leaves the next frame out. */
   skip(): void {
     this.skipped++;
@@ -121,14 +133,14 @@ export class PlayingTrack {
     this.queue.advance();
   }
 
-  /** Sends the next frame. False when a large keyframe is only part way out. */
+  /** Sends the next frame. False when a large picture is only part way out. */
   sendPaced(due: number): boolean {
-    const { head, frame, nextIsKey } = this.queue;
+    const { head, frame } = this.queue;
     if (head === undefined) return false;
     const streamSeconds = Math.max(due, this.lastStream + LEAST_FRAME_SECONDS);
     const from = head.frameStart[frame] ?? 0;
     const to = head.frameStart[frame + 1] ?? from;
-    const paced = this.kind === "video" && nextIsKey;
+    const paced = this.kind === "video";
     for (let at = Math.max(from, this.#payload); at < to; at++) {
       if (paced && !this.pacer.mayCarryOn) {
         this.#payload = at;
@@ -156,6 +168,7 @@ export class PlayingTrack {
       this.#send(payload, streamSeconds, at === to - 1);
       bytes += payload.length;
     }
+    this.pacer.spend(bytes);
     this.#left(streamSeconds);
     return bytes;
   }

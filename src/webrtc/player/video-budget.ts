@@ -13,6 +13,7 @@ export class VideoBudget {
   #tokens = 0;
   #lastMs: number;
   #skipping = false;
+  #paused = false;
 
   constructor(nowMs: number) {
     this.#lastMs = nowMs;
@@ -28,19 +29,47 @@ export class VideoBudget {
     this.#tokens = Math.min(rate * SAVED_SECONDS, this.#tokens + rate * seconds);
   }
 
+  /** True while the path is the limit. */
+  get limited(): boolean {
+    return this.#bytesPerSecond !== undefined;
+  }
+
   /** True while frames are left out. */
   get skipping(): boolean {
     return this.#skipping;
   }
 
-  /** True when the frame may be sent; it is counted as sent. */
-  admit(bytes: number, isKey: boolean): boolean {
+  /** True while no frame is sent at all. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** No frame is sent any more, or again from the next keyframe on. */
+  pause(paused: boolean): void {
+    this.#paused = paused;
+    if (paused) this.#skipping = true;
+  }
+
+  /** True when the frame may be sent; it is counted as sent. `alone`: no other frame depends on it. */
+  admit(bytes: number, isKey: boolean, alone = false): boolean {
     const rate = this.#bytesPerSecond;
-    if (isKey) this.#skipping = rate !== undefined && this.#tokens < 0;
-    else this.#skipping ||= rate !== undefined && this.#tokens - bytes < -rate * OWED_SECONDS;
-    if (this.#skipping) this.skipped++;
-    else this.spend(bytes);
-    return !this.#skipping;
+    const short = rate !== undefined && this.#tokens - bytes < -rate * OWED_SECONDS;
+    if (isKey) this.#skipping = this.#paused || (rate !== undefined && this.#tokens < 0);
+    else if (alone && rate !== undefined && this.#tokens < bytes) return this.#leaveOut();
+    else this.#skipping ||= short;
+    if (this.#skipping) return this.#leaveOut();
+    this.spend(bytes);
+    return true;
+  }
+
+  /** What comes is late by much: nothing more until the next keyframe. */
+  skip(): void {
+    this.#skipping = true;
+  }
+
+  #leaveOut(): false {
+    this.skipped++;
+    return false;
   }
 
   /** Something left that nothing is asked for. */
@@ -51,6 +80,6 @@ export class VideoBudget {
   /** The viewer went elsewhere: the picture of that place comes at once. */
   restart(): void {
     this.#tokens = Math.max(0, this.#tokens);
-    this.#skipping = false;
+    this.#skipping = this.#paused;
   }
 }

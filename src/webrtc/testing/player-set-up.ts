@@ -32,6 +32,7 @@ export function playerSetUp(
   const states: string[] = [];
   const requests: { track: number; ticket: number; place: SegmentPlace }[] = [];
   const segmentOf = (track: number, place: SegmentPlace): Segment | undefined => {
+    if ("keyAfter" in place) throw new Error("there are no rungs");
     const start = "at" in place ? Math.floor(place.at) : Number(place.after.split("/")[1]) + 1;
     const id = kinds[track] === "video" ? "v0" : "a0";
     return start < durationSeconds
@@ -52,7 +53,7 @@ export function playerSetUp(
     },
     release: () => users--,
     send: (track, _payload, streamSeconds, marker) => sent.push({ track, streamSeconds, marker }),
-    ...(init.limitBps === undefined ? {} : { limitBps: init.limitBps }),
+    path: nowMs => ({ estimateBps: undefined, limitBps: init.limitBps?.(nowMs) }),
     onChange: () => states.push(player.playback(now).state),
   });
   const deliver = (): void => {

@@ -20,6 +20,8 @@ import { warmUp } from "./warm-up.ts";
 
 /** Time between two looks at what is due, ms. */
 const TICK_MS = 5;
+/** Lateness of our own loop that the viewers' logs tell of, ms. */
+const LATE_MS = 200;
 
 /** Runs viewers on one UDP port, and answers one manager through `port`. Ends when it is told to `stop`. */
 export async function runHost(init: HostInit, port: HostPort): Promise<void> {
@@ -73,12 +75,12 @@ class Host {
 
   receive(message: ToHost): void {
     if (message.type === "segment") {
-      this.#viewers.get(message.id)?.deliver(message.track, message.ticket, message.segment);
+      this.#viewers.get(message.id)?.deliver(message.track, message.ticket, message.segment, message.rung);
       this.#parts.egress.flush();
     } else if (message.type === "segment_silent") {
       this.#viewers.get(message.id)?.silence(message.track, message.ticket);
     } else if (message.type === "segment_failed") {
-      this.#viewers.get(message.id)?.failMedia(message.error);
+      this.#viewers.get(message.id)?.failSegment(message.track, message.ticket, message.error);
     } else {
       void this.#answer(message);
     }
@@ -124,6 +126,11 @@ class Host {
       return undefined;
     },
     control: ({ id, command }) => this.#viewer(id).control(command),
+    quality: ({ id, wish }) => {
+      this.#viewer(id).setQuality(wish);
+      return undefined;
+    },
+    session_log: ({ id }) => this.#viewer(id).decisions,
     session_stats: ({ id }) => this.#viewer(id).stats(performance.now()),
     host_stats: () => this.#stats(),
     close: async ({ id }) => {
@@ -164,8 +171,10 @@ class Host {
 
   #tick(): void {
     const now = performance.now();
-    this.#maxLagMs = Math.max(this.#maxLagMs, now - this.#lastTickMs - TICK_MS);
+    const lagMs = now - this.#lastTickMs - TICK_MS;
+    this.#maxLagMs = Math.max(this.#maxLagMs, lagMs);
     this.#lastTickMs = now;
+    if (lagMs >= LATE_MS) for (const viewer of this.#viewers.values()) viewer.late(lagMs, now);
     for (const viewer of this.#viewers.values()) viewer.tick(now);
     this.#parts.egress.flush();
   }

@@ -4,6 +4,7 @@ import type { RtpCodec, Segment } from "../../media/index.ts";
 import type { EstimateCause } from "../congestion/index.ts";
 import type { EgressKind } from "../rtp/egress/index.ts";
 import type { SegmentPlace } from "../player/track-queue.ts";
+import type { QualityDecision, QualityWish, Rung } from "../quality/types.ts";
 import type { CandidateInit, ControlCommand, PlaybackState } from "../types.ts";
 
 /**
@@ -32,6 +33,17 @@ export interface HostTrack {
   readonly bitrateBps: number | undefined;
 }
 
+/** What the pictures of a session can be, and begin with. */
+export interface SessionQuality {
+  /** From the least demanding up; one where there is no choice, none without pictures. */
+  readonly rungs: readonly Rung[];
+  /** Place of the rung to begin with. */
+  readonly first: number;
+  readonly wish: QualityWish;
+  /** What the viewer's path carried last time, bits per second. */
+  readonly bandwidthBps: number | undefined;
+}
+
 export interface OpenSession {
   readonly id: string;
   readonly tracks: readonly HostTrack[];
@@ -39,6 +51,7 @@ export interface OpenSession {
   readonly startSeconds: number;
   /** The viewer's offer; without one the host makes its own. */
   readonly offerSdp: string | undefined;
+  readonly quality: SessionQuality;
   /** Sent first on each control channel. */
   readonly greeting: ControlEventMessage;
 }
@@ -70,6 +83,10 @@ export interface HostRequests {
   };
   candidate: { argument: { readonly id: string; readonly candidate: CandidateInit }; answer: undefined };
   control: { argument: { readonly id: string; readonly command: ControlCommand }; answer: PlaybackState };
+  /** Another wish for the quality. */
+  quality: { argument: { readonly id: string; readonly wish: QualityWish }; answer: undefined };
+  /** The session's decisions, oldest first. */
+  session_log: { argument: { readonly id: string }; answer: readonly QualityDecision[] };
   session_stats: { argument: { readonly id: string }; answer: SessionStats };
   host_stats: { argument: Record<string, never>; answer: HostStats };
   close: {
@@ -102,6 +119,8 @@ export type ToHost =
       readonly track: number;
       readonly ticket: number;
       readonly segment: Segment | undefined;
+      /** The rung it is of, where there are several. */
+      readonly rung: string | undefined;
     }
   | {
       /** The sound of a rate other than 1 cannot be made: playing goes on without. */
@@ -113,6 +132,7 @@ export type ToHost =
   | {
       readonly type: "segment_failed";
       readonly id: string;
+      readonly track: number;
       readonly ticket: number;
       readonly error: WireError;
     };
@@ -147,6 +167,8 @@ export type FromHost =
   /** The first packet has left. */
   | { readonly type: "started"; readonly id: string }
   | { readonly type: "event"; readonly id: string; readonly event: ControlEventMessage }
+  /** What the controller has decided. */
+  | { readonly type: "quality"; readonly id: string; readonly decision: QualityDecision }
   /** The session is over by itself: the viewer left, its path failed, its media failed. */
   | {
       readonly type: "closed";
@@ -159,17 +181,32 @@ export type FromHost =
 export type SessionNote = Exclude<FromHost, { type: "ready" | "failed" | "reply" | "egress" }>;
 
 /** What a host measures of a session. */
-export interface SessionStats {
+export interface SessionStats extends LinkFigures {
   readonly playback: PlaybackState;
   readonly iceState: string;
   readonly connected: boolean;
-  readonly bytesSent: number;
-  readonly packetsSent: number;
-  readonly retransmitted: number;
   readonly framesSent: number;
   readonly framesLate: number;
   /** Left out because the path did not carry them. */
   readonly framesSkipped: number;
+  readonly bufferedSeconds: number;
+  /** The rung that is shown; undefined where there is one quality. */
+  readonly rung: string | undefined;
+  readonly rungChanges: number;
+  /** Sound goes on without pictures. */
+  readonly picturesPaused: boolean;
+  /** Seconds of media that come each second, while they are waited for. */
+  readonly supplyFactor: number | undefined;
+  /** Seconds that playing was to go on and did not, and that it did. */
+  readonly stalledSeconds: number;
+  readonly playedSeconds: number;
+}
+
+/** What is measured of a viewer's packets. */
+export interface LinkFigures {
+  readonly bytesSent: number;
+  readonly packetsSent: number;
+  readonly retransmitted: number;
   readonly nacks: number;
   readonly keyframeRequests: number;
   readonly roundTripMs: number | undefined;
@@ -184,7 +221,6 @@ export interface SessionStats {
   readonly queueMs: number;
   /** The rate that is kept under while the path is the limit. */
   readonly limitBps: number | undefined;
-  readonly bufferedSeconds: number;
   /** Tracks that are sent. */
   readonly streams: number;
 }

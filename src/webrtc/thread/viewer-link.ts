@@ -1,5 +1,5 @@
 import { randomInt, randomUUID } from "node:crypto";
-import { BandwidthEstimator } from "../congestion/index.ts";
+import type { BandwidthEstimator } from "../congestion/index.ts";
 import {
   type Egress,
   type EgressLink,
@@ -17,19 +17,12 @@ import {
   writeSenderReport,
 } from "../rtp/rtcp/index.ts";
 import { deriveKeys, isRtcp, SrtcpOpener, SrtcpSealer } from "../rtp/srtp/index.ts";
-import type { HostTrack, SessionStats } from "./messages.ts";
+import type { Pacer } from "../player/pacer.ts";
+import type { HostTrack, LinkFigures } from "./messages.ts";
+import { Resender } from "./resender.ts";
 
 /** Time between two sender reports of a stream, ms. */
 const REPORT_INTERVAL_MS = 1000;
-/** Shortest time in which a lost packet is sent again once only, ms: feedback comes every 50 to 100. */
-const MIN_RESEND_MS = 20;
-/** Stands in for the round trip before one is measured, ms. */
-const UNKNOWN_ROUND_TRIP_MS = 100;
-/** Retransmission may take this share of what was sent in the last second; a keyframe is cheaper than more. */
-const RESEND_SHARE = 0.5;
-/** Packets that may be sent again each second whatever was sent. */
-const RESEND_FLOOR = 100;
-
 export interface ViewerLinkInit {
   readonly egress: Egress;
   readonly peer: EgressPeer;
@@ -37,13 +30,18 @@ export interface ViewerLinkInit {
   readonly tracks: readonly HostTrack[];
   readonly streamSeconds: (nowMs: number) => number;
   readonly onKeyframeRequest: () => void;
+  readonly estimator: BandwidthEstimator;
+  readonly pacer: Pacer;
+  /** The probe that what leaves now belongs to; 0: none. */
+  readonly cluster: () => number;
+  /** A packet leaves. */
+  readonly onSent: (bytes: number) => void;
 }
 
 interface Stream {
   readonly negotiated: NegotiatedStream;
   readonly kind: "video" | "audio";
   readonly main: EgressStream;
-  readonly rtx: EgressStream | undefined;
   readonly history: History | undefined;
   readonly rtpBase: number;
 }
@@ -55,7 +53,8 @@ export class ViewerLink {
   readonly #link: EgressLink;
   readonly #streams: (Stream | undefined)[] = [];
   readonly #stats: LinkStats;
-  readonly #estimator = new BandwidthEstimator();
+  readonly #estimator: BandwidthEstimator;
+  readonly #resender: Resender;
   readonly #opener: SrtcpOpener;
   readonly #sealer: SrtcpSealer;
   readonly #handlers: RtcpHandlers;
@@ -65,14 +64,13 @@ export class ViewerLink {
   #nextReportMs = Number.NEGATIVE_INFINITY;
   #reportedMs = performance.now();
   #bytesAtReport = 0;
-  #resent = 0;
-  #sentAtWindow = 0;
-  #windowMs = 0;
 
   constructor(init: ViewerLinkInit) {
     this.#init = init;
     const { transport, egress } = init;
     const now = performance.now();
+    const { estimator } = init;
+    this.#estimator = estimator;
     this.#stats = new LinkStats(now);
     this.#link = egress.link({
       host: transport.host,
@@ -80,12 +78,14 @@ export class ViewerLink {
       keys: deriveKeys(transport.send, "rtp"),
       onSent: (sequence, bytes) => {
         this.#stats.onSent(sequence, bytes);
-        this.#estimator.onSent(sequence, bytes, performance.now());
+        init.onSent(bytes);
+        estimator.onSent(sequence, bytes, performance.now(), init.cluster());
       },
     });
     this.#remote = `${transport.host}:${transport.port}`;
     this.#sealer = new SrtcpSealer(deriveKeys(transport.send, "rtcp"));
     this.#opener = new SrtcpOpener(deriveKeys(transport.receive, "rtcp"));
+    this.#resender = new Resender(init.pacer);
     for (const track of init.tracks) this.addTrack(track);
     this.#handlers = {
       onFeedbackBegin: () => this.#estimator.onFeedbackBegin(performance.now()),
@@ -120,9 +120,31 @@ export class ViewerLink {
     return this.#maySend;
   }
 
-  /** The rate to stay under, bits per second, while the path is the limit. */
-  limitBps(nowMs: number): number | undefined {
-    return this.#estimator.limitBps(nowMs);
+  get estimator(): BandwidthEstimator {
+    return this.#estimator;
+  }
+
+  get roundTripMs(): number | undefined {
+    return this.#stats.roundTripMs ?? this.#init.peer.path()?.roundTripMs;
+  }
+
+  get jitterMs(): number | undefined {
+    return this.#stats.jitterMs;
+  }
+
+  /** True when there is something to fill the path with. */
+  get canPad(): boolean {
+    return this.#maySend && this.#resender.canPad;
+  }
+
+  /** Sends about so many bytes of what the viewer has already; false when there are none. */
+  pad(bytes: number): boolean {
+    return this.#maySend && this.#resender.pad(bytes);
+  }
+
+  /** What the viewer asked for again and the pace held back. */
+  drain(): void {
+    if (this.#maySend) this.#resender.drain();
   }
 
   setPath(path: { readonly host: string; readonly port: number } | undefined): void {
@@ -169,18 +191,15 @@ export class ViewerLink {
     }
   }
 
-  figures(): Omit<
-    SessionStats,
-    "playback" | "iceState" | "connected" | "framesSent" | "framesLate" | "framesSkipped" | "bufferedSeconds"
-  > {
+  figures(): LinkFigures {
     const stats = this.#stats;
     return {
       bytesSent: stats.bytesSent,
       packetsSent: stats.packetsSent,
-      retransmitted: stats.retransmitted,
+      retransmitted: this.#resender.count,
       nacks: stats.nacks,
       keyframeRequests: stats.keyframeRequests,
-      roundTripMs: stats.roundTripMs ?? this.#init.peer.path()?.roundTripMs,
+      roundTripMs: this.roundTripMs,
       jitterMs: stats.jitterMs,
       packetLoss: stats.packetLoss,
       receivedBps: stats.receivedBps,
@@ -194,20 +213,18 @@ export class ViewerLink {
 
   close(): void {
     this.#link.close();
-    for (const stream of this.#streams) stream?.history?.clear();
+    this.#resender.close();
   }
 
   #open(negotiated: NegotiatedStream, track: HostTrack): Stream {
     const { mid, twccId, ssrc, payloadType, rtx } = negotiated;
     const common = { mid, twccId };
-    return {
-      negotiated,
-      kind: track.kind,
-      main: this.#link.stream({ ...common, ssrc, payloadType }),
-      rtx: rtx === undefined ? undefined : this.#link.stream({ ...common, ...rtx }),
-      history: rtx === undefined ? undefined : new History(historyPackets(track.bitrateBps)),
-      rtpBase: randomInt(2 ** 31),
-    };
+    const main = this.#link.stream({ ...common, ssrc, payloadType });
+    const history = rtx === undefined ? undefined : new History(historyPackets(track.bitrateBps));
+    if (rtx !== undefined && history !== undefined) {
+      this.#resender.add({ ssrc, main, rtx: this.#link.stream({ ...common, ...rtx }), history });
+    }
+    return { negotiated, kind: track.kind, main, history, rtpBase: randomInt(2 ** 31) };
   }
 
   #timestamp(stream: Stream, seconds: number): number {
@@ -215,23 +232,10 @@ export class ViewerLink {
   }
 
   #resend(ssrc: number, sequence: number): void {
-    const stream = this.#streams.find(candidate => candidate?.negotiated.ssrc === ssrc);
-    if (stream?.rtx === undefined || stream.history === undefined || !this.#maySend) return;
-    this.#stats.nacks++;
-    const now = performance.now();
-    if (now - this.#windowMs >= 1000) {
-      this.#windowMs = now;
-      this.#resent = 0;
-      this.#sentAtWindow = this.#stats.packetsSent;
-    }
-    const sent = this.#stats.packetsSent - this.#sentAtWindow;
-    if (this.#resent >= RESEND_FLOOR + sent * RESEND_SHARE) return;
-    const within = Math.max(MIN_RESEND_MS, this.#stats.roundTripMs ?? UNKNOWN_ROUND_TRIP_MS);
-    const packet = stream.history.take(sequence, now, within);
-    if (packet === undefined) return;
-    this.#resent++;
-    this.#stats.retransmitted++;
-    stream.rtx.send(packet.payload, packet.timestamp, packet.marker, sequence);
+    if (!this.#maySend) return;
+    const { packetsSent, roundTripMs } = this.#stats;
+    const known = this.#resender.ask(ssrc, sequence, { nowMs: performance.now(), packetsSent, roundTripMs });
+    if (known) this.#stats.nacks++;
   }
 
   #onKeyframeRequest(ssrc: number): void {

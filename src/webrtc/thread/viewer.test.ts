@@ -52,6 +52,7 @@ beforeEach(async () => {
       durationSeconds: DURATION_SECONDS,
       startSeconds: 0,
       offerSdp: undefined,
+      quality: { rungs: [], first: 0, wish: {}, bandwidthBps: undefined },
       greeting: { type: "tracks", durationSeconds: DURATION_SECONDS, tracks: [] },
     },
   });
@@ -68,6 +69,7 @@ afterEach(async () => {
 });
 
 function feed({ track, ticket, place }: Extract<FromHost, { type: "need" }>): void {
+  if ("keyAfter" in place) throw new Error("there are no rungs");
   const start = "at" in place ? Math.floor(place.at) : Number(place.after.split("/")[1]) + 1;
   const id = track === 0 ? "v0" : "a0";
   viewer.deliver(

@@ -7,7 +7,14 @@ import { CidcastError, toCidcastError } from "../../core/index.ts";
 import type { Segment } from "../../media/index.ts";
 import type { SegmentCache } from "../rtp/packetise/index.ts";
 import type { EgressPeer, PeerFactory, PeerTransport } from "../peer.ts";
+import { BandwidthEstimator } from "../congestion/index.ts";
+import { Pacer } from "../player/pacer.ts";
 import { Player } from "../player/player.ts";
+import type { SegmentPlace } from "../player/track-queue.ts";
+import { Adaptation } from "../quality/adaptation.ts";
+import { StallMeter } from "../quality/stall-meter.ts";
+import { SupplyMeter } from "../quality/supply-meter.ts";
+import type { QualityDecision, QualityWish } from "../quality/types.ts";
 import type { ControlCommand, PlaybackState } from "../types.ts";
 import type { Egress } from "../rtp/egress/index.ts";
 import { CommandBudget } from "./command-budget.ts";
@@ -42,6 +49,16 @@ export class Viewer {
   #coming: Omit<HostRequests["add_track"]["argument"], "id"> | undefined;
   /** What is told of the tracks at the moment. */
   #greeting: ControlEventMessage;
+  readonly #estimator: BandwidthEstimator;
+  readonly #pacer: Pacer;
+  readonly #adaptation: Adaptation;
+  readonly #supply = new SupplyMeter();
+  readonly #stalls: StallMeter;
+  /** Seeks under way: what stands still for one does not stall. */
+  #seeks = 0;
+  #wish: QualityWish;
+  /** Size of the page's picture, as it told last. */
+  #view: QualityWish["view"];
   #link: ViewerLink | undefined;
   #startTimer: NodeJS.Timeout | undefined;
   #lastState: PlaybackState["state"] | undefined;
@@ -53,7 +70,10 @@ export class Viewer {
     this.#init = init;
     const { open, cache } = init;
     this.id = open.id;
-    this.#tracks = [...open.tracks];
+    const most = Math.max(0, ...open.quality.rungs.map(({ bitrateBps }) => bitrateBps));
+    this.#tracks = open.tracks.map(track =>
+      track.kind === "video" ? { ...track, bitrateBps: Math.max(most, track.bitrateBps ?? 0) } : track,
+    );
     this.#greeting = open.greeting;
     this.#peer = init.peers.create({
       tracks: open.tracks,
@@ -69,17 +89,50 @@ export class Viewer {
         onClosed: reason => this.#fail(reason, undefined),
       },
     });
+    const nowMs = performance.now();
+    const { quality } = open;
+    const { bandwidthBps } = quality;
+    this.#estimator = new BandwidthEstimator(bandwidthBps === undefined ? {} : { startBps: bandwidthBps });
+    this.#pacer = new Pacer(nowMs);
+    this.#stalls = new StallMeter(nowMs);
+    this.#wish = quality.wish;
+    this.#view = quality.wish.view;
     this.#player = new Player({
-      tracks: open.tracks,
+      tracks: open.tracks.map(({ kind, bitrateBps }) => ({
+        kind,
+        bitrateBps: kind === "video" ? (quality.rungs[quality.first]?.bitrateBps ?? bitrateBps) : bitrateBps,
+      })),
       durationSeconds: open.durationSeconds,
       startSeconds: open.startSeconds,
-      nowMs: performance.now(),
-      request: (track, ticket, place) => init.tell({ type: "need", id: open.id, track, ticket, place }),
+      nowMs,
+      pacer: this.#pacer,
+      rung: quality.rungs.length > 1 ? quality.rungs[quality.first]?.name : undefined,
+      onRung: rung => this.#adaptation.shown(rung),
+      onRungFailed: rung => this.#adaptation.failed(rung, performance.now()),
+      path: now => ({
+        estimateBps: this.#estimator.cause === "start" ? undefined : this.#estimator.estimateBps,
+        limitBps: this.#estimator.limitBps(now),
+      }),
+      request: (track, ticket, place) => this.#need(track, ticket, place),
       acquire: (track, segment) => cache.acquire(segment, this.#codec(track)),
       release: segment => cache.release(segment),
       send: (track, payload, streamSeconds, marker) => this.#send(track, payload, streamSeconds, marker),
       onChange: () => this.#onChange(),
-      limitBps: nowMs => this.#link?.limitBps(nowMs),
+    });
+    this.#adaptation = new Adaptation({
+      rungs: quality.rungs,
+      first: quality.first,
+      wish: quality.wish,
+      otherBps: open.tracks.reduce(
+        (sum, { kind, bitrateBps = 0 }) => sum + (kind === "audio" ? bitrateBps : 0),
+        0,
+      ),
+      pictures: this.#player.pictures,
+      bufferedSeconds: now => this.#player.bufferedSeconds(now),
+      supply: this.#supply,
+      nowMs,
+      wallMs: Date.now(),
+      onDecision: decision => this.#onDecision(decision),
     });
   }
 
@@ -125,10 +178,16 @@ export class Viewer {
     return this.#peer;
   }
 
-  deliver(track: number, ticket: number, segment: Segment | undefined): void {
+  deliver(track: number, ticket: number, segment: Segment | undefined, rung?: string): void {
     if (this.#closed) return;
+    const now = performance.now();
     try {
-      this.#player.deliver(track, ticket, segment);
+      const seconds = segment === undefined ? 0 : segment.endSeconds - segment.startSeconds;
+      const tookMs = this.#isAdapted(track) ? this.#supply.onCame(ticket, seconds, now) : 0;
+      const tooSlow =
+        this.#player.pictures.isSwitchingBy(track, ticket) && !this.#adaptation.accepts(tookMs, seconds);
+      if (tooSlow) this.#player.pictures.refuseRung();
+      else this.#player.deliver(track, ticket, segment, rung);
       this.tick(performance.now());
     } catch (error) {
       this.failMedia(
@@ -140,6 +199,33 @@ export class Viewer {
   /** The sound of this rate cannot be had. */
   silence(track: number, ticket: number): void {
     if (!this.#closed) this.#player.silence(track, ticket);
+  }
+
+  /** A segment cannot be had: that of another rung is no loss, any other ends the session. */
+  failSegment(
+    track: number,
+    ticket: number,
+    error: { readonly code: CidcastError["code"]; readonly message: string },
+  ): void {
+    if (this.#closed) return;
+    if (this.#player.pictures.isSwitchingBy(track, ticket)) this.#player.pictures.refuseRung();
+    else this.failMedia(error);
+  }
+
+  /** Another wish for the quality. */
+  setQuality(wish: QualityWish): void {
+    this.#wish = wish;
+    this.#adaptation.wish = { ...wish, view: this.#view };
+  }
+
+  /** What was decided, oldest first. */
+  get decisions(): readonly QualityDecision[] {
+    return this.#adaptation.log.list();
+  }
+
+  /** Our own loop was late by so much. */
+  late(lagMs: number, nowMs: number): void {
+    this.#adaptation.late(lagMs, nowMs);
   }
 
   /** The media cannot be had any more. */
@@ -158,7 +244,8 @@ export class Viewer {
         this.#player.resume(now);
         break;
       case "seek":
-        await this.#player.seek(command.positionSeconds, now, command.exact);
+        this.#seeks++;
+        await this.#player.seek(command.positionSeconds, now, command.exact).finally(() => this.#seeks--);
         break;
       case "set_loop":
         this.#player.setLoop(command.loop, command.range);
@@ -168,6 +255,10 @@ export class Viewer {
         break;
       case "step":
         await this.#player.step(command.frames, now);
+        break;
+      case "set_view":
+        this.#view = { width: command.width, height: command.height };
+        this.setQuality(this.#wish);
         break;
       case "get_state":
         break;
@@ -185,8 +276,10 @@ export class Viewer {
       link.setPath(this.#peer.path());
       if (!link.maySend) return;
       link.report(nowMs);
+      link.drain();
     }
     this.#player.tick(nowMs);
+    this.#adaptation.tick(nowMs);
     if (this.#lastState === "playing" && nowMs - this.#lastPositionMs >= POSITION_INTERVAL_MS) {
       this.#lastPositionMs = nowMs;
       this.#event({ type: "position", positionSeconds: this.#player.playback(nowMs).positionSeconds });
@@ -203,6 +296,12 @@ export class Viewer {
       framesLate: counts.late,
       framesSkipped: counts.skipped,
       bufferedSeconds: this.#player.bufferedSeconds(nowMs),
+      rung: this.#player.pictures.rung,
+      rungChanges: this.#adaptation.changes,
+      picturesPaused: this.#adaptation.picturesPaused,
+      supplyFactor: this.#supply.factor,
+      stalledSeconds: this.#stalls.seconds(nowMs).stalled,
+      playedSeconds: this.#stalls.seconds(nowMs).played,
       ...(this.#link?.figures() ?? NO_FIGURES),
     };
   }
@@ -232,6 +331,10 @@ export class Viewer {
       tracks: this.#tracks,
       streamSeconds: nowMs => this.#player.streamSeconds(nowMs),
       onKeyframeRequest: () => this.#player.requestKeyframe(performance.now()),
+      estimator: this.#estimator,
+      pacer: this.#pacer,
+      cluster: () => this.#adaptation.cluster,
+      onSent: bytes => this.#adaptation.onSent(bytes),
     });
     this.#init.tell({ type: "connected", id: this.id });
     if (transport.dtlsRole === "client") {
@@ -249,6 +352,8 @@ export class Viewer {
     link.started = true;
     const now = performance.now();
     link.report(now);
+    const hinted = this.#init.open.quality.bandwidthBps !== undefined;
+    this.#adaptation.connect(link, now, hinted ? "hint" : "estimate");
     this.#player.start(now);
     this.#init.egress.flush();
   }
@@ -260,8 +365,37 @@ export class Viewer {
     this.#init.tell({ type: "started", id: this.id });
   }
 
+  #need(track: number, ticket: number, place: SegmentPlace): void {
+    if (this.#isAdapted(track)) this.#supply.onAsked(ticket, performance.now());
+    this.#init.tell({ type: "need", id: this.id, track, ticket, place });
+  }
+
+  /** True for the pictures that are adapted: the first of the offer. */
+  #isAdapted(track: number): boolean {
+    return track === this.#tracks.findIndex(({ kind }) => kind === "video");
+  }
+
+  #onDecision(decision: QualityDecision): void {
+    this.#init.tell({ type: "quality", id: this.id, decision });
+    const { rungs } = this.#init.open.quality;
+    const rung = rungs.find(({ name }) => name === decision.to);
+    const pictures = this.#adaptation.picturesPaused ? "paused" : "sent";
+    const { kind, reason, estimateBps } = decision;
+    if (!TOLD.has(kind)) return;
+    const size = rung === undefined ? {} : { rung: rung.name, width: rung.width, height: rung.height };
+    this.#peer.sendControl(
+      JSON.stringify({ type: "quality", change: kind, pictures, reason, estimateBps, ...size }),
+    );
+  }
+
   #onChange(): void {
-    const playback = this.#player.playback(performance.now());
+    const nowMs = performance.now();
+    const playback = this.#player.playback(nowMs);
+    const { stalled } = this.#stalls;
+    this.#stalls.state(playback.state, nowMs);
+    if (this.#stalls.stalled && !stalled && this.#seeks === 0)
+      this.#adaptation.note("buffering", "supply", nowMs);
+    if (stalled && playback.state === "playing") this.#adaptation.note("playing", "supply", nowMs);
     this.#event({ type: "state", ...playback });
     if (playback.state === "ended" && this.#lastState !== "ended") {
       this.#event({ type: "ended", positionSeconds: playback.positionSeconds });
@@ -318,6 +452,16 @@ export class Viewer {
     this.#init.tell({ type: "closed", id: this.id, reason, code });
   }
 }
+
+/** What a viewer is told of; the rest stands in the log. */
+const TOLD: ReadonlySet<QualityDecision["kind"]> = new Set([
+  "start",
+  "up",
+  "down",
+  "chosen",
+  "pictures_paused",
+  "pictures_resumed",
+]);
 
 const NO_FIGURES = {
   bytesSent: 0,

@@ -28,6 +28,11 @@ export class History {
   readonly #timestamps: Uint32Array;
   readonly #markers: Uint8Array;
   readonly #resentAt: Float64Array;
+  readonly #found: { -readonly [K in keyof SentPacket]: SentPacket[K] } = {
+    payload: Buffer.alloc(0),
+    timestamp: 0,
+    marker: false,
+  };
 
   /** `size` is a power of two. */
   constructor(size: number) {
@@ -49,16 +54,32 @@ export class History {
   }
 
   /**
-   * The packet to send again; undefined when it is gone, or was sent again less than `withinMs` ago: a second request
-   * within one round trip asks for the same loss.
+   * True when the packet is to be sent again: it is here, and was not sent again less than `withinMs` ago, since a second
+   * request within one round trip asks for the same loss.
    */
+  claim(sequence: number, nowMs: number, withinMs: number): boolean {
+    const at = sequence & this.#mask;
+    if (this.#sequences[at] !== sequence || this.#payloads[at] === undefined) return false;
+    if (nowMs - (this.#resentAt[at] ?? 0) < withinMs) return false;
+    this.#resentAt[at] = nowMs;
+    return true;
+  }
+
+  /** The packet to send again, when {@link claim} allows it. */
   take(sequence: number, nowMs: number, withinMs: number): SentPacket | undefined {
+    return this.claim(sequence, nowMs, withinMs) ? this.get(sequence) : undefined;
+  }
+
+  /** What was sent under a number; undefined when it is gone. The object is filled in anew by the next call. */
+  get(sequence: number): SentPacket | undefined {
     const at = sequence & this.#mask;
     const payload = this.#payloads[at];
     if (payload === undefined || this.#sequences[at] !== sequence) return undefined;
-    if (nowMs - (this.#resentAt[at] ?? 0) < withinMs) return undefined;
-    this.#resentAt[at] = nowMs;
-    return { payload, timestamp: this.#timestamps[at] ?? 0, marker: this.#markers[at] === 1 };
+    const found = this.#found;
+    found.payload = payload;
+    found.timestamp = this.#timestamps[at] ?? 0;
+    found.marker = this.#markers[at] === 1;
+    return found;
   }
 
   /** Lets go of all payloads. */

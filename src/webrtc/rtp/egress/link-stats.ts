@@ -12,7 +12,6 @@ export class LinkStats {
   #lost = 0;
   bytesSent = 0;
   packetsSent = 0;
-  retransmitted = 0;
   keyframeRequests = 0;
   nacks = 0;
   /** Smoothed, ms; undefined before the first measurement. */
