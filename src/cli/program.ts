@@ -13,6 +13,7 @@ import { transferCommand } from "./commands/content/transfer.ts";
 import { playCommand } from "./commands/media/play.ts";
 import { jobsCommand, prepareCommand } from "./commands/media/prepare.ts";
 import { probeCommand } from "./commands/media/probe.ts";
+import { whyStalledCommand } from "./commands/media/why-stalled.ts";
 import { idCommand, statusCommand, stopCommand, versionCommand } from "./commands/node/about.ts";
 import { mcpCommand } from "./commands/node/mcp.ts";
 import { peersCommand } from "./commands/node/peers.ts";
@@ -62,6 +63,7 @@ function createProgram(environment: CliEnvironment): Command {
     playCommand,
     prepareCommand,
     jobsCommand,
+    whyStalledCommand,
     idCommand,
     versionCommand,
     statusCommand,

@@ -17,6 +17,7 @@ import { webhookRoutes } from "./api/webhooks.ts";
 import { healthRoutes } from "./api/health.ts";
 import { playbackRoutes } from "./api/playback.ts";
 import { nodeRoutes } from "./api/node.ts";
+import { stallRoutes } from "./api/stalls.ts";
 import { prepareRoutes } from "./api/prepare.ts";
 import type { ApiComponents } from "./api/types.ts";
 import { streamRoutes } from "./api/streams.ts";
@@ -198,6 +199,7 @@ async function start(
   await app.register(async scope => {
     contentRoutes(scope, api);
     nodeRoutes(scope, api);
+    stallRoutes(scope, api);
     transferRoutes(scope, api);
     prepareRoutes(scope, api);
     playbackRoutes(scope, api);

@@ -66,6 +66,8 @@ export function createEmbeddedApi(node: CidcastNode): NodeApi {
     }),
     version: async () => ({ name: "cidcast", version, node: process.version }),
     status: async () => node.status(),
+    stalls: async () => notServing("has viewers"),
+    whyStalled: async () => notServing("has viewers"),
     peers: async () => notServing("has peers"),
     connect: async () => notServing("dials peers"),
     addWebhook: async () => notServing("has webhooks"),

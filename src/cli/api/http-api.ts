@@ -24,6 +24,7 @@ import {
   webhookAdded,
   webhooksResult,
 } from "@cidcast/protocols/node-api";
+import { stallReport, stallReports } from "@cidcast/protocols/node-api/stalls";
 import { createdPlayback } from "@cidcast/protocols/playback";
 import type { HttpClient } from "./http-client.ts";
 import { encodeMultipart } from "./multipart.ts";
@@ -120,6 +121,9 @@ export function createHttpApi(http: HttpClient): NodeApi {
     id: async options => http.json(idResult, "/api/v0/id", options),
     version: async options => http.json(versionResult, "/api/v0/version", options),
     status: async options => http.json(nodeStatus, "/api/v0/status", options),
+    stalls: async options => (await http.json(stallReports, "/api/v0/why-stalled", options)).sessions,
+    whyStalled: async (id, options) =>
+      http.json(stallReport, `/api/v0/why-stalled/${encodeURIComponent(id)}`, options),
     peers: async options => (await http.json(peersResult, "/api/v0/peers", options)).peers,
     connect: async (address, options) =>
       http.json(connectResult, "/api/v0/peers/connect", {

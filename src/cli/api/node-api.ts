@@ -21,6 +21,7 @@ import type {
   WebhookBody,
   WebhookInfo,
 } from "@cidcast/protocols/node-api";
+import type { StallReportBody } from "@cidcast/protocols/node-api/stalls";
 import type { CreatedPlaybackBody } from "@cidcast/protocols/playback";
 import type { DirectoryEntrySource } from "../../content/index.ts";
 import type { AbortOptions } from "../../core/index.ts";
@@ -81,6 +82,10 @@ export interface NodeApi extends AsyncDisposable {
   id(options?: AbortOptions): Promise<IdResult>;
   version(options?: AbortOptions): Promise<VersionResult>;
   status(options?: AbortOptions): Promise<NodeStatus>;
+  /** What holds every viewer up. */
+  stalls(options?: AbortOptions): Promise<readonly StallReportBody[]>;
+  /** What holds a viewer up; its id is that of the session. */
+  whyStalled(id: string, options?: AbortOptions): Promise<StallReportBody>;
   peers(options?: AbortOptions): Promise<readonly PeerBody[]>;
   connect(address: string, options?: AbortOptions): Promise<ConnectResult>;
   addWebhook(request: WebhookBody, options?: AbortOptions): Promise<WebhookAdded>;
