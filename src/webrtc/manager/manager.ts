@@ -14,10 +14,8 @@ import {
 import type { Media, MediaSource } from "../../media/index.ts";
 import type { EgressKind } from "../rtp/egress/index.ts";
 import type { HostClient } from "../thread/host-client.ts";
-import { AHEAD_SECONDS } from "../player/track-queue.ts";
 import type { StallReport } from "../quality/stall-report.ts";
-import type { QualityDecision, QualityWish } from "../quality/types.ts";
-import type { HostStats, OpenSession, SessionQuality, SessionStats } from "../thread/messages.ts";
+import type { HostStats, SessionStats } from "../thread/messages.ts";
 import type {
   IceServer,
   QualityController,
@@ -39,10 +37,10 @@ import {
   MAX_TRACKS,
 } from "./limits.ts";
 import { type WebRTCMetrics, webrtcMetrics } from "./metrics.ts";
-import { AdaptiveBitrateController } from "./adaptive-bitrate-controller.ts";
-import { levelOfRung } from "./levels.ts";
-import { networkScore } from "./network-score.ts";
+import type { AdaptiveBitrateController } from "./adaptive-bitrate-controller.ts";
 import { createFixedQuality } from "./quality.ts";
+import { adaptiveOf, oneQuality, openMessage } from "./opening.ts";
+import { changeOf } from "./quality-change.ts";
 import { SessionTracks } from "./session-tracks.ts";
 import { Session, type SessionEnd, type SessionHooks } from "./session.ts";
 
@@ -406,7 +404,11 @@ class Manager implements RunningWebRTC {
     },
     onQuality: (session, decision) => {
       this.#metrics.rungChanges.add(1, { change: decision.kind, reason: decision.reason });
-      this.#components.events.publish("webrtc_quality_changed", changeOf(session, decision), session);
+      this.#components.events.publish(
+        "webrtc_quality_changed",
+        changeOf(aboutOf(session), decision),
+        session,
+      );
     },
     onError: (session, { code, message }) => {
       this.#components.events.publish("webrtc_error", { ...aboutOf(session), code, message }, session);
@@ -446,79 +448,7 @@ class Manager implements RunningWebRTC {
   }
 }
 
-/** The controller of prepared content, which has several qualities; undefined for any other. */
-function adaptiveOf(
-  { ladder, info, defaultTrackIds }: MediaSource,
-  init: SessionInit,
-  onWish: (wish: QualityWish) => void,
-): AdaptiveBitrateController | undefined {
-  const named = init.trackIds !== undefined && init.trackIds.length > 0 ? init.trackIds : defaultTrackIds;
-  const sent = info.tracks.filter(({ id, kind }) => named.includes(id) && kind === (init.kind ?? kind));
-  const video = sent.find(({ kind }) => kind === "video");
-  if (ladder === undefined || video === undefined) return undefined;
-  const otherBps = sent.reduce((sum, track) => sum + (track === video ? 0 : (track.bitrateBps ?? 0)), 0);
-  const { quality: level, maxQuality, maxBitrateBps, view, bandwidthBps } = init;
-  const limits = { maxQuality, maxBitrateBps, view, bandwidthBps };
-  return new AdaptiveBitrateController({ ladder, trackId: video.id, level, otherBps, onWish, ...limits });
-}
-
-// oxlint-disable-next-line max-params -- what the message is made of.
-function openMessage(
-  id: string,
-  tracks: SessionTracks,
-  init: SessionInit & { readonly offerSdp: string | undefined },
-  quality: SessionQuality,
-): OpenSession {
-  const { durationSeconds } = tracks;
-  return {
-    id,
-    offerSdp: init.offerSdp,
-    startSeconds: Math.min(Math.max(0, init.startSeconds ?? 0), durationSeconds),
-    durationSeconds,
-    tracks: tracks.hostTracks,
-    greeting: tracks.greeting(),
-    quality,
-  };
-}
-
-/** Pictures of one quality. */
-function oneQuality(tracks: readonly ChosenTrack[], { bandwidthBps }: SessionInit): SessionQuality {
-  const { info } = tracks.find(({ rendition }) => rendition.info.kind === "video")?.rendition ?? {};
-  const rungs = [];
-  if (info !== undefined) {
-    const { id: name, width, height, bitrateBps = 0 } = info;
-    rungs.push({ name, width, height, bitrateBps });
-  }
-  return { rungs, first: 0, wish: {}, bandwidthBps };
-}
-
 /** What every event of a session tells. */
 function aboutOf({ id, cid }: Session): { readonly pc_id: string; readonly cid: string } {
   return { pc_id: id, cid };
-}
-
-/** What the event of a change tells. */
-function changeOf(session: Session, decision: QualityDecision): WebRTCEvents["webrtc_quality_changed"] {
-  const { from, to, kind, reason, estimateBps, bufferedSeconds } = decision;
-  const network_metrics = {
-    rtt: decision.roundTripMs ?? 0,
-    packet_loss: decision.lossShare * 100,
-    bandwidth_estimate: estimateBps,
-    jitter: decision.jitterMs ?? 0,
-  };
-  return {
-    ...aboutOf(session),
-    quality_level: levelOfRung(to ?? ""),
-    previous_level: from === undefined ? undefined : levelOfRung(from),
-    change: kind,
-    reason,
-    buffer_level: Math.min(1, bufferedSeconds / AHEAD_SECONDS),
-    network_score: networkScore({
-      rttMs: network_metrics.rtt,
-      lossPercent: network_metrics.packet_loss,
-      bandwidthBps: estimateBps,
-      jitterMs: network_metrics.jitter,
-    }),
-    network_metrics,
-  };
 }
