@@ -57,7 +57,26 @@ export const PAYLOADS = {
   webrtc_connection_closed: session.extend({ reason: text }),
   webrtc_stream_started: session,
   webrtc_stream_ended: session,
-  webrtc_quality_changed: session.extend({ quality_level: id }),
+  webrtc_quality_changed: session.extend({
+    quality_level: id,
+    /** What changed, and why. */
+    change: id.optional(),
+    reason: id.optional(),
+    previous_level: id.optional(),
+    /** 0 to 100. */
+    network_score: z.number().optional(),
+    /** 0 to 1. */
+    buffer_level: z.number().optional(),
+    /** Milliseconds, percent, bits per second, milliseconds. */
+    network_metrics: z
+      .looseObject({
+        rtt: z.number(),
+        packet_loss: z.number(),
+        bandwidth_estimate: z.number(),
+        jitter: z.number(),
+      })
+      .optional(),
+  }),
   webrtc_error: z.looseObject({ pc_id: id.optional(), cid: id.optional(), code: id, message: text }),
   webrtc_reconnection_attempt: z.looseObject({ pc_id: id.optional(), attempt: count }),
   webrtc_reconnection_failed: z.looseObject({ pc_id: id.optional(), message: text }),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ErrorCode } from "../../errors.ts";
+import { MAX_VIEW_SIDE } from "../../media-control/v1/schema.ts";
 
 /** WebRTC signalling: how a viewer gets a session. See spec.md beside this file. */
 
@@ -14,6 +15,10 @@ export const MAX_WAITING_OFFERS = 16;
 /** Longest CID, id or candidate, characters. */
 export const MAX_SHORT_TEXT = 2048;
 
+/** Largest bitrate that can be named, bits per second. */
+export const MAX_BITRATE_BPS = 10_000_000_000;
+
+const viewSide = z.number().int().min(1).max(MAX_VIEW_SIDE);
 const shortText = z.string().max(MAX_SHORT_TEXT);
 const name = shortText.min(1);
 const pcId = name.optional();
@@ -29,6 +34,12 @@ export const clientMessages = {
     quality: z.string().max(64).nullish(),
     /** Where playing starts. */
     startSeconds: z.number().min(0).nullish(),
+    /** What the path carried last time, bits per second: the first rung of prepared content is chosen by it. */
+    bandwidthBps: z.number().int().min(1).max(MAX_BITRATE_BPS).nullish(),
+    /** No more than that, all tracks together, bits per second. */
+    maxBitrateBps: z.number().int().min(1).max(MAX_BITRATE_BPS).nullish(),
+    /** Size at which the picture is shown, pixels of the screen. */
+    view: z.object({ width: viewSide, height: viewSide }).nullish(),
     /** Tracks of the content, or names that `add_ipfs_track` gave. */
     track_ids: z.array(name).max(MAX_NAMED_TRACKS).nullish(),
   }),

@@ -11,7 +11,7 @@ const DECIDE_MS = 50;
 const PREFETCH_SHARE = 0.8;
 /** Least time between two entries that tell of our own loop's lateness, ms: a machine that is too slow is so all the time. */
 const LATE_INTERVAL_MS = 5000;
-/** Longest wait for it, ms. */
+/** Longest wait for the first segment of a higher rung, ms: it is played then if it came quickly enough. */
 const PREFETCH_TIMEOUT_MS = 4000;
 
 /** What adaptation steers: the pictures of a viewer. */

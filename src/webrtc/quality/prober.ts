@@ -3,8 +3,8 @@ import type { ProbeClusters } from "../congestion/probe-clusters.ts";
 /** How long a probe sends, ms, and at least how much: fewer packets say little. */
 const PROBE_MS = 60;
 const LEAST_BYTES = 6 * 1100;
-/** Most of it that leaves at once, as a time: when our own loop is late, a probe takes longer, not more at a time, ms. */
-const MAX_CATCH_UP_MS = 15;
+/** Of a probe, what is sent in a row when our own loop was late, as a time, ms: it takes longer instead. */
+const CATCH_UP_MS = 15;
 
 export interface ProberInit {
   readonly clusters: ProbeClusters;
@@ -49,7 +49,7 @@ export class Prober {
   /** Sends what is due. */
   tick(nowMs: number): void {
     if (!this.busy) return;
-    const lateMs = nowMs - this.#lastMs - MAX_CATCH_UP_MS;
+    const lateMs = nowMs - this.#lastMs - CATCH_UP_MS;
     // Time that our own loop has lost does not count.
     if (lateMs > 0) this.#startMs += lateMs;
     this.#lastMs = nowMs;

@@ -3,7 +3,7 @@ const SMOOTHING = 0.4;
 /** An answer that takes less time than this was here already, ms: it says nothing of how more would come. */
 const HERE_MS = 25;
 /** Largest factor told: beyond, supply is no question. */
-const MAX_FACTOR = 100;
+const PLENTY = 100;
 const MAX_WAITING = 8;
 
 /** How fast content comes: seconds of media per second that it is waited for. */
@@ -28,7 +28,7 @@ export class SupplyMeter {
     if (askedMs === undefined) return 0;
     const tookMs = nowMs - askedMs;
     if (mediaSeconds <= 0 || (tookMs < HERE_MS && this.#factor === undefined)) return tookMs;
-    const factor = Math.min(MAX_FACTOR, (mediaSeconds * 1000) / Math.max(1, tookMs));
+    const factor = Math.min(PLENTY, (mediaSeconds * 1000) / Math.max(1, tookMs));
     this.#factor = this.#factor === undefined ? factor : this.#factor + (factor - this.#factor) * SMOOTHING;
     return tookMs;
   }

@@ -73,6 +73,9 @@ async function makeOffer(connection: Connection, message: ClientMessage<"offer_r
     ...(trackIds.length > 0 ? { trackIds } : {}),
     ...(also.length > 0 ? { also } : {}),
     ...(message.startSeconds ? { startSeconds: message.startSeconds } : {}),
+    ...(message.bandwidthBps ? { bandwidthBps: message.bandwidthBps } : {}),
+    ...(message.maxBitrateBps ? { maxBitrateBps: message.maxBitrateBps } : {}),
+    ...(message.view ? { view: message.view } : {}),
     ...(quality.success ? { quality: quality.data } : {}),
   };
   const { session, sdp } = await manager.createOffer(init);
