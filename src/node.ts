@@ -1,13 +1,23 @@
 import { join } from "node:path";
+import type { CheckBody, CheckReport } from "@cidcast/protocols/connectivity";
 import type { NodeStatus } from "@cidcast/protocols/node-api";
 import { type Config, type ConfigInput, parseConfig, redactConfig } from "./config/index.ts";
 import { type Content, contentMigrations, createContent } from "./content/index.ts";
-import { CidcastError, EventBus, type Logger, type Service, stopAll, systemClock } from "./core/index.ts";
+import {
+  type AbortOptions,
+  CidcastError,
+  EventBus,
+  type Logger,
+  type Service,
+  stopAll,
+  systemClock,
+} from "./core/index.ts";
 import type { Mcp } from "./mcp/index.ts";
 import { createMedia, type Media, mediaMigrations, type Prepare } from "./media/index.ts";
+import { connectivityOf } from "./node/check/index.ts";
 import { consoleSource } from "./node/console.ts";
 import { byteRoutes } from "./node/bytes.ts";
-import { httpOf, type NodeRoutes, startDoors } from "./node/doors.ts";
+import { httpOf, type NodeRoutes, type OpenDoors, startDoors } from "./node/doors.ts";
 import { eventSockets, startNotify, startRooms, startWebhooks } from "./node/events.ts";
 import { contentSocket, startTransfers } from "./node/transfers.ts";
 import { startRemoteActions } from "./node/remote-actions.ts";
@@ -73,6 +83,8 @@ export interface CidcastNode extends AsyncDisposable {
   readonly transfers: Transfers;
   /** Signed records of what content is, here and at peers. */
   readonly metadata: NodeMetadata;
+  /** Looks at every way to and from the node, up to a clip that is played. */
+  checkConnectivity(request?: CheckBody & AbortOptions): Promise<CheckReport>;
   /** Where a browser on this machine opens the node; undefined when it does not serve. */
   readonly url: string | undefined;
   /** Every address and the action it asks for; none when it does not serve. */
@@ -239,6 +251,13 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   Object.assign(running, { peer, webrtc });
   const transfers = await startTransfers(shared, { content, database, peer, serve });
   running.transfers = transfers;
+  const looked: { sampleCid?: string | undefined; doors?: OpenDoors | undefined } = {};
+  const checkConnectivity = connectivityOf(shared, content, () => ({
+    url: place.url,
+    sampleCid: looked.sampleCid,
+    peer,
+    sockets: looked.doors?.routes().sockets ?? [],
+  }));
   const frames = statusFrames({ status, dataDir: config.dataDir, pinning });
   const metadata = await startMetadata(shared, { content, prepare, database, peer });
   if (peer !== undefined) await startRemoteActions(shared, { peer, content, transfers, status });
@@ -275,8 +294,10 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
             }),
           ],
           status,
+          checkConnectivity,
           render: metricsHandle.render,
         });
+  looked.doors = doors;
   if (notify !== undefined && tenancy !== undefined && peer !== undefined) {
     await startPeerEvents(shared, { peer, notify, tenancy });
   }
@@ -291,6 +312,8 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     dataDir.announce({ url, pid: process.pid, ...(certificate !== undefined && { certificate }) });
   }
   const sampleCid = serve && config.sample ? await addSample(content, settings, log) : undefined;
+
+  looked.sampleCid = sampleCid;
 
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= stopAll(opened, log));
@@ -309,6 +332,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     peer,
     transfers,
     metadata,
+    checkConnectivity,
     url,
     routes: () => doors?.routes() ?? { http: [], sockets: [] },
     sampleCid,

@@ -8,6 +8,8 @@ export const EXIT = {
   notFound: 3,
   unavailable: 4,
   notAllowed: 5,
+  warned: 6,
+  unknown: 7,
   interrupted: 130,
 } as const;
 
@@ -45,7 +47,18 @@ export function exitCodeOf(code: ErrorCode): number {
   return BY_CODE[code] ?? EXIT.failure;
 }
 
+/** Ends the program with a code after everything was said. */
+export class ExitWith extends Error {
+  override readonly name = "ExitWith";
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`exit ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}
+
 /** For the help. */
 export const EXIT_HELP = `
 Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 not found, 4 node or peer unreachable, busy or switched off,
-5 not allowed, 130 interrupted. Errors are one line on standard error; with --json, one JSON object.`;
+5 not allowed, 6 done with warnings and 7 not all known (check-connectivity), 130 interrupted. Errors are one line on standard error; with --json, one JSON object.`;

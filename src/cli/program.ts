@@ -15,13 +15,14 @@ import { jobsCommand, prepareCommand } from "./commands/media/prepare.ts";
 import { probeCommand } from "./commands/media/probe.ts";
 import { whyStalledCommand } from "./commands/media/why-stalled.ts";
 import { idCommand, statusCommand, stopCommand, versionCommand } from "./commands/node/about.ts";
+import { checkCommand } from "./commands/node/check.ts";
 import { mcpCommand } from "./commands/node/mcp.ts";
 import { peersCommand } from "./commands/node/peers.ts";
 import { tokenCommand } from "./commands/node/token.ts";
 import { startCommand } from "./commands/node/start.ts";
 import { webhookCommand } from "./commands/node/webhook.ts";
 import type { CliEnvironment } from "./environment.ts";
-import { EXIT, EXIT_HELP, exitCodeOf } from "./exit-codes.ts";
+import { EXIT, EXIT_HELP, ExitWith, exitCodeOf } from "./exit-codes.ts";
 import { errorLine } from "./output/output.ts";
 
 /** Runs one command; resolves with the exit code. Never throws. */
@@ -33,6 +34,7 @@ export async function runCli(argv: readonly string[], environment: CliEnvironmen
   } catch (thrown) {
     // Help and the version were asked for and are out already.
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT.ok;
+    if (thrown instanceof ExitWith) return thrown.exitCode;
     const interrupted = environment.signal.aborted;
     const error = interrupted ? new CidcastError("ABORTED", "Interrupted") : errorOf(thrown);
     environment.stderr.write(`${errorLine(error, json)}\n`);
@@ -67,6 +69,7 @@ function createProgram(environment: CliEnvironment): Command {
     idCommand,
     versionCommand,
     statusCommand,
+    checkCommand,
     peersCommand,
     webhookCommand,
     tokenCommand,

@@ -21,6 +21,7 @@ import { stallRoutes } from "./api/stalls.ts";
 import { prepareRoutes } from "./api/prepare.ts";
 import type { ApiComponents } from "./api/types.ts";
 import { streamRoutes } from "./api/streams.ts";
+import { checkRoutes } from "./api/check.ts";
 import { transferRoutes } from "./api/transfers.ts";
 import { controlRoutes } from "./control/routes.ts";
 import { createDoor, type Door } from "./door/door.ts";
@@ -201,6 +202,7 @@ async function start(
     nodeRoutes(scope, api);
     stallRoutes(scope, api);
     transferRoutes(scope, api);
+    checkRoutes(scope, api);
     prepareRoutes(scope, api);
     playbackRoutes(scope, api);
     streamRoutes(scope, api);

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server } from "node:http";
+import type { CheckBody, CheckReport } from "@cidcast/protocols/connectivity";
 import type { NodeStatus, PeerBody } from "@cidcast/protocols/node-api";
 import type { Content } from "../content/index.ts";
 import type { AbortOptions, Action, Authoriser, Logger, Metrics, Principal, Service } from "../core/index.ts";
@@ -71,6 +72,8 @@ export interface HttpComponents {
   /** Everything in Prometheus' text format. */
   readonly renderMetrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   readonly status: () => NodeStatus | Promise<NodeStatus>;
+  /** Looks at how the node is connected; undefined: not here. */
+  readonly checkConnectivity?: ((request: CheckBody & AbortOptions) => Promise<CheckReport>) | undefined;
   /** Folder of the built pages: `index.html`, `play.html`, `assets/`. Looked at on each request. */
   readonly webRoot: string;
   /** Asks the node to stop; returns at once. */

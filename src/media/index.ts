@@ -1,3 +1,4 @@
+export { decodePicture } from "./decode/decode-picture.ts";
 export { createMedia, type MediaComponents, type MediaInit } from "./media.ts";
 export { MAX_RATE, MediaClock, type MediaClockInit, MIN_RATE, type MonotonicClock } from "./media-clock.ts";
 export { PRESET_NAMES, type PresetName } from "./prepare/ladder.ts";

@@ -1,8 +1,9 @@
 import { join } from "node:path";
+import type { CheckBody, CheckReport } from "@cidcast/protocols/connectivity";
 import type { NodeStatus, PeerBody } from "@cidcast/protocols/node-api";
 import type { Config } from "../config/index.ts";
 import type { ContentService } from "../content/index.ts";
-import { CidcastError } from "../core/index.ts";
+import { type AbortOptions, CidcastError } from "../core/index.ts";
 import {
   type CertificateFiles,
   createHttpServer,
@@ -50,6 +51,7 @@ export interface Doors extends Shared {
   /** WebSocket addresses beside the signalling's. */
   readonly sockets: readonly SocketRoute[];
   readonly status: () => Promise<NodeStatus>;
+  readonly checkConnectivity: (request: CheckBody & AbortOptions) => Promise<CheckReport>;
   readonly render: () => Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
@@ -87,6 +89,7 @@ export async function startDoors(doors: Doors): Promise<OpenDoors> {
     metrics,
     renderMetrics: render,
     status,
+    checkConnectivity: doors.checkConnectivity,
     webRoot: WEB_ROOT,
     requestShutdown: () => doors.onShutdownRequest?.(),
   });

@@ -26,3 +26,4 @@ export type {
   WebRTCEvents,
   WebRTCStreamingManager,
 } from "./types.ts";
+export { type FirstPicture, type FirstPictureInit, receiveFirstPicture } from "./client/first-picture.ts";

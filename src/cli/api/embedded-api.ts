@@ -68,6 +68,7 @@ export function createEmbeddedApi(node: CidcastNode): NodeApi {
     status: async () => node.status(),
     stalls: async () => notServing("has viewers"),
     whyStalled: async () => notServing("has viewers"),
+    check: async (request, options) => node.checkConnectivity({ ...request, ...options }),
     peers: async () => notServing("has peers"),
     connect: async () => notServing("dials peers"),
     addWebhook: async () => notServing("has webhooks"),

@@ -25,6 +25,7 @@ import {
   webhooksResult,
 } from "@cidcast/protocols/node-api";
 import { stallReport, stallReports } from "@cidcast/protocols/node-api/stalls";
+import { checkReport } from "@cidcast/protocols/connectivity";
 import { createdPlayback } from "@cidcast/protocols/playback";
 import type { HttpClient } from "./http-client.ts";
 import { encodeMultipart } from "./multipart.ts";
@@ -124,6 +125,13 @@ export function createHttpApi(http: HttpClient): NodeApi {
     stalls: async options => (await http.json(stallReports, "/api/v0/why-stalled", options)).sessions,
     whyStalled: async (id, options) =>
       http.json(stallReport, `/api/v0/why-stalled/${encodeURIComponent(id)}`, options),
+    check: async (request, options) =>
+      http.json(checkReport, "/api/v0/check", {
+        method: "POST",
+        body: JSON.stringify(request),
+        headers: { "content-type": "application/json" },
+        ...options,
+      }),
     peers: async options => (await http.json(peersResult, "/api/v0/peers", options)).peers,
     connect: async (address, options) =>
       http.json(connectResult, "/api/v0/peers/connect", {

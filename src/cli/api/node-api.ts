@@ -1,3 +1,4 @@
+import type { CheckBody, CheckReport } from "@cidcast/protocols/connectivity";
 import type {
   AddResult,
   CarResult,
@@ -86,6 +87,7 @@ export interface NodeApi extends AsyncDisposable {
   stalls(options?: AbortOptions): Promise<readonly StallReportBody[]>;
   /** What holds a viewer up; its id is that of the session. */
   whyStalled(id: string, options?: AbortOptions): Promise<StallReportBody>;
+  check(request: CheckBody, options?: AbortOptions): Promise<CheckReport>;
   peers(options?: AbortOptions): Promise<readonly PeerBody[]>;
   connect(address: string, options?: AbortOptions): Promise<ConnectResult>;
   addWebhook(request: WebhookBody, options?: AbortOptions): Promise<WebhookAdded>;
