@@ -34,6 +34,13 @@ export {
   type WebSocketManager,
 } from "./notify/index.ts";
 export type { Peer, PeerConnection, PeerEvents, PeerStream, ProtocolHandler } from "./p2p/index.ts";
+export {
+  selectProtocol,
+  type Transfer,
+  type TransferRequest,
+  type TransferResult,
+  type Transfers,
+} from "./transfer/index.ts";
 export type {
   QualityController,
   SessionInit,

@@ -249,7 +249,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     withMcp && tenancy !== undefined ? startMcp({ ...mcpInit, tenancy }) : undefined,
   ]);
   Object.assign(running, { peer, webrtc });
-  const transfers = await startTransfers(shared, { content, database, peer, serve });
+  const transfers = await startTransfers(shared, { content, database, peer, serve, ownUrl: () => place.url });
   running.transfers = transfers;
   const looked: { sampleCid?: string | undefined; doors?: OpenDoors | undefined } = {};
   const checkConnectivity = connectivityOf(shared, content, () => ({

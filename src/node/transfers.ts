@@ -25,6 +25,8 @@ export async function startTransfers(
     readonly database: Database;
     readonly peer: Peer | undefined;
     readonly serve: boolean;
+    /** Where others reach our doors; undefined: nowhere. */
+    readonly ownUrl: () => string | undefined;
   },
 ): Promise<Transfers> {
   const { config, log, metrics, events, opened } = shared;
@@ -36,7 +38,7 @@ export async function startTransfers(
     content: verifiedContent(content),
     peer,
     reputation: peer?.reputation,
-    push: pushing(content, peer),
+    push: pushing(content, peer, () => (config.token === undefined ? parts.ownUrl() : undefined)),
     database,
     events,
     metrics,
@@ -64,7 +66,11 @@ function verifiedContent(content: ContentService): TransferContent {
 }
 
 /** What brings content from here to others. */
-function pushing(content: ContentService, peer: Peer | undefined): Omit<PushComponents, "clock"> {
+function pushing(
+  content: ContentService,
+  peer: Peer | undefined,
+  ownUrl: () => string | undefined,
+): Omit<PushComponents, "clock"> {
   return {
     askPeer:
       peer === undefined
@@ -78,6 +84,7 @@ function pushing(content: ContentService, peer: Peer | undefined): Omit<PushComp
             return "result" in reply ? reply.result : {};
           },
     ownSources: () => peer?.multiaddrs ?? [],
+    ownUrl,
     async *car(cid, options) {
       const dag = await content.dag(cid, options);
       yield carHeader([dag.end]);

@@ -48,6 +48,10 @@ export {
   type SignallingInit,
   signallingUrl,
 } from "./signalling-client.ts";
+export type { ContentMetadata } from "./streaming/metadata-socket.ts";
+export type { StreamWithMetadata, StreamWithMetadataInit } from "./streaming/stream-with-metadata.ts";
+export { selectProtocol } from "@cidcast/protocols/select-protocol";
+export type { TransferInit, TransferOutcome, TransferVia } from "./transfers/transfer-content.ts";
 export { type CatOptions, CidcastClient, type CidcastClientInit } from "./node/cidcast-client.ts";
 export {
   type NotificationItem,

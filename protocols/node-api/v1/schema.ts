@@ -355,6 +355,7 @@ export const transferBody = z.strictObject({
   priority: z.enum(["low", "normal", "high"]).optional(),
   contentType: z.string().max(255).optional(),
   sizeBytes: z.number().int().min(0).optional(),
+  via: rung.optional().describe("This rung alone; without it, one after another."),
 });
 export type TransferBody = z.output<typeof transferBody>;
 
@@ -396,6 +397,7 @@ export const pushBody = z.strictObject({
   cid: cidText,
   to: z.array(z.string().min(1).max(2048)).min(1).max(MAX_TRANSFER_SOURCES),
   token: z.string().max(4096).optional().describe("Token of the receiving node."),
+  via: rung.optional().describe("This way alone; without it, one after another."),
 });
 export type PushBody = z.output<typeof pushBody>;
 const attempts = transferResult.shape.attempts;

@@ -9,7 +9,7 @@ import {
 } from "../../core/index.ts";
 import { OPEN_TIMEOUT_MS, PROGRESS_INTERVAL_MS, STALL_TIMEOUT_MS } from "../limits.ts";
 import { nameOf, sourcesOf } from "./target.ts";
-import type { TransferAttempt, TransferSource } from "./types.ts";
+import type { Rung, TransferAttempt, TransferSource } from "./types.ts";
 
 /** How the receiver tells of its transfer, over libp2p and HTTP. */
 const remoteState = z.looseObject({
@@ -26,6 +26,8 @@ export interface PushRequest extends AbortOptions {
   readonly to: readonly string[];
   /** Token of the receiving node. */
   readonly token?: string | undefined;
+  /** This way alone: the receiver is asked over libp2p, or by its API to fetch over a WebSocket or HTTP. */
+  readonly via?: Rung | undefined;
 }
 
 export interface PushComponents {
@@ -39,6 +41,8 @@ export interface PushComponents {
     | undefined;
   /** Where the receiver can fetch from: our multiaddrs. */
   readonly ownSources: () => readonly string[];
+  /** Address of our doors; undefined: they are not open, or ask for a token that is not the receiver's to know. */
+  readonly ownUrl: () => string | undefined;
   /** The DAG as a CAR. */
   readonly car: (cid: string, options: AbortOptions) => AsyncIterable<Uint8Array>;
   readonly clock: Clock;
@@ -53,14 +57,19 @@ export type PushResult =
  * that cannot reach us is sent a CAR. Resolves with every cause when no way led there.
  */
 export async function pushContent(request: PushRequest, components: PushComponents): Promise<PushResult> {
-  const { cid, to, token, signal } = request;
+  const { cid, to, token, via: only, signal } = request;
   const attempts: TransferAttempt[] = [];
   // A WebSocket carries requests of the receiver alone: its node is reached at the same host by HTTP.
-  const targets = to.flatMap(text => sourcesOf(text, token)).filter(({ rung }) => rung !== "websocket");
+  const targets = to
+    .flatMap(text => sourcesOf(text, token))
+    .filter(
+      ({ rung }) =>
+        rung !== "websocket" && (only === undefined || (rung === "libp2p") === (only === "libp2p")),
+    );
   if (targets.length === 0)
     throw new CidcastError("INVALID_REQUEST", "to: no PeerId, multiaddr or http address");
   for (const target of targets) {
-    for (const [via, push] of waysTo(target, { cid, token, signal }, components)) {
+    for (const [via, push] of waysTo(target, { cid, token, via: only, signal }, components)) {
       signal?.throwIfAborted();
       try {
         await push();
@@ -86,7 +95,7 @@ export async function pushContent(request: PushRequest, components: PushComponen
 
 function waysTo(
   target: TransferSource,
-  { cid, token, signal }: Pick<PushRequest, "cid" | "token" | "signal">,
+  { cid, token, via, signal }: Pick<PushRequest, "cid" | "token" | "via" | "signal">,
   components: PushComponents,
 ): [string, () => Promise<void>][] {
   if (target.rung === "libp2p") {
@@ -99,9 +108,10 @@ function waysTo(
     return [["libp2p", () => watch(ask, ask, { signal }, components.clock)]];
   }
   const { url } = target;
-  const own = components.ownSources();
+  const doors = components.ownUrl();
+  const own = via === undefined ? components.ownSources() : doors === undefined ? [] : [doors];
   const begin = (): Promise<unknown> =>
-    ask(`${url}/api/v0/transfers`, { token, signal, body: JSON.stringify({ cid, from: own }) });
+    ask(`${url}/api/v0/transfers`, { token, signal, body: JSON.stringify({ cid, from: own, via }) });
   const look = async (begun: RemoteState): Promise<unknown> =>
     ask(`${url}/api/v0/transfers/${encodeURIComponent(String(begun["id"]))}`, { token, signal });
   const fetchOurs: [string, () => Promise<void>] = [
@@ -113,6 +123,7 @@ function waysTo(
     await ask(`${url}/api/v0/version`, { token, signal });
     await ask(`${url}/api/v0/car`, { token, signal, stream: components.car(cid, { signal }) });
   };
+  if (via === "websocket") return [["websocket", fetchOurs[1]]];
   return own.length === 0 ? [["car", upload]] : [fetchOurs, ["car", upload]];
 }
 

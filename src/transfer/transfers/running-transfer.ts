@@ -205,8 +205,10 @@ export class RunningTransfer {
   /** Brings what is missing; the error when no source did. */
   async #fetch(root: CID, signal: AbortSignal): Promise<CidcastError | undefined> {
     const { health } = this.#components;
-    const { from, protocol } = this.#transfer;
-    const all = from.flatMap(text => sourcesOf(text, this.#init.token));
+    const { from, protocol, via } = this.#transfer;
+    const all = from
+      .flatMap(text => sourcesOf(text, this.#init.token))
+      .filter(({ rung }) => via === undefined || rung === via);
     const sources = rungOrder(protocol).flatMap(rung =>
       health.sort(
         all.filter(source => source.rung === rung),

@@ -85,6 +85,7 @@ function toTransfer(row: Selectable<TransferTables["transfer"]>): Transfer {
     from: facts.from ?? [],
     protocol: facts.protocol ?? "libp2p",
     pin: facts.pin,
+    via: facts.via,
     blocks: facts.blocks ?? 0,
     bytes: facts.bytes ?? 0,
     totalBytes: facts.totalBytes,

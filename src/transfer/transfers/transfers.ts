@@ -64,6 +64,13 @@ export interface TransfersComponents {
   readonly log: Logger;
 }
 
+/** A transfer by one rung. */
+export type OneRungTransfer = (
+  cid: string,
+  from: string | readonly string[],
+  options?: Omit<TransferRequest, "cid" | "from" | "via"> & AbortOptions,
+) => Promise<TransferResult>;
+
 /** Brings content here from others, and remembers what is under way over a restart. */
 export interface Transfers extends Service {
   /** Starts a transfer and waits for its end. Resolves with every cause when no source had it; misuse throws. */
@@ -72,6 +79,12 @@ export interface Transfers extends Service {
     from: string | readonly string[],
     options?: Omit<TransferRequest, "cid" | "from"> & AbortOptions,
   ): Promise<TransferResult>;
+  /** As {@link transferContent}, from PeerIds and multiaddrs by the content protocol over libp2p alone. */
+  transferViaLibp2p: OneRungTransfer;
+  /** As {@link transferContent}, from addresses of nodes over a WebSocket alone. */
+  transferViaWebSocket: OneRungTransfer;
+  /** As {@link transferContent}, from addresses of nodes and gateways over HTTP alone. */
+  transferViaHttp: OneRungTransfer;
   /** Starts a transfer; gives the one under way where the CID has one. `INVALID_REQUEST`, `INVALID_CID`, `BUSY`. */
   begin(request: TransferRequest): Promise<Transfer>;
   /** `NOT_FOUND` when there is none of that id. */
@@ -161,6 +174,15 @@ class DefaultTransfers implements Transfers {
     }
   }
 
+  transferViaLibp2p: OneRungTransfer = (cid, from, options) =>
+    this.transferContent(cid, from, { ...options, via: "libp2p" });
+
+  transferViaWebSocket: OneRungTransfer = (cid, from, options) =>
+    this.transferContent(cid, from, { ...options, via: "websocket" });
+
+  transferViaHttp: OneRungTransfer = (cid, from, options) =>
+    this.transferContent(cid, from, { ...options, via: "http" });
+
   async begin(request: TransferRequest): Promise<Transfer> {
     if (this.#stopped !== undefined) throw new CidcastError("SHUTTING_DOWN", "The node is stopping");
     const {
@@ -170,12 +192,16 @@ class DefaultTransfers implements Transfers {
       contentType = "",
       sizeBytes = UNKNOWN_SIZE,
       priority = "normal",
+      via,
     } = request;
     const cid = parseCid(request.cid).toString();
     if (from.length === 0 || from.length > MAX_TRANSFER_SOURCES) {
       throw new CidcastError("INVALID_REQUEST", `from: 1 to ${MAX_TRANSFER_SOURCES} sources are named`);
     }
-    for (const text of from) sourcesOf(text, token);
+    const sources = from.flatMap(text => sourcesOf(text, token));
+    if (via !== undefined && sources.every(({ rung }) => rung !== via)) {
+      throw new CidcastError("INVALID_REQUEST", `from: none of the sources is reached by ${via}`);
+    }
     const known = [...this.#open.values()].find(running => running.transfer.cid === cid);
     if (known !== undefined) return known.transfer;
     const { maxOpen = MAX_OPEN_TRANSFERS } = this.#init;
@@ -190,6 +216,7 @@ class DefaultTransfers implements Transfers {
       state: "waiting",
       protocol: selectProtocol(contentType, sizeBytes, priority),
       pin: pin === false ? undefined : pin,
+      via,
       blocks: 0,
       bytes: 0,
       totalBytes: undefined,

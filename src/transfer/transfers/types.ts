@@ -41,6 +41,8 @@ export interface Transfer {
   /** What {@link selectProtocol} says of the content; the chain begins with a WebSocket only for `websocket`. */
   readonly protocol: TransferProtocol;
   readonly pin: string | undefined;
+  /** The only rung it may use; undefined: all. */
+  readonly via: Rung | undefined;
   /** Verified blocks that came, and their bytes. */
   readonly blocks: number;
   readonly bytes: number;
@@ -75,6 +77,8 @@ export interface TransferRequest {
   /** What is known of the content beforehand, for {@link selectProtocol}. */
   readonly contentType?: string | undefined;
   readonly sizeBytes?: number | undefined;
+  /** This rung alone. */
+  readonly via?: Rung | undefined;
 }
 
 /** How a transfer ended. */

@@ -11,6 +11,17 @@ import { type BroadcastRoom, type BroadcastRoomInit, joinBroadcastRoom } from ".
 import { joinTargetedRoom, type TargetedRoom, type TargetedRoomInit } from "../rooms/targeted-room.ts";
 import type { RtcConnection } from "../streaming/rtc.ts";
 import { type ContentStream, type StreamInit, streamContent } from "../streaming/stream-content.ts";
+import {
+  type StreamWithMetadata,
+  type StreamWithMetadataInit,
+  streamWithMetadata,
+} from "../streaming/stream-with-metadata.ts";
+import {
+  type ApiCall,
+  transferContent,
+  type TransferInit,
+  type TransferOutcome,
+} from "../transfers/transfer-content.ts";
 
 export interface CidcastClientInit {
   /** Address of the node, for instance `http://127.0.0.1:8000`. */
@@ -64,6 +75,47 @@ export class CidcastClient implements Disposable {
     init: StreamInit<C> = {},
   ): Promise<ContentStream<C>> {
     return streamContent(this.#init, cid, { ...init, signal: this.#signal(init.signal) });
+  }
+
+  /** Streams content and tells its metadata, both at once: it succeeds and fails as one. */
+  streamWithMetadata<C extends RtcConnection = RtcConnection>(
+    cid: string,
+    init: StreamWithMetadataInit<C> = {},
+  ): Promise<StreamWithMetadata<C>> {
+    return streamWithMetadata(this.#init, cid, { ...init, signal: this.#signal(init.signal) });
+  }
+
+  /** Brings content from this node to another one, or from there to here (`direction: "pull"`), by whatever way leads there. */
+  transferContent(
+    cid: string,
+    target: string | readonly string[],
+    init: TransferInit = {},
+  ): Promise<TransferOutcome> {
+    const call: ApiCall = (path, request, options) => this.#json(path, request, options);
+    return transferContent(call, cid, target, { ...init, signal: this.#signal(init.signal) });
+  }
+
+  /** As {@link transferContent}, from peer to peer alone. */
+  transferViaLibp2p(
+    cid: string,
+    peer: string,
+    init: Omit<TransferInit, "via"> = {},
+  ): Promise<TransferOutcome> {
+    return this.transferContent(cid, peer, { ...init, via: "libp2p" });
+  }
+
+  /** As {@link transferContent}, over a WebSocket alone. */
+  transferViaWebSocket(
+    cid: string,
+    url: string,
+    init: Omit<TransferInit, "via"> = {},
+  ): Promise<TransferOutcome> {
+    return this.transferContent(cid, url, { ...init, via: "websocket" });
+  }
+
+  /** As {@link transferContent}, over HTTP alone. */
+  transferViaHttp(cid: string, url: string, init: Omit<TransferInit, "via"> = {}): Promise<TransferOutcome> {
+    return this.transferContent(cid, url, { ...init, via: "http" });
   }
 
   add: NodeClient["add"] = (body, options) => this.http.add(body, this.#options(options));
