@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
+import type { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, it } from "vitest";
 import { EventBus, noMetrics, ownerPrincipal, silentLogger, VirtualClock } from "../../core/index.ts";
 import { loadNative } from "../rtp/egress/index.ts";
@@ -213,6 +214,30 @@ describe("several media threads", { timeout: 60_000 }, () => {
     await once(taken, "close");
     const { manager: running } = await start(fakeMedia(), { workers: 2, udpPort: next - 1 });
     expect(running.addresses.map(address => address.port)).toEqual([next - 1, next]);
+  });
+
+  it.each([1, 3])("of %i, one that dies takes its viewers only, and another takes its place", async workers => {
+    const threads: Worker[] = [];
+    const onWorker = (worker: Worker): void => void threads.push(worker);
+    process.on("worker", onWorker);
+    const { manager: running, events } = await start(fakeMedia(), { workers });
+    process.off("worker", onWorker);
+    const sessions = [];
+    for (let i = 0; i < workers; i++) sessions.push((await running.createOffer(INIT)).session);
+    const ended = events.next("webrtc_connection_closed");
+    await threads[0]?.terminate();
+    const { pc_id, reason } = await ended;
+    expect(reason).toMatch(/media thread has ended/);
+    const left = sessions.filter(session => session.id !== pc_id);
+    expect(running.sessions()).toEqual(left);
+    for (const session of left) await session.stats();
+    if (workers === 1) {
+      const told = { code: "BUSY", retryAfterSeconds: 2 };
+      await expect(running.createOffer(INIT)).rejects.toMatchObject(told);
+    }
+    await expect.poll(() => running.addresses.length, { timeout: 60_000 }).toBe(workers);
+    for (let i = 0; i < workers; i++) await running.createOffer(INIT);
+    expect(await running.hostStats()).toMatchObject({ sessions: 2 * workers - 1 });
   });
 
   it("do not go beyond the last port", async () => {

@@ -158,6 +158,7 @@ class Manager implements RunningWebRTC {
           warmUp: this.#init.warmUp ?? true,
         },
         log,
+        clock: this.#clock,
         onNote: note => this.#sessions.get(note.id)?.note(note),
         onLost: (host, error) => void this.#lost(host, error),
       });
