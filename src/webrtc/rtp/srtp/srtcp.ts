@@ -45,11 +45,21 @@ export class SrtcpSealer {
   }
 }
 
-/** Decrypts RTCP of one direction; takes each report once. */
+/** Senders of reports of one viewer: browsers have one for each stream, and one for transport-wide feedback. */
+export const MAX_REPORT_SENDERS = 64;
+
+interface ReplayWindow {
+  newest: bigint;
+  seen: bigint;
+}
+
+/**
+ * Decrypts RTCP of one direction; takes each report once. Indices count for each sender by itself: a viewer's streams and
+ * its transport-wide feedback have one each. @see https://www.rfc-editor.org/rfc/rfc3711#section-3.2.3
+ */
 export class SrtcpOpener {
   readonly #keys: SrtpKeys;
-  #newest = -1n;
-  #seen = 0n;
+  readonly #windows = new Map<number, ReplayWindow>();
   /** Datagrams that did not authenticate, or came twice. */
   refused = 0;
 
@@ -67,15 +77,22 @@ export class SrtcpOpener {
     // Reports in the clear are not negotiated by DTLS-SRTP.
     if ((trailer & ENCRYPTED) === 0) return this.#refuse();
     const index = trailer & 0x7fffffff;
-    if (this.#replayed(index)) return this.#refuse();
+    const ssrc = datagram.readUInt32BE(4);
+    const window = this.#windows.get(ssrc) ?? { newest: -1n, seen: 0n };
+    if (isReplayed(window, index)) return this.#refuse();
     const head = datagram.subarray(0, HEADER_BYTES);
-    const iv = srtcpIv(this.#keys, datagram.readUInt32BE(4), index);
+    const iv = srtcpIv(this.#keys, ssrc, index);
     const sealed = datagram.subarray(HEADER_BYTES, bodyEnd);
     const body = gcm
       ? this.#openGcm(datagram, { iv, sealed, bodyEnd, indexAt })
       : this.#openCm(datagram, { iv, sealed, indexAt });
     if (body === undefined) return this.#refuse();
-    this.#remember(index);
+    if (!this.#windows.has(ssrc)) {
+      // Only who has the keys comes this far. One more sender than a viewer has is not heard.
+      if (this.#windows.size >= MAX_REPORT_SENDERS) return this.#refuse();
+      this.#windows.set(ssrc, window);
+    }
+    remember(window, index);
     return Buffer.concat([head, body]);
   }
 
@@ -110,22 +127,22 @@ export class SrtcpOpener {
     this.refused++;
     return undefined;
   }
+}
 
-  #replayed(index: number): boolean {
-    const behind = this.#newest - BigInt(index);
-    if (behind < 0n) return false;
-    return behind >= REPLAY_WINDOW || ((this.#seen >> behind) & 1n) === 1n;
-  }
+function isReplayed({ newest, seen }: ReplayWindow, index: number): boolean {
+  const behind = newest - BigInt(index);
+  if (behind < 0n) return false;
+  return behind >= REPLAY_WINDOW || ((seen >> behind) & 1n) === 1n;
+}
 
-  #remember(index: number): void {
-    const ahead = BigInt(index) - this.#newest;
-    if (ahead > 0n) {
-      this.#seen =
-        ((this.#seen << (ahead > REPLAY_WINDOW ? REPLAY_WINDOW : ahead)) | 1n) & ((1n << REPLAY_WINDOW) - 1n);
-      this.#newest = BigInt(index);
-    } else {
-      this.#seen |= 1n << -ahead;
-    }
+function remember(window: ReplayWindow, index: number): void {
+  const ahead = BigInt(index) - window.newest;
+  if (ahead > 0n) {
+    const shift = ahead > REPLAY_WINDOW ? REPLAY_WINDOW : ahead;
+    window.seen = ((window.seen << shift) | 1n) & ((1n << REPLAY_WINDOW) - 1n);
+    window.newest = BigInt(index);
+  } else {
+    window.seen |= 1n << -ahead;
   }
 }
 

@@ -1,6 +1,6 @@
 import { SrtcpSession } from "werift";
 import { describe, expect, it } from "vitest";
-import { deriveKeys, isRtcp, type MasterKey, SrtcpOpener, SrtcpSealer } from "./index.ts";
+import { deriveKeys, isRtcp, MAX_REPORT_SENDERS, type MasterKey, SrtcpOpener, SrtcpSealer } from "./index.ts";
 
 const CM: MasterKey = {
   profile: "aes-128-cm-hmac-sha1-80",
@@ -63,5 +63,25 @@ describe.each([
     }
     expect(opener.open(packets[1]!.subarray(0, 15))).toBeUndefined();
     expect(opener.refused).toBe(2 + REPORT.length + 1);
+  });
+
+  it("counts the reports of each sender by themselves, and hears as many senders as a viewer has", () => {
+    const keys = deriveKeys(master, "rtcp");
+    const opener = new SrtcpOpener(keys);
+    const from = (ssrc: number): Buffer => {
+      const report = Buffer.from(REPORT);
+      report.writeUInt32BE(ssrc, 4);
+      return report;
+    };
+    const feedback = new SrtcpSealer(keys);
+    for (let i = 0; i < 200; i++) expect(opener.open(feedback.seal(from(1)))).toBeDefined();
+    // A browser's first NACK has index 1 of its own stream, however many reports came of others.
+    expect(opener.open(new SrtcpSealer(keys).seal(from(2)))).toEqual(from(2));
+    expect(opener.open(new SrtcpSealer(keys).seal(from(2)))).toBeUndefined();
+    for (let ssrc = 3; ssrc <= MAX_REPORT_SENDERS; ssrc++) {
+      expect(opener.open(new SrtcpSealer(keys).seal(from(ssrc)))).toBeDefined();
+    }
+    expect(opener.open(new SrtcpSealer(keys).seal(from(1000)))).toBeUndefined();
+    expect(opener.open(feedback.seal(from(1)))).toBeDefined();
   });
 });
