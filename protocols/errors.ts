@@ -36,7 +36,6 @@ export const ERRORS = {
   UNSUPPORTED_CONTENT_TYPE: { status: 415, meaning: "The body has a type that this address does not take." },
   PRECONDITION_REQUIRED: { status: 428, meaning: "A header has to name the state that the request is for." },
   PRECONDITION_FAILED: { status: 412, meaning: "The request is for another state than the present one." },
-  ICE_RESTART_UNSUPPORTED: { status: 422, meaning: "ICE is not restarted: open a new session." },
   UNSUPPORTED_DAG: { status: 415, meaning: "The DAG uses a codec or hash this node does not read." },
   CORRUPT_BLOCK: { status: 502, meaning: "A block's bytes do not match its CID." },
   CORRUPT_DAG: { status: 502, meaning: "A node of the DAG contradicts its links." },

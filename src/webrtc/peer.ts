@@ -21,6 +21,18 @@ export interface NegotiatedStream {
   readonly twccId: number | undefined;
 }
 
+/** Credentials of one side of an ICE session. */
+export interface IceCredentials {
+  readonly ufrag: string;
+  readonly password: string;
+}
+
+/** What an ICE restart tells the viewer. */
+export interface IceRestartAnswer extends IceCredentials {
+  /** Our candidates, as lines of an SDP without their end. */
+  readonly candidates: readonly string[];
+}
+
 /** Keys and address, once DTLS is up and the viewer's certificate is proven. */
 export interface PeerTransport {
   readonly host: string;
@@ -54,6 +66,10 @@ export interface EgressPeer {
   createAnswer(offerSdp: string): Promise<string>;
   /** `INVALID_SDP` when the answer cannot be used. */
   setAnswer(sdp: string): Promise<void>;
+  /** An offer that restarts ICE; its answer goes to {@link setAnswer}. `CONFLICT` before there is a connection. */
+  offerRestart(): Promise<string>;
+  /** Restarts ICE with the viewer's new credentials. `CONFLICT` before there is a connection. */
+  restartIce(remote: IceCredentials): Promise<IceRestartAnswer>;
   /** In any order, also before the answer; what cannot be used is passed over. */
   addCandidate(candidate: CandidateInit): Promise<void>;
   /** Takes one more track into the connection; the offer for it is answered through {@link setAnswer}. */

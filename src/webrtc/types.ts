@@ -2,6 +2,7 @@ import type { ControlEventMessage } from "@cidcast/protocols/media-control";
 import type { AbortOptions, Principal } from "../core/index.ts";
 import type { StallReport } from "./quality/stall-report.ts";
 import type { MediaInfo, TrackVerdict } from "../media/index.ts";
+import type { IceCredentials, IceRestartAnswer } from "./peer.ts";
 
 /** Quality levels of the signalling; `auto` leaves the choice to the controller. */
 export type QualityLevel = "auto" | "very_low" | "low" | "medium" | "high" | "very_high";
@@ -86,6 +87,10 @@ export interface StreamingSession {
   readonly verdicts: Readonly<Record<string, TrackVerdict>>;
   /** Applies the answer. `CONFLICT` when there was one already, `INVALID_SDP` when it cannot be used. */
   answer(sdp: string): Promise<void>;
+  /** An offer that restarts ICE, to be answered like the first. `CONFLICT` before there is a connection, or while another offer waits. */
+  offerRestart(): Promise<{ readonly sdp: string }>;
+  /** Restarts ICE with the viewer's new credentials (WHEP). `CONFLICT` before there is a connection. */
+  restartIce(remote: IceCredentials): Promise<IceRestartAnswer>;
   /** A trickled candidate; an empty string ends them. Any order, also before the answer. */
   addCandidate(candidate: CandidateInit): Promise<void>;
   control(command: ControlCommand): Promise<PlaybackState>;

@@ -19,6 +19,8 @@ export const serverMessage = z.discriminatedUnion("type", [
       .optional(),
   }),
   z.object({ type: z.literal("connected"), pc_id: z.string() }),
+  /** New ICE credentials of a session that is there. */
+  z.object({ type: z.literal("restart_offer"), pc_id: z.string(), sdp: z.string() }),
   z.object({
     type: z.literal("candidate"),
     pc_id: z.string().optional(),

@@ -72,6 +72,7 @@ export const clientMessages = {
     enabled: z.boolean().nullish(),
   }),
   remove_track: z.object({ type: z.literal("remove_track"), pc_id: name, track_id: name }),
+  restart_ice: z.object({ type: z.literal("restart_ice"), pc_id: name }),
   get_stats: z.object({
     type: z.literal("get_stats"),
     pc_id: pcId.nullish(),
@@ -135,6 +136,7 @@ export const TEXTS = {
   serverError: (what: string) => `Server error: ${what}`,
   answerFailed: (id: string) => `Failed to handle answer for ${id}`,
   addTrackFailed: (id: string) => `Failed to add track for ${id}`,
+  restartFailed: (id: string) => `Failed to restart ICE for ${id}`,
   missingQuality: "Missing pc_id or quality parameter",
   unknownConnection: (id: string) => `Unknown peer connection ID: ${id}`,
   missingCid: "Missing cid parameter",

@@ -6,6 +6,8 @@ import { MAX_FRAGMENT_CANDIDATES } from "../limits.ts";
 export interface Fragment {
   /** The ICE user name fragments that it names. */
   readonly ufrags: ReadonlySet<string>;
+  /** The first of its credentials; undefined when it names none, or only in part. */
+  readonly credentials: { readonly ufrag: string; readonly password: string } | undefined;
   /** In the order of the text; an empty `candidate` ends those of its `sdpMid`. */
   readonly candidates: readonly CandidateInit[];
 }
@@ -40,5 +42,8 @@ export function parseFragment(text: string): Fragment {
       throw new CidcastError("INVALID_SDP", `A fragment has at most ${MAX_FRAGMENT_CANDIDATES} candidates`);
     }
   }
-  return { ufrags: ufragsOf(text), candidates };
+  const ufrag = /^a=ice-ufrag:(\S+)/m.exec(text)?.[1];
+  const password = /^a=ice-pwd:(\S+)/m.exec(text)?.[1];
+  const credentials = ufrag === undefined || password === undefined ? undefined : { ufrag, password };
+  return { ufrags: ufragsOf(text), credentials, candidates };
 }

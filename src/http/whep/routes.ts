@@ -8,8 +8,8 @@ import { findWithin, refParams } from "../gateway/ref.ts";
 import { MAX_FRAGMENT_BYTES, MAX_SDP_BYTES } from "../limits.ts";
 import { textBody } from "../routing/body.ts";
 import { route } from "../routing/route.ts";
-import { parseFragment } from "./fragment.ts";
-import { createViewers, type Viewer, type Viewers } from "./viewers.ts";
+import { type Fragment, parseFragment } from "./fragment.ts";
+import { createViewers, newEtag, type Viewer, type Viewers } from "./viewers.ts";
 
 const SDP = "application/sdp";
 const FRAGMENT = "application/trickle-ice-sdpfrag";
@@ -107,13 +107,20 @@ function sessionRoutes(app: FastifyInstance, { limits }: ApiComponents, viewers:
     handler: async ({ params, principal, request, reply }) => {
       const viewer = viewers.find(params.id, principal);
       requireType(request, FRAGMENT);
-      requireMatch(request, viewer);
+      const restarts = requireMatch(request, viewer);
       const fragment = parseFragment(await textBody(request.raw, { maxBytes: MAX_FRAGMENT_BYTES, limits }));
+      const answer = restarts ? await restart(viewer, fragment) : undefined;
       for (const ufrag of fragment.ufrags) {
-        if (!viewer.ufrags.has(ufrag)) throw noRestart();
+        if (!viewer.ufrags.has(ufrag)) {
+          throw new CidcastError(
+            "PRECONDITION_FAILED",
+            "The fragment is of another ICE session; If-Match: * begins one",
+          );
+        }
       }
       for (const candidate of fragment.candidates) await viewer.session.addCandidate(candidate);
-      return reply.code(204).header("etag", viewer.etag).send();
+      reply.header("etag", viewer.etag);
+      return answer === undefined ? reply.code(204).send() : reply.code(200).type(FRAGMENT).send(answer);
     },
   });
   route(app, {
@@ -145,22 +152,29 @@ function requireType(request: FastifyRequest, type: string): void {
   throw new CidcastError("UNSUPPORTED_CONTENT_TYPE", `The body has to be ${type}`);
 }
 
-/** RFC 9725 section 4.3.1: the entity tag names the ICE session that a fragment is for; `*` begins another. */
-function requireMatch(request: FastifyRequest, viewer: Viewer): void {
+/** Begins another ICE session of the viewer; resolves to our part of it. */
+async function restart(viewer: Viewer, { credentials, ufrags }: Fragment): Promise<string> {
+  if (credentials === undefined || viewer.ufrags.has(credentials.ufrag)) {
+    throw new CidcastError("INVALID_SDP", "An ICE restart names a new ice-ufrag and ice-pwd");
+  }
+  const { ufrag, password, candidates } = await viewer.session.restartIce(credentials);
+  viewer.ufrags = ufrags;
+  viewer.etag = newEtag();
+  return [`a=ice-ufrag:${ufrag}`, `a=ice-pwd:${password}`, ...candidates, "a=end-of-candidates", ""].join(
+    "\r\n",
+  );
+}
+
+/** RFC 9725 section 4.3.1: the entity tag names the ICE session that a fragment is for. True for `*`, which begins another. */
+function requireMatch(request: FastifyRequest, viewer: Viewer): boolean {
   const given = request.headers["if-match"];
   if (given === undefined) {
     throw new CidcastError("PRECONDITION_REQUIRED", "If-Match has to name the ETag of the session");
   }
-  if (given.trim() === "*") throw noRestart();
+  if (given.trim() === "*") return true;
   const tags = given.split(",").map(tag => tag.trim());
   if (!tags.includes(viewer.etag)) {
     throw new CidcastError("PRECONDITION_FAILED", "If-Match names another ICE session than the present one");
   }
-}
-
-function noRestart(): CidcastError {
-  return new CidcastError(
-    "ICE_RESTART_UNSUPPORTED",
-    "ICE is not restarted on this node: delete the session and post a new offer",
-  );
+  return false;
 }

@@ -6,10 +6,15 @@ import { ufragsOf } from "./fragment.ts";
 /** A viewer who came through WHEP. */
 export interface Viewer {
   readonly session: StreamingSession;
-  /** Names the ICE session; it is never restarted, so it never changes. */
-  readonly etag: string;
+  /** Names the ICE session: another one after each restart. */
+  etag: string;
   /** The viewer's ICE user name fragments. */
-  readonly ufrags: ReadonlySet<string>;
+  ufrags: ReadonlySet<string>;
+}
+
+/** A tag for a new ICE session. */
+export function newEtag(): string {
+  return `"${randomUUID()}"`;
 }
 
 /** Viewers by the id of their session. As many as the streaming manager has sessions, and gone when those are. */
@@ -23,7 +28,7 @@ export function createViewers(): Viewers {
   const viewers = new Map<string, Viewer & { readonly principal: Principal }>();
   return {
     add(session, offerSdp, principal) {
-      const viewer = { session, etag: `"${randomUUID()}"`, ufrags: ufragsOf(offerSdp), principal };
+      const viewer = { session, etag: newEtag(), ufrags: ufragsOf(offerSdp), principal };
       viewers.set(session.id, viewer);
       session.onEvent(event => {
         if (event.type === "state" && event.state === "closed") viewers.delete(session.id);

@@ -16,12 +16,17 @@ type Listener = Parameters<StreamingSession["onEvent"]>[0];
 /** A manager whose sessions remember what they were told. */
 function fakeManager(iceServers: readonly IceServer[] = []) {
   const candidates: CandidateInit[] = [];
+  const restarts: unknown[] = [];
   const asked: { cid: string; offerSdp: string; owner: string }[] = [];
   let listener: Listener | undefined;
   const close = async (): Promise<void> =>
     listener?.({ type: "state", state: "closed", positionSeconds: 0, durationSeconds: 1, loop: false });
   const session = {
     addCandidate: async (candidate: CandidateInit) => void candidates.push(candidate),
+    restartIce: async (remote: unknown) => {
+      restarts.push(remote);
+      return { ufrag: "ours", password: "ours too", candidates: ["a=candidate:1"] };
+    },
     onEvent: (given: Listener) => {
       listener = given;
       return () => undefined;
@@ -37,7 +42,7 @@ function fakeManager(iceServers: readonly IceServer[] = []) {
     iceServers: () => iceServers,
   };
   // The routes use nothing else of a manager.
-  return { candidates, asked, close, webrtc: manager as unknown as WebRTCStreamingManager };
+  return { candidates, restarts, asked, close, webrtc: manager as unknown as WebRTCStreamingManager };
 }
 
 const OFFER = "v=0\r\na=ice-ufrag:abcd\r\na=ice-pwd:secret\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n";
@@ -100,18 +105,38 @@ describe("WHEP", () => {
       412,
       "PRECONDITION_FAILED",
     ]);
-    expect(told(await patch(server, location, { "if-match": "*" }))).toEqual([
-      422,
-      "ICE_RESTART_UNSUPPORTED",
-    ]);
-    const restart = FRAGMENT.replace("abcd", "efgh");
-    expect(told(await patch(server, location, { "if-match": etag }, restart))).toEqual([
-      422,
-      "ICE_RESTART_UNSUPPORTED",
+    const other = FRAGMENT.replace("abcd", "efgh");
+    expect(told(await patch(server, location, { "if-match": etag }, other))).toEqual([
+      412,
+      "PRECONDITION_FAILED",
     ]);
     const wrong = { "if-match": etag, "content-type": "application/sdp" };
     expect(told(await patch(server, location, wrong))).toEqual([415, "UNSUPPORTED_CONTENT_TYPE"]);
     expect(fake.candidates).toHaveLength(2);
+  });
+
+  test("restarts ICE for new credentials, which then have an entity tag of their own", async () => {
+    const fake = fakeManager();
+    await using server = await serve({}, { webrtc: fake.webrtc });
+    const { headers } = await post(server);
+    const location = String(headers.location);
+    expect(told(await patch(server, location, { "if-match": "*" }))).toEqual([400, "INVALID_SDP"]);
+    const renewed = FRAGMENT.replace("abcd", "efgh").replace("secret", "another");
+    const answer = await patch(server, location, { "if-match": "*" }, renewed);
+    expect(answer.status).toBe(200);
+    expect(answer.headers["content-type"]).toBe("application/trickle-ice-sdpfrag");
+    expect(answer.text).toBe(
+      "a=ice-ufrag:ours\r\na=ice-pwd:ours too\r\na=candidate:1\r\na=end-of-candidates\r\n",
+    );
+    expect(fake.restarts).toEqual([{ ufrag: "efgh", password: "another" }]);
+    expect(fake.candidates).toHaveLength(2);
+    const { etag } = answer.headers;
+    expect(etag).not.toBe(headers.etag);
+    expect(told(await patch(server, location, { "if-match": String(headers.etag) }, renewed))).toEqual([
+      412,
+      "PRECONDITION_FAILED",
+    ]);
+    expect((await patch(server, location, { "if-match": String(etag) }, renewed)).status).toBe(204);
   });
 
   test("a session ends at DELETE, or by itself, and is then nowhere", async () => {

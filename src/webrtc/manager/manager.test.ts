@@ -216,29 +216,32 @@ describe("several media threads", { timeout: 60_000 }, () => {
     expect(running.addresses.map(address => address.port)).toEqual([next - 1, next]);
   });
 
-  it.each([1, 3])("of %i, one that dies takes its viewers only, and another takes its place", async workers => {
-    const threads: Worker[] = [];
-    const onWorker = (worker: Worker): void => void threads.push(worker);
-    process.on("worker", onWorker);
-    const { manager: running, events } = await start(fakeMedia(), { workers });
-    process.off("worker", onWorker);
-    const sessions = [];
-    for (let i = 0; i < workers; i++) sessions.push((await running.createOffer(INIT)).session);
-    const ended = events.next("webrtc_connection_closed");
-    await threads[0]?.terminate();
-    const { pc_id, reason } = await ended;
-    expect(reason).toMatch(/media thread has ended/);
-    const left = sessions.filter(session => session.id !== pc_id);
-    expect(running.sessions()).toEqual(left);
-    for (const session of left) await session.stats();
-    if (workers === 1) {
-      const told = { code: "BUSY", retryAfterSeconds: 2 };
-      await expect(running.createOffer(INIT)).rejects.toMatchObject(told);
-    }
-    await expect.poll(() => running.addresses.length, { timeout: 60_000 }).toBe(workers);
-    for (let i = 0; i < workers; i++) await running.createOffer(INIT);
-    expect(await running.hostStats()).toMatchObject({ sessions: 2 * workers - 1 });
-  });
+  it.each([1, 3])(
+    "of %i, one that dies takes its viewers only, and another takes its place",
+    async workers => {
+      const threads: Worker[] = [];
+      const onWorker = (worker: Worker): void => void threads.push(worker);
+      process.on("worker", onWorker);
+      const { manager: running, events } = await start(fakeMedia(), { workers });
+      process.off("worker", onWorker);
+      const sessions = [];
+      for (let i = 0; i < workers; i++) sessions.push((await running.createOffer(INIT)).session);
+      const ended = events.next("webrtc_connection_closed");
+      await threads[0]?.terminate();
+      const { pc_id, reason } = await ended;
+      expect(reason).toMatch(/media thread has ended/);
+      const left = sessions.filter(session => session.id !== pc_id);
+      expect(running.sessions()).toEqual(left);
+      for (const session of left) await session.stats();
+      if (workers === 1) {
+        const told = { code: "BUSY", retryAfterSeconds: 2 };
+        await expect(running.createOffer(INIT)).rejects.toMatchObject(told);
+      }
+      await expect.poll(() => running.addresses.length, { timeout: 60_000 }).toBe(workers);
+      for (let i = 0; i < workers; i++) await running.createOffer(INIT);
+      expect(await running.hostStats()).toMatchObject({ sessions: 2 * workers - 1 });
+    },
+  );
 
   it("do not go beyond the last port", async () => {
     await expect(start(fakeMedia(), { workers: 3, udpPort: 65_534 })).rejects.toMatchObject({

@@ -3,6 +3,7 @@ import { type Cancel, CidcastError, type Clock, toCidcastError } from "../../cor
 import type { MediaInfo, MediaSource, TrackVerdict } from "../../media/index.ts";
 import { stallEntry, type StallReport } from "../quality/stall-report.ts";
 import type { QualityDecision, QualityEventKind, QualityWish } from "../quality/types.ts";
+import type { IceCredentials, IceRestartAnswer } from "../peer.ts";
 import type { HostClient } from "../thread/host-client.ts";
 import type { SessionNote, SessionStats } from "../thread/messages.ts";
 import type {
@@ -79,6 +80,8 @@ export class Session implements StreamingSession {
   #qualityChangedAtMs: number;
   #answeredMs: number | undefined;
   #candidates = 0;
+  /** An offer that restarts ICE is out. */
+  #restarting = false;
   #cancelTimer: Cancel = () => undefined;
   #state: "new" | "connecting" | "connected" | "closed" = "new";
   #closing: Promise<void> | undefined;
@@ -138,7 +141,8 @@ export class Session implements StreamingSession {
     this.#alive();
     const { tracks } = this.#parts;
     const again = this.#answeredMs !== undefined;
-    if (again && !tracks.isOffering) throw new CidcastError("CONFLICT", `session ${this.id} has its answer`);
+    if (again && !tracks.isOffering && !this.#restarting)
+      throw new CidcastError("CONFLICT", `session ${this.id} has its answer`);
     if (sdp.length > MAX_SDP_LENGTH) {
       throw new CidcastError("INVALID_SDP", `a session description has at most ${MAX_SDP_LENGTH} characters`);
     }
@@ -146,12 +150,27 @@ export class Session implements StreamingSession {
     else this.described();
     try {
       await this.#parts.host.ask("answer", { id: this.id, sdp });
-      tracks.answered();
+      if (this.#restarting) this.#restarting = false;
+      else tracks.answered();
     } catch (error) {
       // The connection's state is lost with a description that it took in part.
       await this.end({ how: "error", reason: "the answer cannot be used" });
       throw error;
     }
+  }
+
+  async offerRestart(): Promise<{ readonly sdp: string }> {
+    this.#alive();
+    if (this.#parts.tracks.isOffering)
+      throw new CidcastError("CONFLICT", "another offer waits for its answer");
+    const offer = await this.#parts.host.ask("offer_restart", { id: this.id });
+    this.#restarting = true;
+    return offer;
+  }
+
+  async restartIce(remote: IceCredentials): Promise<IceRestartAnswer> {
+    this.#alive();
+    return this.#parts.host.ask("restart_ice", { id: this.id, remote });
   }
 
   async addCandidate(candidate: CandidateInit): Promise<void> {
@@ -176,8 +195,8 @@ export class Session implements StreamingSession {
 
   async addTrack(init: AddTrackInit): Promise<{ readonly trackId: string; readonly sdp: string }> {
     this.#alive();
-    if (this.#answeredMs === undefined) {
-      throw new CidcastError("CONFLICT", "the first offer waits for its answer");
+    if (this.#answeredMs === undefined || this.#restarting) {
+      throw new CidcastError("CONFLICT", "another offer waits for its answer");
     }
     const added = await this.#parts.tracks.add(this.#feeder, init);
     this.#alive();

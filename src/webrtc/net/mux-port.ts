@@ -20,13 +20,14 @@ export interface MuxPortInit {
   readonly send: (datagram: Buffer, host: string, port: number) => void;
   readonly expect: (transaction: string) => void;
   readonly learn: (address: string) => void;
+  readonly alias: (ufrag: string, password: string) => void;
   readonly forget: () => void;
 }
 
 /** A viewer's share of the mux: what comes from it, sorted by protocol. @see https://www.rfc-editor.org/rfc/rfc7983#section-7 */
 export class MuxPort {
-  readonly ufrag: string;
-  readonly password: string;
+  /** Under which the viewer asks for it: the first, and those of ICE restarts. */
+  readonly ufrags: string[] = [];
   readonly addresses = new Set<string>();
   closed = false;
   /** STUN, for ICE. */
@@ -36,11 +37,28 @@ export class MuxPort {
   readonly #init: MuxPortInit;
   #onDtls: ((datagram: Buffer) => void) | undefined;
   #early: Buffer[] = [];
+  #watched: { readonly host: string; readonly port: number; heardMs: number } | undefined;
 
   constructor(init: MuxPortInit) {
     this.#init = init;
-    this.ufrag = init.ufrag;
-    this.password = init.password;
+    this.ufrags.push(init.ufrag);
+  }
+
+  /** Is reached under these credentials as well; of older ones only the last stay good. */
+  addCredentials(ufrag: string, password: string): void {
+    if (this.closed) return;
+    this.ufrags.push(ufrag);
+    this.#init.alias(ufrag, password);
+  }
+
+  /** Watches whether that address still speaks. */
+  watch(host: string, port: number): void {
+    this.#watched = { host, port, heardMs: performance.now() };
+  }
+
+  /** How long the watched address has been silent, ms. */
+  get silentMs(): number {
+    return this.#watched === undefined ? 0 : performance.now() - this.#watched.heardMs;
   }
 
   /** Takes DTLS from now on; what came earlier is handed over first. */
@@ -69,6 +87,10 @@ export class MuxPort {
 
   receive(datagram: Buffer, host: string, port: number): void {
     if (this.closed) return;
+    const watched = this.#watched;
+    if (watched !== undefined && watched.port === port && watched.host === host) {
+      watched.heardMs = performance.now();
+    }
     const first = datagram[0] ?? 0xff;
     if (first <= STUN_MAX) this.onStun?.(datagram, host, port);
     else if (first >= MEDIA_MIN && first <= MEDIA_MAX) this.onMedia?.(datagram, host, port);

@@ -48,9 +48,9 @@ describe("one port for all viewers", () => {
     const [a, b] = [shared.open("aaaa", "secret-a"), shared.open("bbbb", "secret-b")];
     const heard: string[] = [];
     for (const port of [a, b]) {
-      port.onStun = () => heard.push(`${port.ufrag} stun`);
-      port.onMedia = () => heard.push(`${port.ufrag} media`);
-      port.takeDtls(() => heard.push(`${port.ufrag} dtls`));
+      port.onStun = () => heard.push(`${port.ufrags[0]} stun`);
+      port.onMedia = () => heard.push(`${port.ufrags[0]} media`);
+      port.takeDtls(() => heard.push(`${port.ufrags[0]} dtls`));
     }
     const [viewerA, viewerB] = [await client(), await client()];
     await send(viewerA, shared, request("aaaa", "secret-a"), Buffer.alloc(30, 128), Buffer.alloc(30, 22));

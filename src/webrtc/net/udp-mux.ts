@@ -8,6 +8,8 @@ import { stunIntegrityHolds, stunKind, stunLocalUfrag, stunTransaction } from ".
 const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Our STUN requests that may wait for a response at a time; the oldest are forgotten. */
 export const MAX_PENDING_TRANSACTIONS = 4096;
+/** Credentials of one viewer that are good at a time: the present ones, and those that an ICE restart replaces. */
+const MAX_CREDENTIALS = 2;
 
 export interface UdpMuxInit {
   readonly host: string;
@@ -33,9 +35,10 @@ export interface MuxStats {
 export class UdpMux {
   readonly stats: MuxStats = { received: 0, unknown: 0, refused: 0 };
   readonly #socket: Socket;
-  readonly #byUfrag = new Map<string, MuxPort>();
+  readonly #byUfrag = new Map<string, { readonly port: MuxPort; readonly password: string }>();
   readonly #byAddress = new Map<string, MuxPort>();
   readonly #byTransaction = new Map<string, MuxPort>();
+  #open = 0;
   #closed = false;
 
   /** Binds the socket. `ADDRESS_IN_USE` when another program has the port and no fallback is wanted. */
@@ -72,7 +75,7 @@ export class UdpMux {
 
   /** Ports open at the moment. */
   get size(): number {
-    return this.#byUfrag.size;
+    return this.#open;
   }
 
   /** A viewer's share of the socket, reached under `ufrag` by whoever knows `password`. */
@@ -84,9 +87,11 @@ export class UdpMux {
       send: (datagram, host, to) => this.send(datagram, host, to),
       expect: transaction => this.#expect(transaction, port),
       learn: address => this.#byAddress.set(address, port),
+      alias: (name, secret) => this.#alias(port, name, secret),
       forget: () => this.#forget(port),
     });
-    this.#byUfrag.set(ufrag, port);
+    this.#byUfrag.set(ufrag, { port, password });
+    this.#open++;
     return port;
   }
 
@@ -113,8 +118,14 @@ export class UdpMux {
     this.#byTransaction.set(transaction, port);
   }
 
+  #alias(port: MuxPort, ufrag: string, password: string): void {
+    this.#byUfrag.set(ufrag, { port, password });
+    while (port.ufrags.length > MAX_CREDENTIALS) this.#byUfrag.delete(port.ufrags.shift() ?? "");
+  }
+
   #forget(port: MuxPort): void {
-    this.#byUfrag.delete(port.ufrag);
+    this.#open--;
+    for (const ufrag of port.ufrags) this.#byUfrag.delete(ufrag);
     for (const address of port.addresses) {
       if (this.#byAddress.get(address) === port) this.#byAddress.delete(address);
     }
@@ -139,10 +150,11 @@ export class UdpMux {
   }
 
   #receiveRequest(datagram: Buffer, from: RemoteInfo): void {
-    const port = this.#byUfrag.get(stunLocalUfrag(datagram) ?? "");
-    if (port === undefined) {
+    const found = this.#byUfrag.get(stunLocalUfrag(datagram) ?? "");
+    if (found === undefined) {
       this.stats.unknown++;
-    } else if (stunIntegrityHolds(datagram, port.password)) {
+    } else if (stunIntegrityHolds(datagram, found.password)) {
+      const { port } = found;
       port.learn(from.address, from.port);
       port.receive(datagram, from.address, from.port);
     } else {

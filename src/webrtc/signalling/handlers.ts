@@ -27,6 +27,7 @@ export const handlers: Handlers = {
   add_track: addTrack,
   set_track: setTrack,
   remove_track: removeTrack,
+  restart_ice: restartIce,
   get_stats: getStats,
   set_quality: setQuality,
   close,
@@ -159,6 +160,16 @@ async function removeTrack(connection: Connection, message: ClientMessage<"remov
     await session.removeTrack(message.track_id);
     return { type: "track_removed" };
   });
+}
+
+async function restartIce(connection: Connection, { pc_id }: ClientMessage<"restart_ice">): Promise<void> {
+  try {
+    const { sdp } = await own(connection, pc_id).offerRestart();
+    connection.reply({ type: "restart_offer", pc_id, sdp, sdpType: "offer" });
+  } catch (error) {
+    const { code, message: reason } = toCidcastError(error);
+    connection.replyError({ message: TEXTS.restartFailed(pc_id), code, reason, pc_id });
+  }
 }
 
 async function getStats(connection: Connection, message: ClientMessage<"get_stats">): Promise<void> {

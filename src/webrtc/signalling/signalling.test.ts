@@ -17,6 +17,7 @@ import {
 } from "../../core/index.ts";
 import { createWebRTCStreamingManager, type RunningWebRTC } from "../manager/index.ts";
 import { type FakeMedia, fakeMedia } from "../testing/fake-media.ts";
+import { twoEnds, watched } from "../testing/pairs.ts";
 import type { Greeting, SignallingConnection, WebRTCEvents } from "../types.ts";
 import { createSignallingHandler } from "./handler.ts";
 
@@ -72,6 +73,45 @@ describe("greeting", () => {
   it("is a welcome, or nothing", () => {
     expect(client("welcome").got).toMatchObject([{ type: "welcome", capabilities: ["video", "audio"] }]);
     expect(client("silent").got).toEqual([]);
+  });
+});
+
+describe("a restart of ICE", () => {
+  it("gives a session new credentials once it is connected, and is refused before", async () => {
+    await using ends = await twoEnds();
+    const viewer = client();
+    const peer = watched(ends.factories[0]);
+    const offer = await viewer.ask({ type: "offer_request", cid: "film" });
+    const pc_id = String(offer?.["pc_id"]);
+    expect(await viewer.ask({ type: "restart_ice", pc_id })).toMatchObject({
+      type: "error",
+      code: "CONFLICT",
+      pc_id,
+    });
+    expect(await viewer.ask({ type: "restart_ice", pc_id: "pc_x" })).toMatchObject({
+      code: "SESSION_NOT_FOUND",
+    });
+    const sdp = String(offer?.["sdp"]);
+    await viewer.ask({ type: "answer", pc_id, sdp: await peer.peer.createAnswer(sdp) });
+    await peer.transport;
+    const state = async () => (await manager.session(pc_id)?.stats())?.["state"];
+    await expect.poll(state).toBe("connected");
+    const again = await viewer.ask({ type: "restart_ice", pc_id });
+    expect(again).toMatchObject({ type: "restart_offer", pc_id, sdpType: "offer" });
+    const ufrag = (text: unknown) => /a=ice-ufrag:(\S+)/.exec(String(text))?.[1];
+    const password = (text: unknown) => /a=ice-pwd:(\S+)/.exec(String(text))?.[1] ?? "";
+    expect(ufrag(again?.["sdp"])).not.toBe(ufrag(sdp));
+    const renewed = await peer.peer.restartIce({
+      ufrag: ufrag(again?.["sdp"]) ?? "",
+      password: password(again?.["sdp"]),
+    });
+    const answer = String(again?.["sdp"])
+      .replaceAll(/(a=ice-ufrag:)\S+/g, `$1${renewed.ufrag}`)
+      .replaceAll(/(a=ice-pwd:)\S+/g, `$1${renewed.password}`);
+    expect(await viewer.ask({ type: "answer", pc_id, sdp: answer })).toEqual({ type: "connected", pc_id });
+    expect(await viewer.ask({ type: "answer", pc_id, sdp: answer })).toMatchObject({ code: "CONFLICT" });
+    await viewer.connection.close("done");
+    await peer.peer.close();
   });
 });
 

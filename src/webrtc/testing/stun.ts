@@ -2,16 +2,21 @@ import { createHmac, randomBytes } from "node:crypto";
 
 const HEADER_BYTES = 20;
 const INTEGRITY_BYTES = 24;
-export const USERNAME = 0x0006;
-export const PRIORITY = 0x0024;
-export const ICE_CONTROLLING = 0x802a;
+const USERNAME = 0x0006;
+const PRIORITY = 0x0024;
+const ICE_CONTROLLING = 0x802a;
 export const BINDING_REQUEST = 0x0001;
 export const BINDING_RESPONSE = 0x0101;
 
 type Attribute = readonly [type: number, value: Buffer];
 
 /** A STUN message; with a password it carries MESSAGE-INTEGRITY. */
-export function stun(type: number, attributes: readonly Attribute[], password?: string): Buffer {
+export function stun(
+  type: number,
+  attributes: readonly Attribute[],
+  password?: string,
+  transaction: Buffer = randomBytes(12),
+): Buffer {
   const parts = attributes.map(([kind, value]) => {
     const head = Buffer.alloc(4);
     head.writeUInt16BE(kind);
@@ -23,7 +28,7 @@ export function stun(type: number, attributes: readonly Attribute[], password?: 
   head.writeUInt16BE(type);
   head.writeUInt16BE(body.length + (password === undefined ? 0 : INTEGRITY_BYTES), 2);
   head.writeUInt32BE(0x2112a442, 4);
-  randomBytes(12).copy(head, 8);
+  transaction.copy(head, 8);
   const message = Buffer.concat([head, body]);
   if (password === undefined) return message;
   const mac = createHmac("sha1", password).update(message).digest();
@@ -39,6 +44,19 @@ export function check(username: string, password: string, more: readonly Attribu
     ...more,
   ];
   return stun(BINDING_REQUEST, attributes, password);
+}
+
+/** Makes a check nominate its pair. */
+export const NOMINATE: Attribute = [0x0025, Buffer.alloc(0)];
+
+/** The answer to a check that came from `port` of this machine. */
+export function respond(request: Buffer, password: string, port: number): Buffer {
+  const mapped = Buffer.alloc(8);
+  mapped[1] = 1;
+  mapped.writeUInt16BE(port ^ 0x2112, 2);
+  mapped.writeUInt32BE((0x7f000001 ^ 0x2112a442) >>> 0, 4);
+  const transaction = request.subarray(8, HEADER_BYTES);
+  return stun(BINDING_RESPONSE, [[0x0020, mapped]], password, transaction);
 }
 
 /** Type and transaction of a STUN message. */

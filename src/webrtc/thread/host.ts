@@ -121,6 +121,8 @@ class Host {
       this.#viewer(id).changeTrack(change);
       return undefined;
     },
+    offer_restart: async ({ id }) => ({ sdp: await this.#viewer(id).peer.offerRestart() }),
+    restart_ice: ({ id, remote }) => this.#viewer(id).peer.restartIce(remote),
     candidate: async ({ id, candidate }) => {
       await this.#viewers.get(id)?.peer.addCandidate(candidate);
       return undefined;

@@ -5,6 +5,7 @@ import type { EstimateCause } from "../congestion/index.ts";
 import type { EgressKind } from "../rtp/egress/index.ts";
 import type { SegmentPlace } from "../player/track-queue.ts";
 import type { QualityDecision, QualityWish, Rung } from "../quality/types.ts";
+import type { IceCredentials, IceRestartAnswer } from "../peer.ts";
 import type { CandidateInit, ControlCommand, PlaybackState } from "../types.ts";
 
 /**
@@ -80,6 +81,12 @@ export interface HostRequests {
       readonly greeting: ControlEventMessage;
     };
     answer: undefined;
+  };
+  /** An offer that restarts ICE; the answer comes by `answer`. */
+  offer_restart: { argument: { readonly id: string }; answer: { readonly sdp: string } };
+  restart_ice: {
+    argument: { readonly id: string; readonly remote: IceCredentials };
+    answer: IceRestartAnswer;
   };
   candidate: { argument: { readonly id: string; readonly candidate: CandidateInit }; answer: undefined };
   control: { argument: { readonly id: string; readonly command: ControlCommand }; answer: PlaybackState };

@@ -8,6 +8,8 @@ import {
   StunProtocol,
 } from "werift";
 import type { MuxPort, UdpMux } from "../net/index.ts";
+import type { IceCredentials } from "../peer.ts";
+import { watchChecks } from "./ice-checks.ts";
 import type { IceInternals } from "./internals.ts";
 
 /** Random bytes of a ufrag: werift draws 16 bits, and with one socket for all viewers two alike take each other's checks. */
@@ -17,10 +19,6 @@ const PASSWORD_BYTES = 18;
 const FAST_STEP_MS = 1;
 const SLOW_STEP_MS = 20;
 const FAST_STEPS = 500;
-/** `IN_PROGRESS` and `SUCCEEDED` of the package's pairs. */
-const CHECKED: ReadonlySet<number> = new Set([2, 3]);
-/** Checks of one pair that a viewer's own may cause. */
-const MAX_CHECKS_OF_PAIR = 16;
 /** `ICE_COMPLETED` and `ICE_FAILED` of the package. */
 const COMPLETED = 1;
 const FAILED = 2;
@@ -40,38 +38,23 @@ export interface IceInit {
  * server, and an end of the checks that is noticed at once.
  */
 export function attachIce(connection: IceInternals, init: IceInit): MuxPort {
-  const ufrag = randomBytes(UFRAG_BYTES).toString("base64");
-  const password = randomBytes(PASSWORD_BYTES).toString("base64");
+  const { ufrag, password } = newCredentials();
   connection.localUsername = ufrag;
   connection.localPassword = password;
   connection.userHistory = { [ufrag]: password };
   const port = init.mux.open(ufrag, password);
   connection.gatherCandidates = () => gather(connection, port, init);
-  connection.connect = () => connect(connection);
-  checkBack(connection);
+  connection.connect = () => connectIce(connection);
+  watchChecks(connection, port);
   return port;
 }
 
-/**
- * Answers a viewer's check with a check of our own also when the package has one under way, which may have gone to a
- * viewer that did not know us yet and would come again only later. Viewers that nominate on the next check they see, as
- * Pion does, are spared up to 200 ms. @see https://www.rfc-editor.org/rfc/rfc8445#section-7.3.1.4
- */
-function checkBack(connection: IceInternals): void {
-  const checkIncoming = connection.checkIncoming.bind(connection);
-  connection.checkIncoming = (message, from, protocol) => {
-    const pair = connection.checkList.find(
-      candidate => candidate.protocol === protocol && isAt(candidate.remoteAddr, from),
-    );
-    const checked = pair !== undefined && CHECKED.has(pair.state);
-    checkIncoming(message, from, protocol);
-    if (!checked || connection.nominated !== undefined || pair.requestsSent >= MAX_CHECKS_OF_PAIR) return;
-    pair.handle = connection.checkStart(pair);
+/** Fresh ICE credentials of ours. */
+export function newCredentials(): IceCredentials {
+  return {
+    ufrag: randomBytes(UFRAG_BYTES).toString("base64"),
+    password: randomBytes(PASSWORD_BYTES).toString("base64"),
   };
-}
-
-function isAt(address: readonly [string, number], from: readonly [string, number]): boolean {
-  return address[0] === from[0] && address[1] === from[1];
 }
 
 async function gather(connection: IceInternals, port: MuxPort, init: IceInit): Promise<void> {
@@ -153,8 +136,15 @@ async function reflexive(
   if (candidate !== undefined) connection.appendLocalCandidate(candidate);
 }
 
-/** `Connection.connect` of the package, which looks every 20 ms whether the checks are done. */
-async function connect(connection: IceInternals): Promise<void> {
+/**
+ * `Connection.connect` of the package, which looks every 20 ms whether the checks are done. Throws when no pair works, or
+ * none has worked within `timeoutMs`.
+ */
+export async function connectIce(
+  connection: IceInternals,
+  timeoutMs = Number.POSITIVE_INFINITY,
+): Promise<void> {
+  const endMs = performance.now() + timeoutMs;
   if (connection.remoteUsername === "" || connection.remotePassword === "") {
     throw new Error("the viewer's ICE parameters are missing");
   }
@@ -166,6 +156,7 @@ async function connect(connection: IceInternals): Promise<void> {
   connection.earlyChecksDone = true;
   for (let step = 0; connection.state !== "closed" && connection.schedulingChecks(); step++) {
     if (connection.checkListDone) break;
+    if (performance.now() > endMs) throw new Error("no pair of ICE candidates has worked in time");
     await sleep(step < FAST_STEPS ? FAST_STEP_MS : SLOW_STEP_MS);
   }
   let result = FAILED;

@@ -1,4 +1,4 @@
-import type { CandidatePair, RTCDtlsTransport, RTCRtpSender, StunProtocol } from "werift";
+import type { RTCDtlsTransport, RTCRtpSender, StunProtocol } from "werift";
 
 /**
  * Parts of werift 0.25.2 that its types hide and that {@link ../werift} takes over. The version is pinned exactly; the
@@ -13,9 +13,11 @@ export interface IceInternals {
   remoteUsername: string;
   remotePassword: string;
   remoteCandidates: readonly unknown[];
+  _remoteCandidates: unknown[];
+  readonly iceControlling: boolean;
   generation: number;
   state: string;
-  nominated: CandidatePair | undefined;
+  nominated: IcePair | undefined;
   checkList: IcePair[];
   checkListDone: boolean;
   readonly checkListState: { get(): Promise<number> };
@@ -45,11 +47,20 @@ export interface IcePair {
   readonly remoteAddr: readonly [string, number];
   readonly state: number;
   readonly requestsSent: number;
-  handle: { readonly resolve?: () => void } | undefined;
+  /** Seconds. */
+  readonly rtt: number | undefined;
+  nominated: boolean;
+  handle: { readonly resolve?: () => void; readonly awaitable: Promise<unknown> } | undefined;
+}
+
+/** A STUN message as the package reads it. */
+export interface StunMessage {
+  readonly attributesKeys: readonly string[];
+  getAttributeValue(name: "USERNAME"): string;
 }
 
 /** A check that came: message, whence, and by which socket. */
-export type IceCheck = [message: unknown, from: readonly [string, number], protocol: StunProtocol];
+export type IceCheck = [message: StunMessage, from: readonly [string, number], protocol: StunProtocol];
 
 /** One complete handshake message, as werift's flights take it. */
 export interface HandshakeMessage {

@@ -1,20 +1,38 @@
 import { MediaStream, MediaStreamTrack, RTCPeerConnection, type RTCRtpTransceiver } from "werift";
 import { CidcastError, messageOf } from "../../core/index.ts";
 import type { MuxPort } from "../net/index.ts";
-import type { EgressPeer, NegotiatedStream, PeerHandlers, PeerInit, PeerTrack } from "../peer.ts";
+import type {
+  EgressPeer,
+  IceCredentials,
+  IceRestartAnswer,
+  NegotiatedStream,
+  PeerHandlers,
+  PeerInit,
+  PeerTrack,
+} from "../peer.ts";
 import type { MasterKey } from "../rtp/srtp/index.ts";
 import type { CandidateInit } from "../types.ts";
 import { clockRateOf, codecParameters, headerExtensions } from "./codecs.ts";
 import { ControlChannels } from "./control-channels.ts";
 import { replaceDtlsStart } from "./dtls/start.ts";
 import { attachIce, type IceInit } from "./ice.ts";
+import { IceRestart } from "./ice-restart.ts";
 import {
   type DtlsInternals,
   dtlsTransportInternals,
   type IceInternals,
   senderInternals,
 } from "./internals.ts";
-import { candidateTarget, outlineSdp, usableCandidate, withUsableCandidates } from "./sdp.ts";
+import {
+  candidateLines,
+  candidateTarget,
+  credentialsOf,
+  outlineSdp,
+  usableCandidate,
+  withCredentials,
+  withoutGeneration,
+  withUsableCandidates,
+} from "./sdp.ts";
 
 /** Candidates a viewer may send; more are passed over. */
 export const MAX_CANDIDATES = 64;
@@ -35,6 +53,9 @@ export class WeriftPeer implements EgressPeer {
   readonly #control: ControlChannels;
   #port: MuxPort | undefined;
   #connection: IceInternals | undefined;
+  #iceRestart: IceRestart | undefined;
+  /** With the credentials of the last restart; the package knows only its own. */
+  #lastOffer: string | undefined;
   #stopDtls = (): void => undefined;
   #queue: Promise<unknown> = Promise.resolve();
   /** Where the viewer's candidates lead: each is checked once. */
@@ -105,9 +126,32 @@ export class WeriftPeer implements EgressPeer {
     });
   }
 
+  offerRestart(): Promise<string> {
+    return this.#serial(async () => {
+      this.#lastOffer = withCredentials(this.#lastOffer ?? this.#localSdp(), this.#established().offer());
+      return this.#lastOffer;
+    });
+  }
+
+  restartIce(remote: IceCredentials): Promise<IceRestartAnswer> {
+    return this.#serial(async () => {
+      const restart = this.#established();
+      const { ufrag, password } = restart.offer();
+      this.#restart(restart, remote);
+      return { ufrag, password, candidates: candidateLines(this.#localSdp()) };
+    });
+  }
+
   setAnswer(sdp: string): Promise<void> {
     return this.#serial(async () => {
       checkTransport(outlineSdp(sdp));
+      if (this.#iceRestart?.isOffered === true) {
+        const remote = credentialsOf(sdp);
+        if (remote === undefined) throw new CidcastError("INVALID_SDP", "the answer has no ICE credentials");
+        this.#restart(this.#iceRestart, remote);
+        for (const candidate of candidateLines(sdp)) await this.#apply({ candidate: candidate.slice(2) });
+        return;
+      }
       await this.#invalidSdp(() =>
         this.#pc.setRemoteDescription({ type: "answer", sdp: withUsableCandidates(sdp, this.#targets) }),
       );
@@ -124,6 +168,7 @@ export class WeriftPeer implements EgressPeer {
       this.#pc.config.codecs[track.kind] = [...(known ?? []), ...missing];
       this.#tracks.push(track);
       this.#addTransceiver(track);
+      this.#lastOffer = undefined;
       await this.#pc.setLocalDescription(await this.#pc.createOffer());
       return this.#localSdp();
     });
@@ -182,8 +227,10 @@ export class WeriftPeer implements EgressPeer {
     | { readonly host: string; readonly port: number; readonly roundTripMs: number | undefined }
     | undefined {
     const connection = this.#connection;
-    const pair = connection?.nominated;
-    if (pair === undefined || connection?.canSendApplicationData() !== true) return undefined;
+    const old = this.#iceRestart?.oldPair;
+    const pair = connection?.nominated ?? old;
+    if (pair === undefined || connection === undefined) return undefined;
+    if (old === undefined && !connection.canSendApplicationData()) return undefined;
     const [host, port] = pair.remoteAddr;
     return { host, port, roundTripMs: pair.rtt === undefined ? undefined : pair.rtt * 1000 };
   }
@@ -225,6 +272,7 @@ export class WeriftPeer implements EgressPeer {
     const internals = dtlsTransportInternals(transport);
     this.#connection = internals.iceTransport.connection;
     this.#port = attachIce(this.#connection, this.#ice);
+    this.#iceRestart = new IceRestart(this.#connection, this.#port);
     const handlers = this.#guarded(this.#init.handlers);
     this.#port.onMedia = datagram => handlers.onMedia(datagram);
     this.#stopDtls = replaceDtlsStart({
@@ -236,9 +284,21 @@ export class WeriftPeer implements EgressPeer {
     });
   }
 
+  #established(): IceRestart {
+    if (this.#iceRestart !== undefined && this.#connection?.state === "connected") return this.#iceRestart;
+    throw new CidcastError("CONFLICT", "ICE can be restarted once there is a connection");
+  }
+
+  #restart(restart: IceRestart, remote: IceCredentials): void {
+    this.#targets.clear();
+    this.#candidates = 0;
+    restart.begin(remote, this.#guarded(this.#init.handlers).onRestartFailed);
+  }
+
   #onDtls(dtls: DtlsInternals, dtlsRole: "client" | "server"): void {
     const path = this.path();
     if (this.#closed || path === undefined) return;
+    this.#port?.watch(path.host, path.port);
     const gcm = dtls.srtp.srtpProfile === GCM_PROFILE;
     const keys = dtls.extractSessionKeys(KEY_BYTES, gcm ? 12 : 14);
     const profile = gcm ? "aead-aes-128-gcm" : "aes-128-cm-hmac-sha1-80";
@@ -256,7 +316,7 @@ export class WeriftPeer implements EgressPeer {
 
   async #apply(candidate: CandidateInit): Promise<void> {
     // One bundle, one transport: which section a candidate names does not matter.
-    const { candidate: text } = candidate;
+    const text = withoutGeneration(candidate.candidate);
     const target = candidateTarget(text);
     if (this.#targets.has(target)) return;
     this.#targets.add(target);
@@ -288,7 +348,9 @@ export class WeriftPeer implements EgressPeer {
     return next;
   }
 
-  #guarded(handlers: PeerHandlers): Omit<PeerHandlers, "onTransport"> {
+  #guarded(
+    handlers: PeerHandlers,
+  ): Omit<PeerHandlers, "onTransport"> & { readonly onRestartFailed: () => void } {
     const guard =
       <A extends unknown[]>(fn: (...args: A) => void) =>
       (...args: A): void => {
@@ -300,6 +362,7 @@ export class WeriftPeer implements EgressPeer {
       onControlOpen: guard(() => handlers.onControlOpen()),
       onControl: guard(text => handlers.onControl(text)),
       onClosed: guard(reason => handlers.onClosed(reason)),
+      onRestartFailed: guard(() => handlers.onClosed("the ICE restart came to nothing")),
     };
   }
 }

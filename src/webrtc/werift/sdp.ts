@@ -1,9 +1,11 @@
 import { CidcastError } from "../../core/index.ts";
+import type { IceCredentials } from "../peer.ts";
 
 const MDNS_SUFFIX = ".local";
 const CANDIDATE_ADDRESS = 4;
 const CANDIDATE_PROTOCOL = 2;
 const CANDIDATE_PORT = 5;
+const GENERATION = / generation \d+/;
 
 /** What an SDP is about. */
 export interface SdpOutline {
@@ -65,5 +67,36 @@ export function withUsableCandidates(sdp: string, known: Set<string>): string {
       known.add(target);
       return true;
     })
+    .map(line => (line.startsWith("a=candidate:") ? withoutGeneration(line) : line))
     .join("\r\n");
+}
+
+/** A candidate without the number of its ICE generation, which the package would hold against its own count of restarts. */
+export function withoutGeneration(candidate: string): string {
+  return candidate.replace(GENERATION, "");
+}
+
+/** The lines of candidates, each once. */
+export function candidateLines(sdp: string): string[] {
+  return [...new Set(sdp.split(/\r?\n/).filter(line => line.startsWith("a=candidate:")))];
+}
+
+/** ICE credentials of the first section that has some. */
+export function credentialsOf(sdp: string): IceCredentials | undefined {
+  const ufrag = /^a=ice-ufrag:(\S+)/m.exec(sdp)?.[1];
+  const password = /^a=ice-pwd:(\S+)/m.exec(sdp)?.[1];
+  return ufrag === undefined || password === undefined ? undefined : { ufrag, password };
+}
+
+/** The description with other ICE credentials, as its next version. */
+export function withCredentials(sdp: string, { ufrag, password }: IceCredentials): string {
+  const old = credentialsOf(sdp);
+  if (old === undefined) throw new CidcastError("INTERNAL", "our description has no ICE credentials");
+  return sdp
+    .replaceAll(old.ufrag, ufrag)
+    .replaceAll(old.password, password)
+    .replace(
+      /^(o=\S+ \d+ )(\d+)/m,
+      (_line, head: string, version: string) => `${head}${Number(version) + 1}`,
+    );
 }

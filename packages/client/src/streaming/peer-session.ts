@@ -1,4 +1,4 @@
-import { ClientError, errorFromWire } from "../client-error.ts";
+import { ClientError, errorFromWire, toClientError } from "../client-error.ts";
 import type { ControlCommand, ControlEvent } from "../control-messages.ts";
 import { createEmitter } from "../emitter.ts";
 import type { SignallingClient } from "../signalling-client.ts";
@@ -91,15 +91,16 @@ export async function openPeerSession<C extends RtcConnection>(
     }
     watchSignalling(signalling, pc, pcId, { lose, signal: scope.signal });
     sendCandidates(pc, signalling, pcId);
-    await pc.setRemoteDescription({ type: "offer", sdp: offer.sdp });
-    const answer = await pc.createAnswer();
-    const sdp = withOpusStereo(answer.sdp ?? "");
-    await pc.setLocalDescription({ type: "answer", sdp });
-    signalling.answer(pcId, sdp);
+    signalling.answer(pcId, await answerOf(pc, offer.sdp));
     pc.addEventListener("connectionstatechange", () => {
       if (pc.connectionState === "connected") link.expectChannel(pcId);
     });
-    watchConnection(pc, lose, scope.signal);
+    watchConnection(pc, {
+      lose,
+      // The node has the other end of the old path still: new credentials, and playing goes on where it is.
+      onInterrupted: () => signalling.send({ type: "restart_ice", pc_id: pcId }),
+      signal: scope.signal,
+    });
   } catch (error) {
     close();
     throw error;
@@ -120,6 +121,15 @@ export async function openPeerSession<C extends RtcConnection>(
   };
 }
 
+/** Applies an offer; resolves to the answer. */
+async function answerOf(pc: RtcConnection, offerSdp: string): Promise<string> {
+  await pc.setRemoteDescription({ type: "offer", sdp: offerSdp });
+  const answer = await pc.createAnswer();
+  const sdp = withOpusStereo(answer.sdp ?? "");
+  await pc.setLocalDescription({ type: "answer", sdp });
+  return sdp;
+}
+
 function watchSignalling(
   signalling: SignallingClient,
   pc: RtcConnection,
@@ -132,6 +142,12 @@ function watchSignalling(
         const { candidate, sdpMid = null, sdpMLineIndex = null } = message;
         // A candidate that cannot be used leaves the others: the connection's own state tells whether one was enough.
         pc.addIceCandidate({ candidate, sdpMid, sdpMLineIndex }).catch(() => undefined);
+      }
+      if (message.type === "restart_offer" && message.pc_id === pcId) {
+        answerOf(pc, message.sdp).then(
+          sdp => signalling.answer(pcId, sdp),
+          (error: unknown) => lose(toClientError(error)),
+        );
       }
       if (message.type === "closed" && message.pc_id === pcId) {
         lose(new ClientError("SESSION_NOT_FOUND", message.reason ?? "The node has closed the session"));
@@ -152,7 +168,14 @@ function sendCandidates(pc: RtcConnection, signalling: SignallingClient, pcId: s
   });
 }
 
-function watchConnection(pc: RtcConnection, lose: (error: ClientError) => void, signal: AbortSignal): void {
+interface Watch {
+  readonly lose: (error: ClientError) => void;
+  /** Nothing comes at the moment. */
+  readonly onInterrupted: () => void;
+  readonly signal: AbortSignal;
+}
+
+function watchConnection(pc: RtcConnection, { lose, onInterrupted, signal }: Watch): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const expect = (ms: number, message: string): void => {
     clearTimeout(timer);
@@ -163,6 +186,7 @@ function watchConnection(pc: RtcConnection, lose: (error: ClientError) => void, 
     else if (pc.connectionState === "failed") {
       lose(new ClientError("PEER_UNREACHABLE", "The media connection to the node failed"));
     } else if (pc.connectionState === "disconnected") {
+      onInterrupted();
       expect(INTERRUPTION_MS, "The media connection to the node was interrupted");
     }
   };

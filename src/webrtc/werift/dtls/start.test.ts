@@ -49,6 +49,7 @@ function end(role: "client" | "server", identity: Identity, carry: Carry): End {
     send: () => undefined,
     expect: () => undefined,
     learn: () => undefined,
+    alias: () => undefined,
     forget: () => undefined,
   });
   const sent: Buffer[] = [];
