@@ -14,9 +14,7 @@ import {
 
 /** What each viewer is sent, bits per second of video. */
 const VIDEO_BPS = 2_500_000;
-const SEI = 6;
-const USER_DATA = 5;
-const UUID_BYTES = 16;
+const CABAC_ZERO_WORD = Buffer.from([0, 0, 3]);
 
 export interface BenchMedia {
   readonly mp4: string;
@@ -32,7 +30,7 @@ export async function makeMedia(sample: string, directory: string): Promise<Benc
   if (video === null || audio === null || !videoConfig || !audioConfig)
     throw new Error(`${sample} has no tracks`);
   const { averagePacketRate, averageBitrate } = await video.computePacketStats();
-  const filler = seiOf(Math.round((VIDEO_BPS - averageBitrate) / 8 / averagePacketRate));
+  const fillerBytes = Math.round((VIDEO_BPS - averageBitrate) / 8 / averagePacketRate);
   const mp4 = `${directory}/viewers.mp4`;
   const output = new Output({ format: new Mp4OutputFormat(), target: new FilePathTarget(mp4) });
   const [videoOut, audioOut] = [new EncodedVideoPacketSource("avc"), new EncodedAudioPacketSource("opus")];
@@ -42,7 +40,7 @@ export async function makeMedia(sample: string, directory: string): Promise<Benc
   const all: { readonly kind: number; readonly ms: number; readonly data: Buffer }[] = [];
   const parameters = parameterSets(videoConfig.description);
   for await (const packet of new EncodedPacketSink(video).packets()) {
-    const data = Buffer.concat([filler, packet.data]);
+    const data = filled(Buffer.from(packet.data), fillerBytes);
     await videoOut.add(packet.clone({ data }), { decoderConfig: videoConfig });
     const key = packet.type === "key" ? parameters : Buffer.alloc(0);
     all.push({ kind: 0, ms: packet.timestamp * 1000, data: Buffer.concat([key, annexB(data)]) });
@@ -67,20 +65,21 @@ function record({ kind, ms, data }: { kind: number; ms: number; data: Buffer }):
   return [head, data];
 }
 
-/** An SEI message of that many bytes which no decoder minds, with its length before it. */
-function seiOf(bytes: number): Buffer {
-  const payload = UUID_BYTES + bytes;
-  const sizes = Buffer.alloc(Math.floor(payload / 255) + 1, 255);
-  sizes[sizes.length - 1] = payload % 255;
-  const nal = Buffer.concat([
-    Buffer.from([SEI, USER_DATA]),
-    sizes,
-    Buffer.alloc(payload, 0xaa),
-    Buffer.from([0x80]),
-  ]);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(nal.length);
-  return Buffer.concat([length, nal]);
+/**
+ * A frame whose last slice has so many bytes more of `cabac_zero_word`, which decoders pass over. A message of its own
+ * before the slices (SEI) would not do: browsers do not find the start of such frames once a packet comes late.
+ * @see ITU-T H.264, 7.3.2.8 and 9.3.1.2
+ */
+function filled(frame: Buffer, bytes: number): Buffer {
+  let last = 0;
+  for (let at = 0; at + 4 <= frame.length; at += 4 + frame.readUInt32BE(at)) last = at;
+  const filler = Buffer.alloc(
+    Math.ceil(bytes / CABAC_ZERO_WORD.length) * CABAC_ZERO_WORD.length,
+    CABAC_ZERO_WORD,
+  );
+  const out = Buffer.concat([frame, filler]);
+  out.writeUInt32BE(frame.readUInt32BE(last) + filler.length, last);
+  return out;
 }
 
 function annexB(data: Buffer): Buffer {

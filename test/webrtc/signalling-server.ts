@@ -105,8 +105,13 @@ async function listen(server: Server, port: number): Promise<number> {
 }
 
 async function sampleMedia(): Promise<Pick<Media, "open">> {
+  return mediaOf({ [SAMPLE_CID]: await readFile(SAMPLE) });
+}
+
+/** Media of files in memory, by CID. */
+export async function mediaOf(files: Readonly<Record<string, Buffer>>): Promise<Pick<Media, "open">> {
   const media = createMedia({})({
-    content: memoryContent({ [SAMPLE_CID]: await readFile(SAMPLE) }),
+    content: memoryContent(files),
     log: silentLogger,
     metrics: noMetrics,
     events: new EventBus<MediaEvents>(silentLogger),
