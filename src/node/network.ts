@@ -12,6 +12,7 @@ import {
   type RunningWebRTC,
   type SignallingHandler,
 } from "../webrtc/index.ts";
+import { peerInitOf } from "./peer-settings.ts";
 import { servePeerEvents } from "./peer-events.ts";
 import { createPeerPrincipals } from "./peer-principal.ts";
 import { tenantViewers } from "./viewers.ts";
@@ -31,13 +32,19 @@ export async function startPeer(
     parts.disabled("p2p", "it is switched off");
     return undefined;
   }
-  const peer = createPeer({
-    listen: config.p2p.listen,
-    connect: config.p2p.connect,
-    agent: `cidcast/${VERSION}`,
-  })({ blocks: content.blocks, database: database.tables(), events, log, metrics, clock: systemClock });
+  const init = peerInitOf(config);
+  const peer = createPeer({ ...init, agent: `cidcast/${VERSION}` })({
+    blocks: content.blocks,
+    database: database.tables(),
+    roots: () => rootsOf(content),
+    events,
+    log,
+    metrics,
+    clock: systemClock,
+  });
   try {
     await peer.start();
+    await peer.startDiscovery();
   } catch (error) {
     log.error({ err: error }, "libp2p could not start; the node goes on without it");
     parts.failed("p2p", messageOf(error));
@@ -53,8 +60,32 @@ export async function startPeer(
     serve,
   });
   opened.push(closing("transfer", stopServing));
+  opened.push(closing("provide", provideAdded(events, peer)));
   parts.ready("p2p", false);
   return peer;
+}
+
+/** Records read at once when everything is told to the network. */
+const ROOTS_PAGE = 500;
+
+/** The roots of all that is here. What is added meanwhile is told by itself. */
+async function* rootsOf(content: ContentService): AsyncGenerator<string> {
+  for (let offset = 0; ; offset += ROOTS_PAGE) {
+    const { records } = await content.list({ limit: ROOTS_PAGE, offset });
+    for (const { cid } of records) yield cid;
+    if (records.length < ROOTS_PAGE) return;
+  }
+}
+
+/** Tells the network of what is added and of what came from others; gives what ends it. */
+function provideAdded(events: Shared["events"], peer: Peer): () => void {
+  const ends = [
+    events.on("content_added", ({ data }) => peer.routing.provide(data.cid)),
+    events.on("transfer_completed", ({ data }) => peer.routing.provide(data.cid)),
+  ];
+  return () => {
+    for (const end of ends) end();
+  };
 }
 
 /** Lets peers that show a token subscribe to events. */

@@ -98,6 +98,10 @@ export const NODE_EVENTS: Readonly<Record<string, Translation>> = {
       until_ms: untilMs,
     }),
   },
+  provide_backlog: {
+    type: "system_warning",
+    data: fields => ({ code: "PROVIDE_BACKLOG", ...snakeCase(fields) }),
+  },
   job_failed: { type: "system_error" },
   transcode_failed: {
     type: "system_error",

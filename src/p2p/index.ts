@@ -19,9 +19,12 @@ export type {
   ProtocolHandlerOptions,
   StreamConsumer,
 } from "./streams/index.ts";
+export type { Reachability, RelayState } from "./nat/index.ts";
+export type { FindProvidersOptions, Provider, ProvideStatus, Routing } from "./routing/index.ts";
 export type {
   ConnectOptions,
   FetchBlockOptions,
+  NetworkInit,
   Peer,
   PeerBlockstore,
   PeerComponents,
@@ -29,4 +32,5 @@ export type {
   PeerEvents,
   PeerInit,
   PeerStatus,
+  RelayServiceInit,
 } from "./types.ts";

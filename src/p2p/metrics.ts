@@ -13,6 +13,14 @@ export interface PeerMetrics {
   readonly outcomes: Counter;
   readonly bans: Counter;
   readonly knownPeers: Gauge;
+  readonly holePunches: Counter;
+  readonly moved: Counter;
+  readonly announcements: Counter;
+  readonly provided: Counter;
+  readonly provideQueue: Gauge;
+  readonly providersFound: Counter;
+  readonly discovered: Counter;
+  readonly relayReservations: Gauge;
 }
 
 /** The metrics of this domain. */
@@ -71,6 +79,42 @@ export function peerMetrics(metrics: Metrics): PeerMetrics {
     knownPeers: metrics.gauge({
       name: "cidcast_p2p_known_peers",
       help: "Peers whose reputation is kept.",
+    }),
+    holePunches: metrics.counter({
+      name: "cidcast_p2p_hole_punches_total",
+      help: "Tries to turn a relayed connection into a direct one, by what came of it.",
+      labelNames: ["result"],
+    }),
+    moved: metrics.counter({
+      name: "cidcast_p2p_moved_streams_total",
+      help: "Streams that left a relay for a direct connection.",
+    }),
+    discovered: metrics.counter({
+      name: "cidcast_p2p_discovered_total",
+      help: "Peers that were found and dialled.",
+    }),
+    announcements: metrics.counter({
+      name: "cidcast_p2p_announcements_total",
+      help: "Announcements by gossipsub: told, heard, or dropped because they do not fit.",
+      labelNames: ["result"],
+    }),
+    provided: metrics.counter({
+      name: "cidcast_p2p_provided_total",
+      help: "CIDs told to the network, by result.",
+      labelNames: ["result"],
+    }),
+    provideQueue: metrics.gauge({
+      name: "cidcast_p2p_provide_queue",
+      help: "CIDs that wait to be told to the network.",
+    }),
+    providersFound: metrics.counter({
+      name: "cidcast_p2p_providers_found_total",
+      help: "Providers found, by who told of them.",
+      labelNames: ["origin"],
+    }),
+    relayReservations: metrics.gauge({
+      name: "cidcast_p2p_relay_reservations",
+      help: "Relays that this node can be reached through now.",
     }),
   };
 }

@@ -1,18 +1,20 @@
 import type { Connection } from "@libp2p/interface";
-import type { Multiaddr } from "@multiformats/multiaddr";
 import { CID } from "multiformats/cid";
 import { type AbortOptions, CidcastError, messageOf, withTimeout } from "../core/index.ts";
 import type { PeerParts } from "./net/assemble.ts";
-import { BlockFetcher } from "./bitswap/index.ts";
 import { DEFAULT_PEER_LIMITS, NEGOTIATION_TIMEOUT_MS, type PeerLimits } from "./limits.ts";
 import { type PeerMetrics, peerMetrics } from "./metrics.ts";
-import { ConnectionGate, KeepConnected, parseMultiaddr, toPeerError } from "./net/index.ts";
+import type { Reachability } from "./nat/index.ts";
+import { ConnectionGate, type DialPolicy, parseMultiaddr, toPeerError } from "./net/index.ts";
 import { DEFAULT_ROLE, type RoleName, ROLES } from "./net/roles.ts";
+import type { Routing } from "./routing/index.ts";
+import type { RunningPeer } from "./run.ts";
 import { type Reputation, Reputations } from "./reputation/index.ts";
 import { ProtocolRegistry, type PeerStream, peerStream } from "./streams/index.ts";
 import type {
   ConnectOptions,
   FetchBlockOptions,
+  NetworkInit,
   Peer,
   PeerComponents,
   PeerConnection,
@@ -23,12 +25,6 @@ import type {
 /** Makes the node's libp2p peer; nothing is opened before `start()`. */
 export function createPeer(init: PeerInit = {}): (components: PeerComponents) => Peer {
   return components => new PeerService(init, components);
-}
-
-/** What runs between a start and a stop. */
-interface Running extends PeerParts {
-  readonly fetcher: BlockFetcher;
-  readonly keeper: KeepConnected;
 }
 
 class PeerService implements Peer {
@@ -42,7 +38,7 @@ class PeerService implements Peer {
   readonly #reputation: Reputations;
   readonly registerProtocolHandler: Peer["registerProtocolHandler"];
   readonly #protocols: ProtocolRegistry;
-  #running: Running | undefined;
+  #running: RunningPeer | undefined;
   #status: PeerStatus = "stopped";
   #disabledReason: string | undefined;
   #starting: Promise<void> | undefined;
@@ -64,6 +60,7 @@ class PeerService implements Peer {
     this.#gate = new ConnectionGate(this.#limits, {
       clock: components.clock,
       metrics: this.#metrics,
+      dials: dialPolicy(init.network ?? {}),
       isBanned: peerId => this.#reputation.isBanned(peerId),
       openConnections: () => this.#running?.libp2p.getConnections().length ?? 0,
     });
@@ -94,7 +91,16 @@ class PeerService implements Peer {
   }
 
   get hasPeers(): boolean {
-    return (this.#running?.exchange.peers().length ?? 0) > 0;
+    const { exchange, routing } = this.#running ?? {};
+    return (exchange?.peers().length ?? 0) > 0 || routing?.canFind === true;
+  }
+
+  get routing(): Routing {
+    return this.#parts().routing;
+  }
+
+  reachability(): Reachability {
+    return this.#parts().reachability.get();
   }
 
   start(): Promise<void> {
@@ -109,25 +115,22 @@ class PeerService implements Peer {
     this.#running = undefined;
     this.#status = "stopped";
     this.#protocols.detach();
-    if (running === undefined) return;
-    running.fetcher.stop();
-    await running.keeper.stop();
-    await running.exchange.stop();
-    await running.libp2p.stop();
+    await running?.[Symbol.asyncDispose]();
     await this.#reputation.stop();
     this.#countConnections();
   }
 
   async startDiscovery(): Promise<void> {
-    const { keeper } = this.#parts();
+    const { keeper, startDiscovery } = this.#parts();
     for (const address of this.#init.bootstrapPeers ?? []) {
       parseMultiaddr(address);
       keeper.add(address);
     }
+    startDiscovery();
   }
 
   async connectToPeer(target: string, options: ConnectOptions = {}): Promise<PeerConnection> {
-    return describe(await this.#dial(target, options));
+    return describe(await this.#parts().dialer.dial(target, options));
   }
 
   async disconnect(peerId: string, options: AbortOptions = {}): Promise<void> {
@@ -137,13 +140,18 @@ class PeerService implements Peer {
   }
 
   async newStream(peerId: string, protocol: string, options: ConnectOptions = {}): Promise<PeerStream> {
-    const connection = await this.#dial(peerId, options);
+    const { dialer, handover } = this.#parts();
+    const connection = await dialer.dial(peerId, options);
     const what = `Opening ${protocol} to ${peerId}`;
     try {
       return await withTimeout(
         NEGOTIATION_TIMEOUT_MS,
         what,
-        async signal => peerStream(await connection.newStream(protocol, { signal }), peerId),
+        async signal => {
+          const stream = await connection.newStream(protocol, { signal, runOnLimitedConnection: true });
+          handover.watch(stream, connection);
+          return peerStream(stream, peerId);
+        },
         options,
       );
     } catch (error) {
@@ -152,8 +160,8 @@ class PeerService implements Peer {
   }
 
   async ping(peerId: string, options: AbortOptions = {}): Promise<number> {
-    const { libp2p } = this.#parts();
-    const connection = await this.#dial(peerId, options);
+    const { libp2p, dialer } = this.#parts();
+    const connection = await dialer.dial(peerId, options);
     try {
       return await withTimeout(
         this.#limits.dialTimeoutMs,
@@ -179,55 +187,35 @@ class PeerService implements Peer {
   }
 
   async #start(): Promise<void> {
-    const { log, clock } = this.#components;
+    const { log } = this.#components;
     this.#status = "starting";
     this.#disabledReason = undefined;
-    let parts: PeerParts | undefined;
     try {
-      for (const address of [...(this.#init.listen ?? []), ...(this.#init.connect ?? [])]) {
-        parseMultiaddr(address);
-      }
-      const { assemble } = await import("./net/assemble.ts");
-      parts = await assemble({
+      await this.#reputation.start();
+      const { runPeer } = await import("./run.ts");
+      this.#running = await runPeer({
         init: this.#init,
+        roleName: this.role,
+        role: ROLES[this.role],
         limits: this.#limits,
         gate: this.#gate,
-        database: this.#components.database,
-        blocks: this.#components.blocks,
         metrics: this.#metrics,
-        log,
+        reputation: this.#reputation,
+        components: this.#components,
+        attach: async parts => {
+          this.#listen(parts);
+          await this.#protocols.attach(parts.libp2p);
+        },
       });
-      this.#listen(parts);
-      await this.#reputation.start();
-      await this.#protocols.attach(parts.libp2p);
-      await parts.exchange.start();
-      await parts.libp2p.start();
     } catch (cause) {
-      await this.#discard(parts);
+      this.#protocols.detach();
+      await this.#reputation.stop();
       this.#status = "disabled";
       this.#disabledReason = messageOf(cause);
       throw new CidcastError("FEATURE_DISABLED", `libp2p cannot start: ${messageOf(cause)}`, { cause });
     }
-    const { blocks } = this.#components;
-    const { exchange, libp2p } = parts;
-    const fetcher = new BlockFetcher(this.#limits, {
-      exchange,
-      expectsPeers: () => keeper.size > 0 || libp2p.getConnections().length > 0,
-      blocks,
-      reputation: this.#reputation,
-      metrics: this.#metrics,
-      clock,
-      log,
-    });
-    const keeper = new KeepConnected({
-      dial: async (address, signal) => (await this.#dial(address, { signal })).remotePeer.toString(),
-      disconnected: (peerId, signal) => this.#disconnected(peerId, signal),
-      clock,
-      log,
-    });
-    this.#running = { ...parts, fetcher, keeper };
     this.#status = "started";
-    for (const address of this.#init.connect ?? []) keeper.add(address);
+    for (const address of this.#init.connect ?? []) this.#running.keeper.add(address);
     log.info({ peer: this.id, addresses: this.multiaddrs }, "peer is listening");
   }
 
@@ -235,18 +223,6 @@ class PeerService implements Peer {
   #leave(peerId: string): void {
     for (const connection of this.#running?.libp2p.getConnections() ?? []) {
       if (connection.remotePeer.toString() === peerId) connection.abort(new Error("the peer is banned"));
-    }
-  }
-
-  /** Frees what a failed start has opened. */
-  async #discard(parts: PeerParts | undefined): Promise<void> {
-    this.#protocols.detach();
-    try {
-      await parts?.exchange.stop();
-      await parts?.libp2p.stop();
-      await this.#reputation.stop();
-    } catch (error) {
-      this.#components.log.debug({ err: error }, "peer did not stop cleanly");
     }
   }
 
@@ -276,84 +252,20 @@ class PeerService implements Peer {
     }
   }
 
-  async #dial(target: string, options: ConnectOptions): Promise<Connection> {
-    const { libp2p } = this.#parts();
-    const what = `Dialling ${target}`;
-    const isAddress = target.startsWith("/");
-    const addresses = (isAddress ? [target] : (options.addresses ?? [])).map(parseMultiaddr);
-    const peerId = isAddress ? idOf(addresses) : target;
-    const open = libp2p.getConnections().find(connection => connection.remotePeer.toString() === peerId);
-    if (open !== undefined && open.status === "open") return open;
-    if (peerId !== undefined) this.#gate.allowDial(peerId);
-    try {
-      const connection = await withTimeout(
-        this.#limits.dialTimeoutMs,
-        what,
-        async signal => libp2p.dial(await dialTarget(target, addresses), { signal }),
-        options,
-      );
-      if (peerId !== undefined && connection.remotePeer.toString() !== peerId) {
-        connection.abort(new Error("another peer answered"));
-        throw new CidcastError("PEER_UNREACHABLE", `${what}: another peer answered`);
-      }
-      this.#gate.allowDial(connection.remotePeer.toString());
-      this.#metrics.dials.add(1, { result: "ok" });
-      return connection;
-    } catch (error) {
-      this.#metrics.dials.add(1, { result: "failed" });
-      throw toPeerError(error, what, options.signal);
-    }
-  }
-
-  /** Resolves when the last connection to the peer has ended, or the signal aborts. */
-  async #disconnected(peerId: string, signal: AbortSignal): Promise<void> {
-    const { libp2p } = this.#parts();
-    const isOpen = (): boolean =>
-      libp2p.getConnections().some(connection => connection.remotePeer.toString() === peerId);
-    if (!isOpen() || signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const onAbort = (): void => resolve();
-    const onDisconnect = (event: { readonly detail: { toString(): string } }): void => {
-      if (event.detail.toString() === peerId) resolve();
-    };
-    libp2p.addEventListener("peer:disconnect", onDisconnect);
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      await promise;
-    } finally {
-      libp2p.removeEventListener("peer:disconnect", onDisconnect);
-      signal.removeEventListener("abort", onAbort);
-    }
-  }
-
-  #parts(): Running {
+  #parts(): RunningPeer {
     if (this.#running !== undefined) return this.#running;
     const why = this.#disabledReason ?? "it is not started";
     throw new CidcastError("FEATURE_DISABLED", `libp2p is not available: ${why}`);
   }
 }
 
-/** PeerId at the end of the addresses, where they have one: after a relay's that of the peer behind it. */
-function idOf(addresses: readonly Multiaddr[]): string | undefined {
-  return addresses[0]?.getComponents().findLast(component => component.name === "p2p")?.value;
+/** Whoever is looked for may be found; nobody is looked for unless the owner asked for it. */
+function dialPolicy({ dht, routers, autoNat, mdns, pubsub }: NetworkInit): DialPolicy {
+  if (dht === "wan" || autoNat === true || (routers?.length ?? 0) > 0) return "public";
+  if (dht === "lan" || mdns === true) return "local";
+  // Announcements come through peers that the owner connected to.
+  return pubsub === true ? "any" : "named";
 }
-
-async function dialTarget(target: string, addresses: Multiaddr[]): Promise<DialTarget> {
-  if (target.startsWith("/")) return addresses;
-  const { peerIdFromString } = await import("@libp2p/peer-id");
-  try {
-    const peerId = peerIdFromString(target);
-    if (addresses.length === 0) return peerId;
-    const { multiaddr } = await import("@multiformats/multiaddr");
-    return addresses.map(address =>
-      idOf([address]) === undefined ? address.encapsulate(multiaddr(`/p2p/${target}`)) : address,
-    );
-  } catch (cause) {
-    throw new CidcastError("INVALID_REQUEST", `"${target}" is neither a PeerId nor a multiaddr`, { cause });
-  }
-}
-
-type DialTarget = Parameters<PeerParts["libp2p"]["dial"]>[0];
 
 function signalOption(options: AbortOptions): { signal?: AbortSignal } {
   return options.signal === undefined ? {} : { signal: options.signal };
@@ -369,5 +281,6 @@ function describe(connection: Connection): PeerConnection {
     muxer: connection.multiplexer,
     openedAtMs: connection.timeline.open,
     streams: connection.streams.length,
+    relayed: connection.remoteAddr.getComponents().some(({ name }) => name === "p2p-circuit"),
   };
 }

@@ -4,6 +4,8 @@ import type { PeerDatabase } from "./identity/index.ts";
 import type { PeerLimits } from "./limits.ts";
 import type { RoleName } from "./net/roles.ts";
 import type { Reputation, ReputationEvents } from "./reputation/index.ts";
+import type { Reachability } from "./nat/index.ts";
+import type { Routing, RoutingEvents } from "./routing/index.ts";
 import type { ProtocolHandler, ProtocolHandlerOptions, PeerStream } from "./streams/index.ts";
 
 /** The blocks of this node as peers may see them. Joined to the content domain in node.ts. */
@@ -27,6 +29,9 @@ export interface PeerInit {
   readonly connect?: readonly string[];
   /** Multiaddrs dialled and kept connected by {@link Peer.startDiscovery}. */
   readonly bootstrapPeers?: readonly string[];
+  readonly network?: NetworkInit;
+  /** How often all content is told to the network anew, milliseconds. */
+  readonly reprovideIntervalMs?: number;
   readonly limits?: Partial<PeerLimits>;
   /** TLS on the real socket of TCP connections: more bytes for less CPU, by means that libp2p does not publish. Default off. */
   readonly fastTls?: boolean;
@@ -34,10 +39,44 @@ export interface PeerInit {
   readonly agent?: string;
 }
 
+/** What a relay gives each peer that it carries. */
+export interface RelayServiceInit {
+  readonly maxReservations: number;
+  /** Bytes of one relayed connection; 0: no limit on bytes and time. */
+  readonly maxBytes: number;
+  readonly maxDurationMs: number;
+}
+
+/** Contacts beyond those that are named. All of it is off unless it is asked for. */
+export interface NetworkInit {
+  /** Takes part in a DHT: that of the public network, or that of the local one. */
+  readonly dht?: "lan" | "wan" | undefined;
+  /** Finds peers of the same local network, and is found there. */
+  readonly mdns?: boolean;
+  /** Multiaddrs of relays that this node is reachable through; kept connected. */
+  readonly relays?: readonly string[];
+  /** Carries connections of other peers. */
+  readonly relayService?: RelayServiceInit | undefined;
+  /** Turns relayed connections into direct ones (DCUtR). */
+  readonly holePunch?: boolean;
+  /** Lets peers try whether this node can be dialled, and tries others. */
+  readonly autoNat?: boolean;
+  /** Asks the local router for a port. */
+  readonly upnp?: boolean;
+  /** Tells other nodes of content and of itself by gossipsub, and hears them. */
+  readonly pubsub?: boolean;
+  /** Tells the DHT and other nodes what is here; default true. */
+  readonly provide?: boolean;
+  /** Base URLs of delegated routers (`/routing/v1`). */
+  readonly routers?: readonly string[];
+}
+
 export interface PeerComponents {
   readonly blocks: PeerBlockstore;
   /** Where the identity and the address book live; without it both last as long as the process. */
   readonly database?: PeerDatabase;
+  /** Roots of all content, for others to find; none by default. */
+  readonly roots?: () => AsyncIterable<string>;
   readonly events: EventPublisher<PeerEvents>;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -45,7 +84,7 @@ export interface PeerComponents {
 }
 
 /** Events of this domain: the first connection to a peer and the end of the last one. */
-export interface PeerEvents extends ReputationEvents {
+export interface PeerEvents extends ReputationEvents, RoutingEvents {
   peer_connected: {
     readonly peerId: string;
     readonly address: string;
@@ -66,11 +105,15 @@ export interface PeerConnection {
   /** Wall clock, milliseconds since 1970. */
   readonly openedAtMs: number;
   readonly streams: number;
+  /** Through a relay. */
+  readonly relayed: boolean;
 }
 
 export interface ConnectOptions extends AbortOptions {
   /** Multiaddrs of the peer, where the target is a PeerId whose addresses are not known. */
   readonly addresses?: readonly string[];
+  /** A connection through a relay is not enough: dial where only that is there. */
+  readonly direct?: boolean;
 }
 
 export interface FetchBlockOptions extends AbortOptions {
@@ -94,6 +137,10 @@ export interface Peer extends Service {
   readonly reputation: Reputation;
   /** Protocols that streams may be opened with here. */
   readonly protocols: readonly string[];
+  /** Finds who has content, and tells what is here. */
+  readonly routing: Routing;
+  /** Whether others can dial this node, as far as it knows. */
+  reachability(): Reachability;
   /** Finds peers by the means configured and keeps them connected. Idempotent. */
   startDiscovery(): Promise<void>;
   /**
@@ -113,7 +160,7 @@ export interface Peer extends Service {
   /** Round trip to a peer, whole milliseconds: 0 on a fast loopback. */
   ping(peerId: string, options?: AbortOptions): Promise<number>;
   connections(): readonly PeerConnection[];
-  /** True when some connected peer could be asked for a block. */
+  /** True when some connected peer could be asked for a block, or one could be found. */
   readonly hasPeers: boolean;
   /** A block from connected peers, verified. `CONTENT_NOT_FOUND` when none of them has it within the budget. */
   fetchBlock(cid: string, options?: FetchBlockOptions): Promise<Uint8Array>;

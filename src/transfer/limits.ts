@@ -124,3 +124,6 @@ export const MAX_PLAIN_STREAMS_PER_PEER = 8;
 
 /** Longest a peer may take to send a request as JSON, milliseconds. */
 export const JSON_REQUEST_TIMEOUT_MS = 10_000;
+
+/** Times that one try with a source may go on over another connection to it. */
+export const MAX_MOVES = 8;

@@ -12,9 +12,11 @@ import {
 import { EXPECTED_PEER_MS, FETCH_FANOUT, MAX_BLOCK_BYTES, type PeerLimits } from "../limits.ts";
 import type { PeerMetrics } from "../metrics.ts";
 import type { Reputation } from "../reputation/index.ts";
+import { delay } from "../net/delay.ts";
 import type { FetchBlockOptions, PeerBlockstore } from "../types.ts";
 import { type Answer, AskRace } from "./ask-race.ts";
 import type { BlockExchange } from "./exchange.ts";
+import type { ProviderSearch } from "../routing/provider-search.ts";
 import { membersOf } from "./members.ts";
 import { isBlockOf, isVerifiable } from "./verify.ts";
 
@@ -23,11 +25,16 @@ export interface BlockFetcherComponents {
   /** True when a peer may be about to show up: a connection whose protocols are not known yet, a dial under way. */
   readonly expectsPeers: () => boolean;
   readonly blocks: PeerBlockstore;
+  /** Brings providers among the connected peers; undefined: only who is connected is asked. */
+  readonly search?: Pick<ProviderSearch, "canSearch" | "connect">;
   readonly reputation: Reputation;
   readonly metrics: PeerMetrics;
   readonly clock: Clock;
   readonly log: Logger;
 }
+
+/** How often it is looked whether a new peer has told its protocols, milliseconds. */
+const NEW_PEER_POLL_MS = 20;
 
 interface Flight {
   readonly result: Promise<Uint8Array>;
@@ -111,11 +118,51 @@ export class BlockFetcher {
     }
   }
 
-  /** Asks the peer that served the root, and the others when it lacks the block or is slow. */
+  /** Asks connected peers, then, where that can be found out, those who say that they have it. */
   async #askPeers(cid: CID, root: string, signal: AbortSignal): Promise<Answer> {
+    const { search, exchange } = this.#components;
     await this.#somebody(signal);
+    const asked = exchange.peers();
+    try {
+      return await this.#askConnected(cid, { root, peers: asked, signal });
+    } catch (error) {
+      if (search?.canSearch !== true || signal.aborted) throw error;
+    }
+    const connected = await search.connect(root, signal);
+    // What identify says of a new peer comes after its connection.
+    if (connected > 0 && exchange.peers().length === 0) await exchange.hasPeer(signal);
+    const others = await this.#newPeers(asked, connected, signal);
+    return this.#askConnected(cid, { root, peers: others, signal });
+  }
+
+  /** Peers that were not asked before; waits a moment for those that are connected but have not told their protocols. */
+  async #newPeers(
+    asked: readonly string[],
+    expected: number,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const { exchange, clock } = this.#components;
+    const before = new Set(asked);
+    const untilMs = clock.monotonicMs() + EXPECTED_PEER_MS;
+    for (;;) {
+      const others = exchange.peers().filter(peerId => !before.has(peerId));
+      if (others.length > 0 || expected === 0 || clock.monotonicMs() >= untilMs || signal.aborted)
+        return others;
+      await delay(clock, NEW_PEER_POLL_MS, signal);
+    }
+  }
+
+  /** Asks the peer that served the root, and the others when it lacks the block or is slow. */
+  async #askConnected(
+    cid: CID,
+    {
+      root,
+      peers,
+      signal,
+    }: { readonly root: string; readonly peers: readonly string[]; readonly signal: AbortSignal },
+  ): Promise<Answer> {
     const { reputation } = this.#components;
-    const everybody = reputation.rank(this.#components.exchange.peers(), root);
+    const everybody = reputation.rank(peers, root);
     const race = new AskRace(peerId => this.#ask({ peerId, cid, root }, signal, race.signal));
     const [first, ...others] = everybody;
     if (first !== undefined && reputation.waitMs(first) === 0 && reputation.hasServed(first, root)) {

@@ -42,6 +42,7 @@ export function createExchange(components: BlockExchangeComponents): BlockExchan
     async start() {
       broker = await startBroker(components);
       topology = await libp2p.register(BITSWAP_PROTOCOL, {
+        notifyOnLimitedConnection: true,
         onConnect: peerId => {
           peers.add(peerId.toString());
           for (const resolve of waiting) resolve();
@@ -120,6 +121,8 @@ async function startBroker(components: BlockExchangeComponents): Promise<Broker>
     maxOutgoingMessageSize: MAX_BITSWAP_MESSAGE_BYTES,
     // The name that the code reads; its type calls it maxWantlistSize.
     maxWantListSize: MAX_WANTS_PER_PEER,
+    // A relay's limit is for its owner to set: what is cut off there is asked for again.
+    runOnLimitedConnections: true,
   };
   // The host has every member that the mixin of @helia/bitswap 4 touches; a test of real exchanges holds that.
   withBitswap(host as unknown as Parameters<typeof withBitswap>[0], options);

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { silentLogger } from "../../core/index.ts";
 import { DEFAULT_PEER_LIMITS } from "../limits.ts";
 import { createNode } from "../net/libp2p-node.ts";
+import { ROLES } from "../net/roles.ts";
 import { connect, MemoryBlocks, rawCid, startPeer, type TestPeer, until } from "../test-support.ts";
 import { BITSWAP_PROTOCOL } from "./exchange.ts";
 
@@ -24,7 +25,7 @@ async function peer(...args: Parameters<typeof startPeer>): Promise<TestPeer> {
 
 /** A peer that answers each bitswap message with the bytes given. */
 async function answering(message: Uint8Array): Promise<Libp2p> {
-  const node = await createNode({
+  const { libp2p: node } = await createNode({
     privateKey: await generateKeyPair("Ed25519"),
     datastore: new MemoryDatastore(),
     listen: ["/ip4/127.0.0.1/tcp/0"],
@@ -32,6 +33,8 @@ async function answering(message: Uint8Array): Promise<Libp2p> {
     limits: DEFAULT_PEER_LIMITS,
     gater: {},
     agent: "hostile",
+    network: {},
+    role: ROLES.worker,
     fastTls: false,
     log: silentLogger,
   });

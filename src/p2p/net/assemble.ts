@@ -1,4 +1,3 @@
-import type { Libp2p } from "@libp2p/interface";
 import { MemoryDatastore } from "datastore-core";
 import type { Logger } from "../../core/index.ts";
 import { type BlockExchange, createExchange } from "../bitswap/exchange.ts";
@@ -9,11 +8,13 @@ import { loadOrCreatePrivateKey } from "../identity/private-key.ts";
 import type { PeerLimits } from "../limits.ts";
 import type { PeerMetrics } from "../metrics.ts";
 import type { ConnectionGate } from "./connection-gate.ts";
-import { createNode, type NodeServices } from "./libp2p-node.ts";
+import { createNode, type Libp2pNode } from "./libp2p-node.ts";
 import type { PeerBlockstore, PeerInit } from "../types.ts";
+import type { Role } from "./roles.ts";
 
 export interface AssembleInit {
   readonly init: PeerInit;
+  readonly role: Role;
   readonly limits: PeerLimits;
   readonly gate: ConnectionGate;
   readonly database: PeerDatabase | undefined;
@@ -23,8 +24,7 @@ export interface AssembleInit {
 }
 
 /** The parts of a peer that need libp2p, not yet started. */
-export interface PeerParts {
-  readonly libp2p: Libp2p<NodeServices>;
+export interface PeerParts extends Libp2pNode {
   readonly exchange: BlockExchange;
 }
 
@@ -41,7 +41,7 @@ const DEFAULT_AGENT = "cidcast";
 export async function assemble(options: AssembleInit): Promise<PeerParts> {
   const { init, database } = options;
   const datastore = database === undefined ? new MemoryDatastore() : new DatabaseDatastore(database);
-  const libp2p = await createNode({
+  const node = await createNode({
     privateKey: await loadOrCreatePrivateKey(datastore),
     datastore,
     listen: init.listen ?? DEFAULT_LISTEN,
@@ -49,9 +49,12 @@ export async function assemble(options: AssembleInit): Promise<PeerParts> {
     limits: options.limits,
     gater: options.gate.gater,
     agent: init.agent ?? DEFAULT_AGENT,
+    network: init.network ?? {},
+    role: options.role,
     fastTls: init.fastTls ?? false,
     log: options.log,
   });
   const blockstore = new ServedBlockstore(options);
-  return { libp2p, exchange: createExchange({ libp2p, blockstore, log: options.log }) };
+  const { libp2p } = node;
+  return { ...node, exchange: createExchange({ libp2p, blockstore, log: options.log }) };
 }

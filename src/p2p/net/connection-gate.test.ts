@@ -1,11 +1,12 @@
 import type { MultiaddrConnection } from "@libp2p/interface";
+import { peerIdFromString } from "@libp2p/peer-id";
 import { multiaddr } from "@multiformats/multiaddr";
 import { afterEach, describe, expect, test } from "vitest";
 import { VirtualClock } from "../../core/index.ts";
 import { DEFAULT_PEER_LIMITS, MAX_ALLOWED_DIALS, MAX_RATED_HOSTS } from "../limits.ts";
 import { peerMetrics } from "../metrics.ts";
 import { connect, rawCid, startPeer, type TestPeer, until } from "../test-support.ts";
-import { ConnectionGate } from "./connection-gate.ts";
+import { ConnectionGate, type DialPolicy } from "./connection-gate.ts";
 import { ROLES } from "./roles.ts";
 
 const opened: TestPeer[] = [];
@@ -21,13 +22,17 @@ async function peer(...args: Parameters<typeof startPeer>): Promise<TestPeer> {
 }
 
 /** Counts of the metric of refusals by reason. */
-function gateWithCounts(openConnections = 0, banned: readonly string[] = []) {
+function gateWithCounts(
+  openConnections = 0,
+  { banned = [], dials = "named" }: { banned?: readonly string[]; dials?: DialPolicy } = {},
+) {
   const reasons: string[] = [];
   const clock = new VirtualClock();
   const gate = new ConnectionGate(
     { ...DEFAULT_PEER_LIMITS, maxConnections: 10, maxInboundPerSecond: 3 },
     {
       clock,
+      dials,
       isBanned: peerId => banned.includes(peerId),
       openConnections: () => openConnections,
       metrics: peerMetrics({
@@ -83,6 +88,63 @@ describe("the gate", () => {
     expect(denied(ids[0])).toBe(true);
     expect(reasons).toEqual(["dial_not_asked_for", "dial_not_asked_for"]);
   });
+});
+
+describe("strangers", () => {
+  const stranger = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
+  const own = multiaddr(`/ip4/192.168.1.5/tcp/1/p2p/${stranger}`);
+  const open = multiaddr(`/ip4/8.8.8.8/tcp/1/p2p/${stranger}`);
+
+  test.each([
+    { dials: "named", peer: false, private: true, public: true },
+    { dials: "local", peer: true, private: true, public: false },
+    { dials: "public", peer: true, private: false, public: true },
+    { dials: "any", peer: true, private: true, public: true },
+  ] as const)("are dialled by the policy $dials alone", policy => {
+    const { gate } = gateWithCounts(0, { dials: policy.dials });
+    expect(gate.gater.denyDialPeer?.(peerIdFromString(stranger))).toBe(!policy.peer);
+    expect(gate.gater.denyDialMultiaddr?.(own)).toBe(!policy.private);
+    expect(gate.gater.denyDialMultiaddr?.(open)).toBe(!policy.public);
+    gate.allowDial(stranger);
+    expect(gate.gater.denyDialPeer?.(peerIdFromString(stranger))).toBe(false);
+    expect([own, open].map(address => gate.gater.denyDialMultiaddr?.(address))).toEqual([false, false]);
+  });
+
+  test("that are banned are neither dialled, nor let in, nor carried", () => {
+    const { gate, reasons } = gateWithCounts(0, { banned: [stranger], dials: "any" });
+    const id = peerIdFromString(stranger);
+    gate.allowDial(stranger);
+    expect(gate.gater.denyDialPeer?.(id)).toBe(true);
+    expect(gate.gater.denyInboundEncryptedConnection?.(id, from("/ip4/192.0.2.1/tcp/1"))).toBe(true);
+    expect(gate.gater.denyInboundRelayReservation?.(id)).toBe(true);
+    expect(new Set(reasons)).toEqual(new Set(["banned"]));
+  });
+});
+
+test("a peer told nothing dials nobody: not those it hears of, not those it knew, not those who want a hole punched", async () => {
+  const [a, b] = [await peer(), await peer()];
+  await b.peer.connectToPeer(a.address);
+  await until(() => a.peer.connections().length === 1);
+  await b.peer.disconnect(a.peer.id);
+  await until(() => a.peer.connections().length === 0);
+  await a.peer.startDiscovery();
+  await expect(a.peer.fetchBlock(rawCid(Buffer.from("x")))).rejects.toMatchObject({
+    code: "CONTENT_NOT_FOUND",
+  });
+  await expect(a.peer.routing.findPeer(b.peer.id)).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
+  expect(a.peer.connections()).toEqual([]);
+  await expect(b.peer.connectToPeer(a.address)).resolves.toBeDefined();
+  for (const protocol of [
+    "/libp2p/dcutr",
+    "/ipfs/lan/kad/1.0.0",
+    "/libp2p/autonat/1.0.0",
+    "/meshsub/1.1.0",
+    "/libp2p/circuit/relay/0.2.0/hop",
+  ]) {
+    await expect(b.peer.newStream(a.peer.id, protocol)).rejects.toMatchObject({
+      code: "PROTOCOL_UNSUPPORTED",
+    });
+  }
 });
 
 describe("connections of a real peer", () => {

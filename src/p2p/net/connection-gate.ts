@@ -1,4 +1,5 @@
 import type { ConnectionGater, MultiaddrConnection, PeerId } from "@libp2p/interface";
+import { isPrivate } from "@libp2p/utils";
 import type { Clock } from "../../core/index.ts";
 import { MAX_ALLOWED_DIALS, MAX_RATED_HOSTS, type PeerLimits } from "../limits.ts";
 import type { PeerMetrics } from "../metrics.ts";
@@ -6,7 +7,11 @@ import type { PeerMetrics } from "../metrics.ts";
 /** Length of the window in which the connections of a host are counted, milliseconds. */
 const RATE_WINDOW_MS = 1000;
 
+/** Who may be dialled beside those whom the owner named: nobody, or who was found at an address of a local network, of the public one, or at any. */
+export type DialPolicy = "named" | "local" | "public" | "any";
+
 export interface ConnectionGateComponents {
+  readonly dials: DialPolicy;
   readonly clock: Clock;
   readonly metrics: PeerMetrics;
   /** True for peers that no connection is wanted with at present. */
@@ -39,11 +44,24 @@ export class ConnectionGate {
   readonly gater: ConnectionGater = {
     denyDialPeer: (peerId: PeerId) => {
       const isBanned = this.#isBanned(peerId);
-      if (!isBanned && this.#allowed.has(peerId.toString())) return false;
+      if (!isBanned && (this.#components.dials !== "named" || this.#allowed.has(peerId.toString()))) {
+        return false;
+      }
       if (!isBanned) this.#components.metrics.refused.add(1, { reason: "dial_not_asked_for" });
       return true;
     },
+    denyDialMultiaddr: address => {
+      const { dials } = this.#components;
+      if (dials === "named" || dials === "any" || isPrivate(address) !== (dials === "public")) return false;
+      const peerId = address.getComponents().findLast(component => component.name === "p2p")?.value;
+      if (peerId === undefined || this.#allowed.has(peerId)) return false;
+      // Records of strangers must not make this node knock at the doors of its own network, nor leave it.
+      this.#components.metrics.refused.add(1, { reason: "address_not_asked_for" });
+      return true;
+    },
     denyInboundEncryptedConnection: peerId => this.#isBanned(peerId),
+    denyInboundRelayReservation: peerId => this.#isBanned(peerId),
+    denyOutboundRelayedConnection: (source, target) => this.#isBanned(source) || this.#isBanned(target),
     denyInboundConnection: (connection: MultiaddrConnection) => {
       const reason = this.#reasonToRefuse(connection);
       if (reason === undefined) return false;

@@ -1,4 +1,2 @@
-export { ConnectionGate } from "./connection-gate.ts";
-export { KeepConnected } from "./keep-connected.ts";
-export type { NodeServices } from "./libp2p-node.ts";
+export { ConnectionGate, type DialPolicy } from "./connection-gate.ts";
 export { parseMultiaddr, toPeerError } from "./peer-errors.ts";

@@ -54,6 +54,7 @@ export function serveRemoteActions(
     stream => answer(stream, components, init),
     {
       maxInboundStreams: MAX_ACTION_STREAMS_PER_PEER,
+      runOnLimitedConnection: true,
     },
   );
 }

@@ -11,7 +11,7 @@ export interface ProtocolHost {
   registerProtocolHandler(
     protocol: string,
     handler: (stream: ByteStream) => Promise<void>,
-    options?: { readonly maxInboundStreams?: number },
+    options?: { readonly maxInboundStreams?: number; readonly runOnLimitedConnection?: boolean },
   ): Promise<() => Promise<void>>;
 }
 
@@ -53,6 +53,8 @@ export function serveContent(components: ContentServiceComponents): Promise<() =
   const serve = components.serve ?? createContentServer(components);
   return components.peer.registerProtocolHandler(CONTENT_PROTOCOL, serve, {
     maxInboundStreams: MAX_CONTENT_STREAMS_PER_PEER,
+    // A relay's limit cuts the stream, and the receiver goes on over the next connection.
+    runOnLimitedConnection: true,
   });
 }
 

@@ -13,6 +13,7 @@ import {
   HURRY_MS,
   MAX_ATTEMPTS_KEPT,
   MAX_IDLE_ROUNDS,
+  MAX_MOVES,
   MAX_PARALLEL_SOURCES,
   RETRY_MAX_MS,
   RETRY_MS,
@@ -24,6 +25,7 @@ import type { TransferAttempt, TransferSource } from "../transfers/types.ts";
 import { Demands } from "./demands.ts";
 import { Frontier, type TakeOptions, type Unit } from "./frontier.ts";
 import { Lane, type LaneHost } from "./lane.ts";
+import { isMoved } from "./moved.ts";
 import type { FetchResult } from "../types.ts";
 import type { Ask, Strategies, SwarmComponents, SwarmInit, SwarmResult } from "./types.ts";
 
@@ -242,6 +244,13 @@ export class Swarm implements LaneHost {
     if (this.#isOver) return;
     this.#demands.lost(units.map(({ key }) => key));
     const { source } = lane;
+    if (isMoved(error) && ++this.#moves <= MAX_MOVES) {
+      log.info({ source: nameOf(source), blocks: lane.blocks }, "transfer goes on over another connection");
+      this.#noteHealth(lane, undefined);
+      this.#queue.unshift(source);
+      this.#join();
+      return;
+    }
     metrics.handovers.add(1, { rung: source.rung, code: error.code });
     log.info(
       { rung: source.rung, source: nameOf(source), code: error.code, blocks: lane.blocks },
@@ -290,6 +299,7 @@ export class Swarm implements LaneHost {
   }
 
   #idleRounds = 0;
+  #moves = 0;
 
   async #nextRound(): Promise<void> {
     this.#queue = this.#retry;
