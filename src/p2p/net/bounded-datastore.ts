@@ -12,21 +12,20 @@ class BoundedDatastore extends MemoryDatastore {
   /** The oldest first. */
   readonly #keys = new Map<string, Key>();
 
-  override put(key: Key, value: Uint8Array): Key {
+  override put(key: Key, value: Uint8Array): Key | Promise<Key> {
     if (value.byteLength > MAX_DHT_RECORD_BYTES) {
       throw new RecordTooLargeError(`A record has at most ${MAX_DHT_RECORD_BYTES} bytes`);
     }
     this.#keys.delete(key.toString());
     this.#keys.set(key.toString(), key);
     const oldest = this.#keys.entries().next().value;
-    if (this.#keys.size > MAX_DHT_RECORDS && oldest !== undefined) this.delete(oldest[1]);
-    super.put(key, value);
-    return key;
+    if (this.#keys.size > MAX_DHT_RECORDS && oldest !== undefined) void this.delete(oldest[1]);
+    return super.put(key, value);
   }
 
-  override delete(key: Key): void {
+  override delete(key: Key): void | Promise<void> {
     this.#keys.delete(key.toString());
-    super.delete(key);
+    return super.delete(key);
   }
 }
 
