@@ -23,6 +23,10 @@ export interface OfferRequest {
   readonly kind?: "video" | "audio";
   /** Where playing starts, seconds. */
   readonly startSeconds?: number;
+  /** What the path carried last time, bits per second: the first quality is chosen by it. */
+  readonly bandwidthBps?: number;
+  /** Size at which the picture is shown, pixels of the screen. */
+  readonly view?: { readonly width: number; readonly height: number };
   readonly signal?: AbortSignal;
 }
 

@@ -15,6 +15,7 @@ import { createSound, type Sound } from "./ui/sound.ts";
 import { createPlayerStyles } from "./ui/styles.ts";
 import { createView, type View } from "./ui/view.ts";
 import { watchKeys } from "./ui/watch-keys.ts";
+import { adaptToViewer } from "./viewing/adapt-to-viewer.ts";
 import { createMediaKeys } from "./viewing/media-session.ts";
 import { createGestures } from "./viewing/gestures.ts";
 import { checkRange, LoopMarks } from "./viewing/loop-marks.ts";
@@ -306,16 +307,17 @@ export class CidPlayer extends HTMLElement {
     this.#unload();
     this.#loopRange = undefined;
     if (this.srcCid === "") return this.#update();
-    const start = this.#startSeconds();
     const source = { node: this.#node, token: this.#token, cid: this.srcCid };
     const fallback = createFileFallback({
       ...source,
       signal: this.#loaded.signal,
       onFile: url => this.#playFile(url, playback),
     });
+    const adapted = adaptToViewer(this.#view, this.#loaded.signal);
     const playback = new Playback({
       ...source,
-      startSeconds: start,
+      ...adapted.init,
+      startSeconds: this.#startSeconds(),
       loop: this.loop,
       rate: this.#rate,
       rescue: error => fallback.rescue(error),
@@ -323,6 +325,7 @@ export class CidPlayer extends HTMLElement {
     playback.on("state", state => {
       if (state === "connecting") fallback.begin();
     });
+    adapted.follow(playback);
     this.#use(playback);
     if (this.hasAttribute("autoplay")) this.play();
     this.#update();

@@ -13,6 +13,10 @@ export interface PeerSessionInit<C extends RtcConnection = RtcConnection> {
   readonly startSeconds: number;
   /** Only tracks of this kind; default: all. */
   readonly kind?: "video" | "audio" | undefined;
+  /** What the path carried last time, bits per second: the first quality is chosen by it. */
+  readonly bandwidthBps?: number | undefined;
+  /** Size at which the picture is shown, pixels of the screen. */
+  readonly view?: { readonly width: number; readonly height: number } | undefined;
   readonly createPeerConnection: (configuration: RtcConfiguration) => C;
   readonly signal: AbortSignal;
 }
@@ -82,6 +86,8 @@ export async function openPeerSession<C extends RtcConnection>(
       cid: init.cid,
       startSeconds: init.startSeconds,
       ...(init.kind !== undefined && { kind: init.kind }),
+      ...(init.bandwidthBps !== undefined && { bandwidthBps: init.bandwidthBps }),
+      ...(init.view !== undefined && { view: init.view }),
       signal,
     });
     pcId = offer.pcId;

@@ -12,6 +12,8 @@ import {
   type SignallingClient,
   type TrackReport,
 } from "@cidcast/client";
+import type { Bandwidth } from "../viewing/bandwidth.ts";
+import type { PictureSize } from "../viewing/picture-size.ts";
 import { keepConnected } from "./keep-connected.ts";
 import { RECONNECT } from "./limits.ts";
 import { nextState, type PlayerSignal, type PlayerState } from "./player-state.ts";
@@ -41,6 +43,10 @@ export interface PlaybackInit {
   readonly loop: boolean;
   readonly loopRange?: LoopRange | undefined;
   readonly rate?: number;
+  /** What the path carried last time; kept when the node says so. */
+  readonly bandwidth?: Bandwidth;
+  /** Size at which the picture is shown, when it is. */
+  readonly view?: () => PictureSize | undefined;
   /** Asked before an error is final: true when the content is played by other means. */
   readonly rescue?: (error: ClientError) => Promise<boolean>;
 }
@@ -172,6 +178,11 @@ export class Playback implements PlayerSource {
     this.#events.emit("position", undefined);
   }
 
+  /** The picture is shown at another size. */
+  setView(size: PictureSize): void {
+    this.#session?.control({ type: "set_view", ...size });
+  }
+
   setRate(rate: number): void {
     if (rate === this.#clock.rate) return;
     this.#clock.rate = rate;
@@ -239,6 +250,8 @@ export class Playback implements PlayerSource {
         signalling,
         cid: this.#init.cid,
         startSeconds,
+        bandwidthBps: this.#init.bandwidth?.get(),
+        view: this.#init.view?.(),
         signal,
         createPeerConnection: configuration => new RTCPeerConnection(configuration),
       });
@@ -293,6 +306,10 @@ export class Playback implements PlayerSource {
       case "tracks":
         this.#tracks = event.tracks;
         return this.#events.emit("tracks", event.tracks);
+      case "quality":
+        // At the start nothing is known yet.
+        if (event.change !== "start") this.#init.bandwidth?.keep(event.estimateBps);
+        return this.#events.emit("pictures", event.pictures);
       case "error":
         // A command that was refused changes nothing: playing goes on.
         return COMMAND_ERRORS.has(event.error.code) ? undefined : this.#fail(event.error);

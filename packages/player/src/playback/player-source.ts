@@ -9,6 +9,8 @@ export interface PlayerSourceEvents {
   /** A new stream: the one before, if any, is dead. */
   stream: MediaStream;
   tracks: readonly TrackReport[];
+  /** `paused`: the path carries too little for pictures, sound goes on. */
+  pictures: "sent" | "paused";
   error: ClientError;
   /** The connection is gone; the next attempt comes in `waitMs`. */
   retry: { readonly attempt: number; readonly waitMs: number };

@@ -7,6 +7,8 @@ const NOTICE_MS = 1_600;
 export interface Notice {
   readonly element: HTMLElement;
   say(text: string): void;
+  /** Stays until something else is said, or it is closed. */
+  keep(text: string): void;
   close(): void;
 }
 
@@ -23,6 +25,10 @@ export function createNotice(): Notice {
       clearTimeout(timer);
       element.textContent = text;
       timer = setTimeout(close, NOTICE_MS);
+    },
+    keep(text) {
+      clearTimeout(timer);
+      element.textContent = text;
     },
     close,
   };
