@@ -50,6 +50,8 @@ const SUDDEN_QUEUE_MS = 80;
 const PATIENCE_MS = 400;
 const PATIENT_BELOW_BPS = 2_500_000;
 const MOST_PATIENT = 6;
+/** However little has come out lately: what others send may be gone a moment later. The next decrease is near. */
+const SUDDEN_LEAST_SHARE = 0.65;
 /** Loss that there always is has nothing to do with what is sent: the least over this time, ms. */
 const USUAL_LOSS_MS = 5000;
 /** A queue of this much lets nothing but the least share out, ms. */
@@ -230,7 +232,8 @@ export class BandwidthEstimator {
     if (sudden || (this.#trend.usage === "over" && stands)) {
       // While a queue stands, what comes out of it is what the path carries, whatever was sent.
       const carried = this.#recent.bps ?? arrived;
-      this.#decrease(DECREASE * (sudden ? carried : Math.max(carried, arrived)), "delay");
+      const least = (sudden ? SUDDEN_LEAST_SHARE : DECREASE) * arrived;
+      this.#decrease(Math.max(DECREASE * carried, least), "delay");
     } else this.#weighLoss(this.lossShare(now), arrived);
   }
 

@@ -20,6 +20,11 @@ export function rungWithin(names: readonly string[], level: QualityLevel): strin
   return names.findLast(name => rankOf(name) <= rankOf(level)) ?? names[0];
 }
 
+/** True for the name of a level. */
+export function isLevel(name: string): boolean {
+  return rankOf(name) < LEVELS.length;
+}
+
 /** The level that a rendition stands for. */
 export function levelOfRung(name: string): QualityLevel {
   return LEVELS[Math.min(rankOf(name), LEVELS.length - 1)] ?? "very_high";

@@ -43,6 +43,7 @@ import { adaptiveOf, oneQuality, openMessage } from "./opening.ts";
 import { changeOf } from "./quality-change.ts";
 import { SessionTracks } from "./session-tracks.ts";
 import { Session, type SessionEnd, type SessionHooks } from "./session.ts";
+import { observeTotals } from "./totals.ts";
 
 export interface WebRTCStreamingManagerInit {
   /** Address the UDP socket is bound to. */
@@ -400,8 +401,10 @@ class Manager implements RunningWebRTC {
       this.#streaming.add(session.id);
       this.#components.events.publish("webrtc_stream_started", aboutOf(session), session);
     },
-    onFrames: frames => {
-      this.#framesOfEnded += frames;
+    onSeen: (_session, sinceRequestMs) => this.#metrics.firstPicture.observe(sinceRequestMs / 1000),
+    onTotals: totals => {
+      this.#framesOfEnded += totals.framesSent;
+      observeTotals(this.#metrics, totals);
     },
     onQuality: (session, decision) => {
       this.#metrics.rungChanges.add(1, { change: decision.kind, reason: decision.reason });

@@ -8,6 +8,12 @@ export interface WebRTCMetrics {
   /** From the request to the first packet. */
   readonly firstPacket: Histogram;
   readonly connect: Histogram;
+  /** From the request to the arrival of the first picture. */
+  readonly firstPicture: Histogram;
+  readonly stallShare: Histogram;
+  readonly estimate: Histogram;
+  /** Seconds watched, by level. */
+  readonly rungSeconds: Counter;
   /** Changes of quality, by what changed and why. */
   readonly rungChanges: Counter;
 }
@@ -35,6 +41,26 @@ export function webrtcMetrics(metrics: Metrics, { sessions, batched, waiting }: 
     collect: waiting,
   });
   return {
+    firstPicture: metrics.histogram({
+      name: "cidcast_webrtc_first_picture_seconds",
+      help: "From the request for a session to the arrival of its first picture, as the viewer's feedback tells.",
+      buckets: [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 10],
+    }),
+    stallShare: metrics.histogram({
+      name: "cidcast_webrtc_stall_ratio",
+      help: "Of the time that a session was to play, the share that it stood still; one value for each session that ends.",
+      buckets: [0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1],
+    }),
+    estimate: metrics.histogram({
+      name: "cidcast_webrtc_path_estimate_bps",
+      help: "What a viewer's path was thought to carry when its session ended, bits per second.",
+      buckets: [2e5, 5e5, 1e6, 2e6, 3e6, 5e6, 1e7, 2e7, 5e7],
+    }),
+    rungSeconds: metrics.counter({
+      name: "cidcast_webrtc_level_seconds_total",
+      help: "Seconds of sessions that have ended, by the level of quality; `source` where there is one quality.",
+      labelNames: ["level"],
+    }),
     rungChanges: metrics.counter({
       name: "cidcast_webrtc_quality_changes_total",
       help: "Changes of a viewer's quality, by what changed and why.",

@@ -5,7 +5,7 @@ import { stallEntry, type StallReport } from "../quality/stall-report.ts";
 import type { QualityDecision, QualityEventKind, QualityWish } from "../quality/types.ts";
 import type { IceCredentials, IceRestartAnswer } from "../peer.ts";
 import type { HostClient } from "../thread/host-client.ts";
-import type { SessionNote, SessionStats } from "../thread/messages.ts";
+import type { SessionNote, SessionStats, SessionTotals } from "../thread/messages.ts";
 import type {
   AddTrackInit,
   CandidateInit,
@@ -35,8 +35,10 @@ export interface SessionHooks {
   readonly onConnected: (session: Session, sinceAnswerMs: number) => void;
   readonly onStarted: (session: Session, sinceRequestMs: number) => void;
   readonly onClosed: (session: Session, end: SessionEnd) => void;
-  /** Frames that a session sent in all. */
-  readonly onFrames: (frames: number) => void;
+  /** The first picture has arrived. */
+  readonly onSeen: (session: Session, sinceRequestMs: number) => void;
+  /** What a session came to. */
+  readonly onTotals: (totals: SessionTotals) => void;
   readonly onError: (session: Session, error: CidcastError) => void;
   /** What the controller has decided; `level` is that of the rung. */
   readonly onQuality: (session: Session, decision: QualityDecision) => void;
@@ -265,6 +267,8 @@ export class Session implements StreamingSession {
       this.#cancelTimer();
       this.#state = "connected";
       hooks.onConnected(this, clock.monotonicMs() - (this.#answeredMs ?? clock.monotonicMs()));
+    } else if (note.type === "seen") {
+      hooks.onSeen(this, clock.monotonicMs() - this.#requestedMs);
     } else if (note.type === "started") {
       hooks.onStarted(this, clock.monotonicMs() - this.#requestedMs);
     } else if (note.type === "closed") {
@@ -330,7 +334,7 @@ export class Session implements StreamingSession {
     this.#listeners.clear();
     const closing = host
       .ask("close", { id: this.id, reason: end.reason })
-      .then(({ framesSent }) => hooks.onFrames(framesSent));
+      .then(totals => totals && hooks.onTotals(totals));
     const results = await Promise.allSettled([closing, tracks.close()]);
     for (const result of results) {
       const error = result.status === "rejected" ? toCidcastError(result.reason) : undefined;

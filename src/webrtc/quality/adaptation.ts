@@ -5,8 +5,9 @@ import { type Decision, RungDecider } from "./rung-decider.ts";
 import type { SupplyMeter } from "./supply-meter.ts";
 import type { QualityDecision, QualityEventKind, QualityReason, QualityWish, Rung } from "./types.ts";
 
-/** Time between two decisions, ms. */
+/** Time between two decisions, ms: where there is a choice, and where there is none. */
 const DECIDE_MS = 50;
+const WATCH_MS = 250;
 /** Longest that the first segment of a higher rung may take, as a share of the media in it: more is too slow to play. */
 const PREFETCH_SHARE = 0.8;
 /** Least time between two entries that tell of our own loop's lateness, ms: a machine that is too slow is so all the time. */
@@ -63,12 +64,16 @@ export class Adaptation {
   #skipping = false;
   #upSinceMs: number | undefined;
   #changes = 0;
+  #countedMs: number | undefined;
 
   constructor(init: AdaptationInit) {
     this.#init = init;
     const { rungs, first, wish, nowMs } = init;
     this.#decider = new RungDecider({ rungs, first, wish, nowMs });
   }
+
+  /** Seconds that each rung was wanted for while its session was connected. */
+  readonly rungSeconds = new Map<string, number>();
 
   /** Rungs changed so far. */
   get changes(): number {
@@ -140,7 +145,8 @@ export class Adaptation {
   tick(nowMs: number): void {
     this.#prober?.tick(nowMs);
     if (nowMs < this.#nextMs || this.#path === undefined) return;
-    this.#nextMs = nowMs + DECIDE_MS;
+    this.#nextMs = nowMs + (this.#init.rungs.length > 1 ? DECIDE_MS : WATCH_MS);
+    this.#count(nowMs);
     const { estimator } = this.#path;
     const result = estimator.takeProbe(nowMs);
     if (result?.kind === "measured") this.#decider.probed(result.bps, nowMs);
@@ -180,6 +186,15 @@ export class Adaptation {
       const kind = decision.kind === "pause" ? "pictures_paused" : "pictures_resumed";
       this.#tell(kind, { from, to: from, reason: decision.reason, nowMs });
     }
+  }
+
+  #count(nowMs: number): void {
+    const { rung = this.#name(0) } = this.#init.pictures;
+    if (rung !== undefined && this.#countedMs !== undefined) {
+      const seconds = (nowMs - this.#countedMs) / 1000;
+      this.rungSeconds.set(rung, (this.rungSeconds.get(rung) ?? 0) + seconds);
+    }
+    this.#countedMs = nowMs;
   }
 
   #watch(nowMs: number): void {

@@ -136,9 +136,9 @@ class Host {
     session_stats: ({ id }) => this.#viewer(id).stats(performance.now()),
     host_stats: () => this.#stats(),
     close: async ({ id }) => {
-      const framesSent = this.#viewers.get(id)?.framesSent ?? 0;
+      const totals = this.#viewers.get(id)?.totals(performance.now());
       await this.#close(id);
-      return { framesSent };
+      return totals;
     },
     stop: async () => {
       await Promise.all([...this.#viewers.keys()].map(id => this.#close(id)));

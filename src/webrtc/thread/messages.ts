@@ -98,7 +98,7 @@ export interface HostRequests {
   host_stats: { argument: Record<string, never>; answer: HostStats };
   close: {
     argument: { readonly id: string; readonly reason: string };
-    answer: { readonly framesSent: number };
+    answer: SessionTotals | undefined;
   };
   stop: { argument: Record<string, never>; answer: undefined };
 }
@@ -174,6 +174,8 @@ export type FromHost =
   /** The first packet has left. */
   | { readonly type: "started"; readonly id: string }
   | { readonly type: "event"; readonly id: string; readonly event: ControlEventMessage }
+  /** The first picture has arrived. */
+  | { readonly type: "seen"; readonly id: string }
   /** What the controller has decided. */
   | { readonly type: "quality"; readonly id: string; readonly decision: QualityDecision }
   /** The session is over by itself: the viewer left, its path failed, its media failed. */
@@ -207,6 +209,16 @@ export interface SessionStats extends LinkFigures {
   /** Seconds that playing was to go on and did not, and that it did. */
   readonly stalledSeconds: number;
   readonly playedSeconds: number;
+}
+
+/** What a session comes to at its end. */
+export interface SessionTotals {
+  readonly framesSent: number;
+  readonly playedSeconds: number;
+  readonly stalledSeconds: number;
+  readonly estimateBps: number | undefined;
+  /** Seconds played in each rung. */
+  readonly rungSeconds: Readonly<Record<string, number>>;
 }
 
 /** What is measured of a viewer's packets. */

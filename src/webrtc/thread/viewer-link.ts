@@ -36,6 +36,8 @@ export interface ViewerLinkInit {
   readonly cluster: () => number;
   /** A packet leaves. */
   readonly onSent: (bytes: number) => void;
+  /** The first picture, or sound where there is none, has arrived whole, as the viewer's feedback says. */
+  readonly onSeen: () => void;
 }
 
 interface Stream {
@@ -61,6 +63,10 @@ export class ViewerLink {
   readonly #cname = randomUUID();
   #remote: string;
   #maySend = true;
+  /** Transport-wide number of the packet that left last. */
+  #lastSequence = -1;
+  /** That of the end of the first picture; -1 once it has arrived. */
+  #awaited: number | undefined;
   #nextReportMs = Number.NEGATIVE_INFINITY;
   #reportedMs = performance.now();
   #bytesAtReport = 0;
@@ -78,6 +84,7 @@ export class ViewerLink {
       keys: deriveKeys(transport.send, "rtp"),
       onSent: (sequence, bytes) => {
         this.#stats.onSent(sequence, bytes);
+        this.#lastSequence = sequence;
         init.onSent(bytes);
         estimator.onSent(sequence, bytes, performance.now(), init.cluster());
       },
@@ -91,6 +98,7 @@ export class ViewerLink {
       onFeedbackBegin: () => this.#estimator.onFeedbackBegin(performance.now()),
       onArrival: (sequence, at) => {
         this.#stats.onArrival(sequence, at !== undefined);
+        if (sequence === this.#awaited && at !== undefined) this.#seen();
         this.#estimator.onArrival(sequence, at);
       },
       onFeedbackEnd: () => {
@@ -162,6 +170,16 @@ export class ViewerLink {
     const timestamp = this.#timestamp(stream, streamSeconds);
     stream.history?.add(stream.main.sequence, payload, timestamp, marker);
     stream.main.send(payload, timestamp, marker);
+    if (this.#awaited === undefined && (marker || !this.#hasPictures)) this.#awaited = this.#lastSequence;
+  }
+
+  get #hasPictures(): boolean {
+    return this.#streams.some(stream => stream?.kind === "video");
+  }
+
+  #seen(): void {
+    this.#awaited = -1;
+    this.#init.onSeen();
   }
 
   /** SRTP or SRTCP from the viewer. */

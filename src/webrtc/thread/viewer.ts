@@ -8,7 +8,7 @@ import type { Segment } from "../../media/index.ts";
 import type { SegmentCache } from "../rtp/packetise/index.ts";
 import type { EgressPeer, PeerFactory, PeerTransport } from "../peer.ts";
 import { BandwidthEstimator } from "../congestion/index.ts";
-import { Pacer } from "../player/pacer.ts";
+import { Pacer, type PathRate } from "../player/pacer.ts";
 import { Player } from "../player/player.ts";
 import type { SegmentPlace } from "../player/track-queue.ts";
 import { Adaptation } from "../quality/adaptation.ts";
@@ -18,7 +18,14 @@ import type { QualityDecision, QualityWish } from "../quality/types.ts";
 import type { ControlCommand, PlaybackState } from "../types.ts";
 import type { Egress } from "../rtp/egress/index.ts";
 import { CommandBudget } from "./command-budget.ts";
-import type { FromHost, HostRequests, HostTrack, OpenSession, SessionStats } from "./messages.ts";
+import type {
+  FromHost,
+  HostRequests,
+  HostTrack,
+  OpenSession,
+  SessionStats,
+  SessionTotals,
+} from "./messages.ts";
 import { ViewerLink } from "./viewer-link.ts";
 
 /**
@@ -51,6 +58,11 @@ export class Viewer {
   #greeting: ControlEventMessage;
   readonly #estimator: BandwidthEstimator;
   readonly #pacer: Pacer;
+  /** One object, filled in anew: it is asked for at every tick. */
+  readonly #path: { -readonly [K in keyof PathRate]: PathRate[K] } = {
+    estimateBps: undefined,
+    limitBps: undefined,
+  };
   readonly #adaptation: Adaptation;
   readonly #supply = new SupplyMeter();
   readonly #stalls: StallMeter;
@@ -109,10 +121,7 @@ export class Viewer {
       rung: quality.rungs.length > 1 ? quality.rungs[quality.first]?.name : undefined,
       onRung: rung => this.#adaptation.shown(rung),
       onRungFailed: rung => this.#adaptation.failed(rung, performance.now()),
-      path: now => ({
-        estimateBps: this.#estimator.cause === "start" ? undefined : this.#estimator.estimateBps,
-        limitBps: this.#estimator.limitBps(now),
-      }),
+      path: now => this.#pathRate(now),
       request: (track, ticket, place) => this.#need(track, ticket, place),
       acquire: (track, segment) => cache.acquire(segment, this.#codec(track)),
       release: segment => cache.release(segment),
@@ -170,8 +179,17 @@ export class Viewer {
     this.#tellTracks(greeting);
   }
 
-  get framesSent(): number {
-    return this.#player.counts.frames;
+  /** What the session has come to. */
+  totals(nowMs: number): SessionTotals {
+    const { played: playedSeconds, stalled: stalledSeconds } = this.#stalls.seconds(nowMs);
+    const { cause, estimateBps } = this.#estimator;
+    return {
+      framesSent: this.#player.counts.frames,
+      playedSeconds,
+      stalledSeconds,
+      estimateBps: cause === "start" ? undefined : estimateBps,
+      rungSeconds: Object.fromEntries(this.#adaptation.rungSeconds),
+    };
   }
 
   get peer(): EgressPeer {
@@ -335,6 +353,7 @@ export class Viewer {
       pacer: this.#pacer,
       cluster: () => this.#adaptation.cluster,
       onSent: bytes => this.#adaptation.onSent(bytes),
+      onSeen: () => this.#init.tell({ type: "seen", id: this.id }),
     });
     this.#init.tell({ type: "connected", id: this.id });
     if (transport.dtlsRole === "client") {
@@ -363,6 +382,13 @@ export class Viewer {
     if (this.#sent) return;
     this.#sent = true;
     this.#init.tell({ type: "started", id: this.id });
+  }
+
+  #pathRate(nowMs: number): PathRate {
+    const { cause, estimateBps } = this.#estimator;
+    this.#path.estimateBps = cause === "start" ? undefined : estimateBps;
+    this.#path.limitBps = this.#estimator.limitBps(nowMs);
+    return this.#path;
   }
 
   #need(track: number, ticket: number, place: SegmentPlace): void {
