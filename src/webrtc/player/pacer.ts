@@ -2,6 +2,8 @@
 export const PACING_FACTOR = 2.5;
 /** Slowest pacing where nothing is known of the path, bits per second: still pictures have bitrates near nothing. */
 const LEAST_UNKNOWN_BPS = 4_000_000;
+/** What pictures are taken for where their average says little of a single second, bits per second. */
+const UNSTEADY_BPS = LEAST_UNKNOWN_BPS / PACING_FACTOR;
 /** Slowest pacing of a path that is known, bits per second. */
 const LEAST_BPS = 300_000;
 /** Share of the estimate that pictures leave at, while the path is the limit and while it is not. */
@@ -14,6 +16,14 @@ const KNOWN_SHARE = 0.8;
 export const START_BURST_BYTES = 128 * 1024;
 /** How much of a known path's time a first picture may take at once, seconds. */
 const START_BURST_SECONDS = 0.25;
+/**
+ * Pictures that the pace holds up by more than this on a path that is not the limit need a faster one, seconds: they are larger
+ * than their track's average said. It quickens and calms down by these shares each second.
+ */
+const HELD_SECONDS = 0.03;
+const HURRY = 10;
+const CALM = 0.2;
+const MOST_HURRY = 16;
 /** What may leave at once while playing: so many seconds' worth, within these bounds in bytes. */
 const BURST_SECONDS = 0.04;
 const MIN_BURST_BYTES = 4 * 1024;
@@ -27,6 +37,8 @@ export interface PathRate {
   readonly limitBps: number | undefined;
 }
 
+const UNKNOWN: PathRate = { estimateBps: undefined, limitBps: undefined };
+
 /**
  * The pace of one viewer: tokens in bytes. Sound takes them without being asked to wait; what is sent again, pictures and
  * probes, in this order, leave while there are some.
@@ -37,23 +49,31 @@ export class Pacer {
   #first = START_BURST_BYTES;
   #tokens = START_BURST_BYTES;
   #lastMs: number;
+  #hurry = 1;
 
   constructor(nowMs: number) {
     this.#lastMs = nowMs;
   }
 
+  /** The pictures' average can be relied on: they were encoded for a rate. */
+  steady = false;
+  /** How long the picture that waits has been held up by this pace, seconds. */
+  heldSeconds = 0;
+
   /** Lets time pass. `mediaBps`: what the pictures take on average. */
-  tick(
-    nowMs: number,
-    mediaBps: number,
-    path: PathRate = { estimateBps: undefined, limitBps: undefined },
-  ): void {
-    this.#rate = rateOf(mediaBps, path) / 8;
+  tick(nowMs: number, mediaBps: number, path: PathRate = UNKNOWN): void {
+    this.#rate = rateOf(this.steady ? mediaBps : Math.max(mediaBps, UNSTEADY_BPS), path) / 8;
+    const seconds = (nowMs - this.#lastMs) / 1000;
+    if (path.limitBps !== undefined) this.#hurry = 1;
+    else if (this.heldSeconds > HELD_SECONDS)
+      this.#hurry = Math.min(MOST_HURRY, this.#hurry * (1 + HURRY * seconds));
+    else this.#hurry = Math.max(1, this.#hurry * (1 - CALM * seconds));
+    this.#rate *= this.#hurry;
     this.#burst = Math.min(MAX_BURST_BYTES, Math.max(MIN_BURST_BYTES, this.#rate * BURST_SECONDS));
     const known = path.limitBps ?? path.estimateBps;
     const first = known === undefined ? START_BURST_BYTES : (known / 8) * START_BURST_SECONDS;
     this.#first = Math.min(START_BURST_BYTES, Math.max(this.#burst, first));
-    const earned = ((nowMs - this.#lastMs) / 1000) * this.#rate;
+    const earned = seconds * this.#rate;
     this.#lastMs = nowMs;
     if (this.#tokens < this.#burst) this.#tokens = Math.min(this.#burst, this.#tokens + earned);
   }

@@ -60,6 +60,7 @@ export class Player {
     this.#startMs = init.nowMs;
     this.#budget = new VideoBudget(init.nowMs);
     this.#pacer = init.pacer ?? new Pacer(init.nowMs);
+    this.#pacer.steady = init.rung !== undefined;
     this.#anchorMedia = init.startSeconds;
     this.#durationSeconds = init.durationSeconds;
     for (const track of init.tracks) this.#insert(track);
@@ -445,12 +446,18 @@ export class Player {
       const next = track.queue.nextSeconds;
       if (next === undefined) return;
       const due = this.#anchorStream + (next - this.#anchorMedia) / this.#rate;
-      if (due > stream + track.leadSeconds + EPSILON) return;
+      if (due > stream + track.leadSeconds + EPSILON) {
+        if (track.kind === "video") this.#pacer.heldSeconds = 0;
+        return;
+      }
       if (!this.#admit(track, stream - due)) {
         track.skip();
         continue;
       }
-      if (!track.sendPaced(due)) return;
+      if (!track.sendPaced(due)) {
+        this.#pacer.heldSeconds = stream - due;
+        return;
+      }
       if (track.leadSeconds > 0) this.#soundUntil = Math.max(this.#soundUntil, due + track.leadSeconds);
       track.frames++;
       if (stream - due > LATE_SECONDS) track.late++;

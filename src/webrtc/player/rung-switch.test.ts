@@ -42,10 +42,11 @@ function setUp() {
   });
   /** Answers what is asked for in order to play on. */
   const feed = (): void => {
-    for (const request of [...requests]) {
+    const played = requests.filter(({ place }) => !("keyAfter" in place));
+    for (const request of played) {
       const { ticket, place } = request;
-      if ("keyAfter" in place) continue;
       requests.splice(requests.indexOf(request), 1);
+      if ("keyAfter" in place) continue;
       const start = "at" in place ? Math.floor(place.at) : Number(place.after.split("/")[1]) + 1;
       const rung = place.rung ?? "low";
       player.deliver(0, ticket, start < DURATION_SECONDS ? segmentOf(start, rung) : undefined, rung);

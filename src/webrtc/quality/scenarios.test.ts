@@ -162,6 +162,23 @@ describe("limits", () => {
   });
 });
 
+describe("a path that is restless but wide enough", () => {
+  it("takes nothing down: jitter of 30 ms, with packets that overtake each other", () => {
+    const next = random();
+    const flow = play({ capacityBps: () => 5 * mbps, stallMs: () => next() * 30 }, 40);
+    expect(flow.decisions.filter(({ kind }) => kind === "down")).toEqual([]);
+    expect(flow.player.pictures.rung).toBe("high");
+  });
+
+  it("takes nothing down: a radio that is silent for a fifth of a second at times", () => {
+    const stallMs = (arrivedMs: number): number =>
+      arrivedMs % 3000 < 200 && arrivedMs > 3000 ? 200 - (arrivedMs % 3000) : 0;
+    const flow = play({ capacityBps: () => 5 * mbps, stallMs }, 40);
+    expect(flow.decisions.filter(({ kind }) => kind === "down")).toEqual([]);
+    expect(flow.player.pictures.rung).toBe("high");
+  });
+});
+
 describe("our own lateness", () => {
   it("takes nothing down", () => {
     const lateMs = (now: number): number => (now % 2000 < 20 ? 120 : 0);

@@ -95,13 +95,15 @@ export function fakeSegment(init: {
   readonly start: number;
   readonly durationSeconds: number;
   readonly keyBytes: number;
+  /** Bytes of any other picture. */
+  readonly frameBytes?: number | undefined;
 }): Segment {
   const video = init.id.startsWith("v");
   const step = video ? 1 / FPS : OPUS_FRAME_SECONDS;
   const end = Math.min(init.start + 1, init.durationSeconds);
   const frameCount = Math.round((end - init.start) / step);
   const frames = Array.from({ length: frameCount }, (_, i) =>
-    video ? h264Frame(i === 0, i === 0 ? init.keyBytes : 200) : Buffer.alloc(100, i),
+    video ? h264Frame(i === 0, i === 0 ? init.keyBytes : (init.frameBytes ?? 200)) : Buffer.alloc(100, i),
   );
   const data = new SharedArrayBuffer(frames.reduce((sum, frame) => sum + frame.length, 0));
   const offsets = new Uint32Array(new SharedArrayBuffer((frameCount + 1) * 4));

@@ -21,6 +21,10 @@ export function playerSetUp(
     kinds?: readonly ("video" | "audio")[];
     /** How many of the kinds are there from the start. */
     only?: number;
+    frameBytes?: number;
+    /** What the pictures are said to take on average. */
+    bitrateBps?: number;
+    estimateBps?: number;
     limitBps?: (nowMs: number) => number | undefined;
   } = {},
 ) {
@@ -36,13 +40,19 @@ export function playerSetUp(
     const start = "at" in place ? Math.floor(place.at) : Number(place.after.split("/")[1]) + 1;
     const id = kinds[track] === "video" ? "v0" : "a0";
     return start < durationSeconds
-      ? fakeSegment({ id, start, durationSeconds, keyBytes: init.keyBytes ?? 3000 })
+      ? fakeSegment({
+          id,
+          start,
+          durationSeconds,
+          keyBytes: init.keyBytes ?? 3000,
+          frameBytes: init.frameBytes,
+        })
       : undefined;
   };
   const player: Player = new Player({
     tracks: kinds
       .slice(0, init.only)
-      .map(kind => ({ kind, bitrateBps: kind === "video" ? 800_000 : 64_000 })),
+      .map(kind => ({ kind, bitrateBps: kind === "video" ? (init.bitrateBps ?? 800_000) : 64_000 })),
     durationSeconds,
     startSeconds: init.startSeconds ?? 0,
     nowMs: now,
@@ -53,7 +63,7 @@ export function playerSetUp(
     },
     release: () => users--,
     send: (track, _payload, streamSeconds, marker) => sent.push({ track, streamSeconds, marker }),
-    path: nowMs => ({ estimateBps: undefined, limitBps: init.limitBps?.(nowMs) }),
+    path: nowMs => ({ estimateBps: init.estimateBps, limitBps: init.limitBps?.(nowMs) }),
     onChange: () => states.push(player.playback(now).state),
   });
   const deliver = (): void => {

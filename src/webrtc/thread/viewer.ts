@@ -26,6 +26,7 @@ import type {
   SessionStats,
   SessionTotals,
 } from "./messages.ts";
+import { NO_FIGURES } from "./no-figures.ts";
 import { ViewerLink } from "./viewer-link.ts";
 
 /**
@@ -35,6 +36,16 @@ import { ViewerLink } from "./viewer-link.ts";
 const MIN_START_DELAY_MS = 20;
 const MAX_START_DELAY_MS = 500;
 const POSITION_INTERVAL_MS = 1000 / POSITIONS_PER_SECOND;
+
+/** What a viewer is told of; the rest stands in the log. */
+const TOLD: ReadonlySet<QualityDecision["kind"]> = new Set([
+  "start",
+  "up",
+  "down",
+  "chosen",
+  "pictures_paused",
+  "pictures_resumed",
+]);
 
 export interface ViewerInit {
   readonly open: OpenSession;
@@ -478,30 +489,3 @@ export class Viewer {
     this.#init.tell({ type: "closed", id: this.id, reason, code });
   }
 }
-
-/** What a viewer is told of; the rest stands in the log. */
-const TOLD: ReadonlySet<QualityDecision["kind"]> = new Set([
-  "start",
-  "up",
-  "down",
-  "chosen",
-  "pictures_paused",
-  "pictures_resumed",
-]);
-
-const NO_FIGURES = {
-  bytesSent: 0,
-  packetsSent: 0,
-  retransmitted: 0,
-  nacks: 0,
-  keyframeRequests: 0,
-  roundTripMs: undefined,
-  jitterMs: undefined,
-  packetLoss: 0,
-  receivedBps: undefined,
-  estimateBps: undefined,
-  estimateCause: "start",
-  queueMs: 0,
-  limitBps: undefined,
-  streams: 0,
-} as const;
