@@ -1,9 +1,8 @@
 import { execFile } from "node:child_process";
-import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { SAMPLE_CID, type SignallingServer, startSignallingServer } from "../webrtc/signalling-server.ts";
-import { peerCacheDir, peerMissing } from "./peers.ts";
+import { buildPion } from "./pion/build.ts";
 
 const run = promisify(execFile);
 const VIEWERS = 10;
@@ -24,20 +23,7 @@ let missing = "";
 let server: SignallingServer;
 
 beforeAll(async () => {
-  const cache = peerCacheDir("pion");
-  const cwd = new URL("pion", import.meta.url).pathname;
-  const env = {
-    ...process.env,
-    GOCACHE: join(cache, "build"),
-    GOMODCACHE: join(cache, "modules"),
-    GOFLAGS: "-mod=readonly",
-  };
-  try {
-    await run("go", ["build", "-o", join(cache, "pion"), "."], { cwd, env });
-    program = join(cache, "pion");
-  } catch (error) {
-    missing = peerMissing("pion", String(error).slice(0, 300));
-  }
+  ({ program, missing } = await buildPion());
   server = await startSignallingServer();
 });
 

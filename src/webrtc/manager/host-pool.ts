@@ -151,7 +151,10 @@ export class HostPool {
       this.#restarts.delete(cancel);
       this.#startOne(index, failures + 1).then(
         host => {
-          if (this.#stopped) return void host.stop();
+          if (this.#stopped) {
+            void host.stop();
+            return;
+          }
           this.#loads.set(host, 0);
           log.info({ ...host.address, egress: host.egress }, "media thread started anew");
         },

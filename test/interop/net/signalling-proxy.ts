@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { WebSocket, WebSocketServer } from "ws";
+import { type RawData, WebSocket, WebSocketServer } from "ws";
 
 const PAGE = "<!doctype html><title>viewer</title><video muted playsinline autoplay></video>";
 
@@ -31,10 +31,10 @@ export async function startSignallingProxy({ target, ports }: ProxyInit): Promis
     const node = new WebSocket(target);
     const opened = once(node, "open");
     viewer.on("message", data => {
-      const text = toNode(String(data));
+      const text = toNode(textOf(data));
       if (text !== undefined) void opened.then(() => node.send(text));
     });
-    node.on("message", data => viewer.send(toViewer(String(data), ports)));
+    node.on("message", data => viewer.send(toViewer(textOf(data), ports)));
     viewer.on("close", () => node.close());
     node.on("close", () => viewer.close());
     node.on("error", () => viewer.close());
@@ -52,6 +52,11 @@ export async function startSignallingProxy({ target, ports }: ProxyInit): Promis
       await once(http, "close");
     },
   };
+}
+
+/** ws hands over one Buffer per message unless it is told otherwise. */
+function textOf(data: RawData): string {
+  return Buffer.isBuffer(data) ? data.toString() : "";
 }
 
 function toViewer(text: string, { node, network }: ProxyInit["ports"]): string {

@@ -1,0 +1,54 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { beforeAll, describe, expect, test } from "vitest";
+import { SAMPLE_CID, startSignallingServer } from "../../webrtc/signalling-server.ts";
+import { buildPion, type PionProgram } from "../pion/build.ts";
+
+const run = promisify(execFile);
+/** Viewers that come and go together. */
+const VIEWERS = 10;
+/** Time of one egress, ms; `CIDCAST_SOAK_MINUTES` makes it longer. */
+const SOAK_MS = Number(process.env["CIDCAST_SOAK_MINUTES"] ?? "0") * 60_000 || 45_000;
+/** Rounds after which code is compiled and pools have their size. */
+const WARM_ROUNDS = 4;
+/** What memory may grow by afterwards, bytes: less than half a megabyte for each of the viewers that follow. */
+const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
+
+let pion: PionProgram;
+beforeAll(async () => {
+  pion = await buildPion();
+});
+
+function resources(): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of process.getActiveResourcesInfo()) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}
+
+describe.each(["js", "batched"] as const)("viewers that come and go, egress %s", egress => {
+  test("leave nothing behind", { timeout: SOAK_MS * 4 + 60_000 }, async ctx => {
+    const { program, missing } = pion;
+    ctx.skip(program === undefined, missing);
+    const auto = egress === "batched" ? "auto" : egress;
+    await using server = await startSignallingServer({ webrtc: { egress: auto } });
+    const { manager } = server;
+    const round = async (): Promise<void> => {
+      const args = ["-url", server.url, "-cid", SAMPLE_CID, "-n", String(VIEWERS), "-duration", "500ms"];
+      await run(program ?? "", args);
+      await expect.poll(() => manager.sessions().length, { timeout: 30_000 }).toBe(0);
+    };
+    for (let i = 0; i < WARM_ROUNDS; i++) await round();
+    const before = { rss: process.memoryUsage.rss(), resources: resources() };
+    const endMs = performance.now() + SOAK_MS;
+    let rounds = 0;
+    for (; performance.now() < endMs || rounds < 3; rounds++) await round();
+    const grown = process.memoryUsage.rss() - before.rss;
+    console.log(`${egress}: ${rounds * VIEWERS} viewers, RSS grown by ${(grown / 2 ** 20).toFixed(1)} MiB`);
+    await expect
+      .poll(async () => manager.hostStats())
+      .toMatchObject({ sessions: 0, segments: 0, errors: 0, egress: manager.egress });
+    expect(grown).toBeLessThan(MAX_GROWTH_BYTES);
+    await expect.poll(() => resources()["UDPWRAP"] ?? 0).toBe(before.resources["UDPWRAP"] ?? 0);
+    await expect.poll(() => resources()["TCPSocketWrap"] ?? 0).toBe(before.resources["TCPSocketWrap"] ?? 0);
+  });
+});
