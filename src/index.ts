@@ -11,7 +11,17 @@ export type {
   DirectoryEntrySource,
   Pin,
 } from "./content/index.ts";
-export { CidcastError, isCidcastError, type Logger, ownerPrincipal, type Principal } from "./core/index.ts";
+export {
+  CidcastError,
+  EventBus,
+  isCidcastError,
+  type Logger,
+  noMetrics,
+  ownerPrincipal,
+  type Principal,
+  silentLogger,
+  systemClock,
+} from "./core/index.ts";
 export type {
   Media,
   MediaEvents,
@@ -33,7 +43,21 @@ export {
   type SocketRoute,
   type WebSocketManager,
 } from "./notify/index.ts";
-export type { Peer, PeerConnection, PeerEvents, PeerStream, ProtocolHandler } from "./p2p/index.ts";
+export {
+  createPeer,
+  type Peer,
+  type PeerComponents,
+  type PeerConnection,
+  type PeerEvents,
+  type PeerFacts,
+  type PeerInit,
+  type PeerStream,
+  type ProtocolHandler,
+  type Provider,
+  type Reachability,
+  type Reputation,
+  type Routing,
+} from "./p2p/index.ts";
 export {
   selectProtocol,
   type Transfer,

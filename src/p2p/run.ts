@@ -164,6 +164,7 @@ function joinNat(
   const punch = new HolePunch(
     {
       candidates: () => reachability.candidates(),
+      asServer: (peerId, dial) => sharedPort?.asServer(peerId, dial) ?? dial(),
       allowDial: peerId => gate.allowDial(peerId),
       clock,
       metrics,

@@ -22,6 +22,8 @@ export interface HolePunchComponents {
 export interface HolePunchInit {
   /** Where a peer can dial us while we dial it: what others see of us, and addresses that anybody reaches. */
   readonly candidates: () => readonly Multiaddr[];
+  /** Dials with this side as the server of the handshake. */
+  readonly asServer: (peerId: string, dial: () => Promise<unknown>) => Promise<unknown>;
   /** Lets a peer be dialled. */
   readonly allowDial: (peerId: string) => void;
   readonly clock: Clock;
@@ -154,8 +156,12 @@ export class HolePunch {
   ): Promise<void> {
     if (addresses.length === 0) throw new Error("the peer names no address that could be dialled");
     if (this.#isDirect(peerId)) return;
-    this.#init.allowDial(peerId.toString());
-    await this.#components.connectionManager.openConnection([...addresses], { ...options, force: true });
+    const { allowDial, asServer } = this.#init;
+    const { signal, initiator } = options;
+    allowDial(peerId.toString());
+    const dial = (): Promise<unknown> =>
+      this.#components.connectionManager.openConnection([...addresses], { signal, force: true });
+    await (initiator ? dial() : asServer(peerId.toString(), dial));
   }
 
   #candidates(): Uint8Array[] {

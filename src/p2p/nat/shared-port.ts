@@ -1,5 +1,11 @@
 import { createServer } from "node:net";
-import type { Connection, Transport } from "@libp2p/interface";
+import type {
+  Connection,
+  MultiaddrConnection,
+  Transport,
+  Upgrader,
+  UpgraderOptions,
+} from "@libp2p/interface";
 import { isPrivate } from "@libp2p/utils";
 import type { Multiaddr } from "@multiformats/multiaddr";
 
@@ -13,6 +19,7 @@ const TAKEN: ReadonlySet<string> = new Set(["EADDRINUSE", "EADDRNOTAVAIL"]);
 export class SharedPort {
   readonly port: number;
   readonly #connections = new WeakSet<Connection>();
+  readonly #servers = new Set<string>();
 
   constructor(port: number) {
     this.port = port;
@@ -23,19 +30,35 @@ export class SharedPort {
     return this.#connections.has(connection);
   }
 
+  /** Dials so that this side is the server of the handshake: where both dial at once, one of them has to be. */
+  async asServer<T>(peerId: string, dial: () => Promise<T>): Promise<T> {
+    this.#servers.add(peerId);
+    try {
+      return await dial();
+    } finally {
+      this.#servers.delete(peerId);
+    }
+  }
+
   /** The TCP transport, dialling from this port where it can. */
   wrap(transport: Transport): Transport {
     const dial = transport.dial.bind(transport);
     transport.dial = async (address: Multiaddr, options) => {
       if (isPrivate(address)) return dial(address, options);
       // The TCP transport hands every option on to the socket.
-      const withPort = { ...options, localPort: this.port };
+      const isServer = this.#servers.has(idOf(address) ?? "");
+      const withPort = {
+        ...options,
+        localPort: this.port,
+        ...(isServer && { initiator: false, upgrader: inboundUpgrader(options.upgrader) }),
+      };
       try {
         const connection = await dial(address, withPort);
         this.#connections.add(connection);
         return connection;
       } catch (error) {
-        if (!isTaken(error)) throw error;
+        // A hole is punched from this port or not at all.
+        if (isServer || !isTaken(error)) throw error;
         return dial(address, options);
       }
     };
@@ -55,6 +78,25 @@ export async function findSharedPort(): Promise<SharedPort> {
   const port = await promise;
   await new Promise(done => server.close(done));
   return new SharedPort(port);
+}
+
+/** Upgrades what this side has dialled as if it had come in: encryption and muxer go by the direction. */
+function inboundUpgrader(upgrader: Upgrader): Upgrader {
+  return new Proxy(upgrader, {
+    get: (target, key) => {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== "function") return value;
+      if (key !== "upgradeOutbound") return value.bind(target);
+      return (connection: MultiaddrConnection, options: UpgraderOptions) => {
+        Object.assign(connection, { direction: "inbound" });
+        return target.upgradeOutbound(connection, options);
+      };
+    },
+  });
+}
+
+function idOf(address: Multiaddr): string | undefined {
+  return address.getComponents().findLast(component => component.name === "p2p")?.value;
 }
 
 function isTaken(error: unknown): boolean {

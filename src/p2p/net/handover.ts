@@ -65,9 +65,18 @@ export class Handover {
       this.#timers.get(connection.id)?.();
       this.#timers.set(
         connection.id,
-        clock.after(RELAY_LINGER_MS, () => connection.abort(new Error("a direct connection is there"))),
+        clock.after(RELAY_LINGER_MS, () => {
+          // It may have ended meanwhile: then the relay is what is left.
+          if (this.#isDirect(direct)) connection.abort(new Error("a direct connection is there"));
+        }),
       );
     }
+  }
+
+  #isDirect({ remotePeer }: Connection): boolean {
+    return this.#components.libp2p
+      .getConnections(remotePeer)
+      .some(({ status, remoteAddr }) => status === "open" && !Circuit.matches(remoteAddr));
   }
 
   #forget(connectionId: string): void {
