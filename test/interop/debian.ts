@@ -29,16 +29,18 @@ export function findDebianProgram(
   if (installed !== undefined) return { path: installed, env: process.env };
   const directory = peerCacheDir(peer);
   const root = join(directory, "root");
-  const path = join(root, "usr/bin", name);
+  const placeOf = (): string | undefined =>
+    ["usr/bin", "usr/sbin", "sbin"].map(folder => join(root, folder, name)).find(place => existsSync(place));
   try {
-    if (!existsSync(path)) {
+    if (placeOf() === undefined) {
       const packages = [peer, ...also, ...missingLibraries(peer)];
       execFileSync("apt-get", ["download", ...packages], { cwd: directory, stdio: "ignore" });
       for (const file of readdirSync(directory).filter(entry => entry.endsWith(".deb"))) {
         execFileSync("dpkg", ["-x", file, root], { cwd: directory, stdio: "ignore" });
       }
     }
-    if (!existsSync(path)) throw new Error(`${peer} has no ${name}`);
+    const path = placeOf();
+    if (path === undefined) throw new Error(`${peer} has no ${name}`);
     const folders = ["usr/lib", "lib"].flatMap(folder =>
       existsSync(join(root, folder))
         ? readdirSync(join(root, folder))
