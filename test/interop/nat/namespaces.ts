@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { findDebianProgram } from "../debian.ts";
+import { type DebianProgram, findDebianProgram } from "../debian.ts";
 import { peerMissing } from "../peers.ts";
 
 /** How a NAT maps an inner end: to one outer port for all, or to another one for each. */
@@ -22,80 +22,44 @@ export interface Internet extends Disposable {
 export function makeInternet(nat: NatKind): Internet | { readonly missing: string } {
   const nft = findDebianProgram("nftables", "nft");
   if (typeof nft === "string") return { missing: nft };
-  const id = `cc${process.pid}`;
-  const name = (part: string): string => `${id}-${part}`;
-  const names = ["core", "relay", "gwA", "gwB", "homeA", "homeA2", "homeB"].map(name);
-  const [core = "", relay = "", gwA = "", gwB = "", homeA = "", homeA2 = "", homeB = ""] = names;
-  const close = (): void => {
-    for (const namespace of names) run("ip", ["netns", "del", namespace], true);
-  };
-  const inside = (namespace: string, command: string): void => {
-    const [program = "", ...args] = command.split(" ");
-    const path = program === "nft" ? nft.path : program;
-    execFileSync("ip", ["netns", "exec", namespace, path, ...args], {
-      stdio: ["ignore", "ignore", "pipe"],
-      env: { ...process.env, ...nft.env },
-    });
-  };
+  const builder = new Builder(nft);
   try {
-    for (const namespace of names) {
-      run("ip", ["netns", "add", namespace]);
-      inside(namespace, "ip link set lo up");
-    }
-    let links = 0;
-    /** A cable between two namespaces, with an address at each end. */
-    const cable = (one: string, oneAt: string, other: string, otherAt: string): void => {
-      const [left, right] = [`${id}l${links}`, `${id}r${links++}`];
-      run("ip", ["link", "add", left, "netns", one, "type", "veth", "peer", "name", right, "netns", other]);
-      for (const [namespace, device, at] of [
-        [one, left, oneAt],
-        [other, right, otherAt],
-      ] as const) {
-        inside(namespace, `ip addr add ${at} dev ${device}`);
-        inside(namespace, `ip link set ${device} up`);
-      }
-    };
-    const route = (namespace: string, via: string): void =>
-      inside(namespace, `ip route add default via ${via}`);
-    cable(core, "5.0.1.1/24", relay, "5.0.1.2/24");
-    inside(relay, `ip addr add 5.0.1.3/24 dev ${id}r0`);
-    route(relay, "5.0.1.1");
-    inside(core, "sysctl -qw net.ipv4.ip_forward=1");
-    for (const [gateway, homes, lan, wan] of [
-      [gwA, [homeA, homeA2], "10.1", "5.0.2"],
-      [gwB, [homeB], "10.2", "5.0.3"],
-    ] as const) {
-      const outer = `${id}r${links}`;
-      cable(core, `${wan}.1/24`, gateway, `${wan}.2/24`);
-      route(gateway, `${wan}.1`);
-      inside(gateway, "ip link add lan type bridge");
-      inside(gateway, `ip addr add ${lan}.0.1/24 dev lan`);
-      inside(gateway, "ip link set lan up");
-      for (const [index, home] of homes.entries()) {
-        const [left, right] = [`${id}l${links}`, `${id}r${links++}`];
-        run("ip", [
-          "link",
-          "add",
-          left,
-          "netns",
-          gateway,
-          "type",
-          "veth",
-          "peer",
-          "name",
-          right,
-          "netns",
-          home,
-        ]);
-        inside(gateway, `ip link set ${left} master lan`);
-        inside(gateway, `ip link set ${left} up`);
-        inside(home, `ip addr add ${lan}.0.${index + 2}/24 dev ${right}`);
-        inside(home, `ip link set ${right} up`);
-        route(home, `${lan}.0.1`);
-      }
-      inside(gateway, "sysctl -qw net.ipv4.ip_forward=1");
-      natBetween(command => inside(gateway, command), outer, nat);
-    }
+    return builder.build(nat);
+  } catch (error) {
+    builder.close();
+    const why = error instanceof Error ? error.message : String(error);
+    return { missing: peerMissing("network-namespaces", `they cannot be made here: ${why}`) };
+  }
+}
+
+class Builder {
+  readonly #nft: DebianProgram;
+  readonly #id = `cc${process.pid}`;
+  readonly #names: string[] = [];
+  #links = 0;
+
+  constructor(nft: DebianProgram) {
+    this.#nft = nft;
+  }
+
+  close(): void {
+    for (const namespace of this.#names) run("ip", ["netns", "del", namespace], true);
+  }
+
+  build(nat: NatKind): Internet {
+    const core = this.#namespace("core");
+    const relay = this.#namespace("relay");
+    const outer = this.#cable(core, "5.0.1.1/24", relay, "5.0.1.2/24");
+    this.#inside(relay, `ip addr add 5.0.1.3/24 dev ${outer}`);
+    this.#inside(relay, "ip route add default via 5.0.1.1");
+    this.#inside(core, "sysctl -qw net.ipv4.ip_forward=1");
+    const [homeA = "", homeA2 = ""] = this.#home(core, nat, {
+      name: "A",
+      lan: "10.1",
+      wan: "5.0.2",
+      machines: 2,
+    });
+    const [homeB = ""] = this.#home(core, nat, { name: "B", lan: "10.2", wan: "5.0.3", machines: 1 });
     return {
       relay,
       homeA,
@@ -103,12 +67,73 @@ export function makeInternet(nat: NatKind): Internet | { readonly missing: strin
       homeB,
       relayAddress: "5.0.1.2",
       witnessAddress: "5.0.1.3",
-      [Symbol.dispose]: close,
+      [Symbol.dispose]: () => this.close(),
     };
-  } catch (error) {
-    close();
-    const why = error instanceof Error ? error.message : String(error);
-    return { missing: peerMissing("network-namespaces", `they cannot be made here: ${why}`) };
+  }
+
+  /** A router with a NAT, and the machines behind it; gives their namespaces. */
+  #home(
+    core: string,
+    nat: NatKind,
+    home: { readonly name: string; readonly lan: string; readonly wan: string; readonly machines: number },
+  ): string[] {
+    const { name, lan, wan, machines } = home;
+    const gateway = this.#namespace(`gw${name}`);
+    const outer = this.#cable(core, `${wan}.1/24`, gateway, `${wan}.2/24`);
+    this.#inside(gateway, `ip route add default via ${wan}.1`);
+    this.#inside(gateway, "ip link add lan type bridge");
+    this.#inside(gateway, `ip addr add ${lan}.0.1/24 dev lan`);
+    this.#inside(gateway, "ip link set lan up");
+    const behind = Array.from({ length: machines }, (_, index) => {
+      const machine = this.#namespace(`home${name}${index}`);
+      const [left, right] = this.#link(gateway, machine);
+      this.#inside(gateway, `ip link set ${left} master lan`);
+      this.#inside(gateway, `ip link set ${left} up`);
+      this.#inside(machine, `ip addr add ${lan}.0.${index + 2}/24 dev ${right}`);
+      this.#inside(machine, `ip link set ${right} up`);
+      this.#inside(machine, `ip route add default via ${lan}.0.1`);
+      return machine;
+    });
+    this.#inside(gateway, "sysctl -qw net.ipv4.ip_forward=1");
+    natBetween(command => this.#inside(gateway, command), outer, nat);
+    return behind;
+  }
+
+  #namespace(part: string): string {
+    const namespace = `${this.#id}-${part}`;
+    run("ip", ["netns", "add", namespace]);
+    this.#names.push(namespace);
+    this.#inside(namespace, "ip link set lo up");
+    return namespace;
+  }
+
+  /** A cable between two namespaces; gives the names of its ends. */
+  #link(one: string, other: string): [string, string] {
+    const [left, right] = [`${this.#id}l${this.#links}`, `${this.#id}r${this.#links++}`];
+    run("ip", ["link", "add", left, "netns", one, "type", "veth", "peer", "name", right, "netns", other]);
+    return [left, right];
+  }
+
+  /** A cable with an address at each end; gives the name of the second end. */
+  #cable(one: string, oneAt: string, other: string, otherAt: string): string {
+    const [left, right] = this.#link(one, other);
+    for (const [namespace, device, at] of [
+      [one, left, oneAt],
+      [other, right, otherAt],
+    ] as const) {
+      this.#inside(namespace, `ip addr add ${at} dev ${device}`);
+      this.#inside(namespace, `ip link set ${device} up`);
+    }
+    return right;
+  }
+
+  #inside(namespace: string, command: string): void {
+    const [program = "", ...args] = command.split(" ");
+    const path = program === "nft" ? this.#nft.path : program;
+    execFileSync("ip", ["netns", "exec", namespace, path, ...args], {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, ...this.#nft.env },
+    });
   }
 }
 
