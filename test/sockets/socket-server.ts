@@ -157,11 +157,6 @@ export class TestClient implements Disposable {
     }
   }
 
-  /** Frames that came and that nobody asked for. */
-  get unread(): readonly string[] {
-    return this.#heard;
-  }
-
   async close(): Promise<void> {
     this.ws.close();
     await this.closed;

@@ -76,7 +76,7 @@ class RedisLog implements SharedLog {
   readonly #listeners = new Set<(entry: RingEntry) => void>();
   readonly #epochListeners = new Set<EpochListener>();
   readonly #stateListeners = new Set<(state: "connected" | "degraded") => void>();
-  /** Events that Redis has not confirmed. */
+  /** Events that have not come back from the stream: one that Redis has taken may still die with it. */
   readonly #outbox = new Map<number, Streamed>();
   /** Those of them that local subscribers have had. */
   readonly #told = new Set<number>();
@@ -210,7 +210,11 @@ class RedisLog implements SharedLog {
       const epoch = (await this.#writer.get(key)) ?? randomUUID();
       const isSame = this.#global && epoch === this.#epoch;
       // In the order in which they happened: the script passes over what comes late.
-      for (const serial of this.#outbox.keys()) await this.#write(serial);
+      const written: number[] = [];
+      for (const serial of this.#outbox.keys()) {
+        await this.#write(serial);
+        written.push(serial);
+      }
       if (!isSame) {
         const entries = await this.#writer.xrevrange(stream, "+", "-", "COUNT", LOADED_EVENTS);
         const last = Number((await this.#writer.get(offset)) ?? 0);
@@ -218,6 +222,8 @@ class RedisLog implements SharedLog {
         const ring = this.#newRing(events[0]?.offset ?? last + 1);
         for (const event of events) ring.push({ event, bytes: eventBytes(event.topic, event.data) });
         this.#renumber(epoch, ring, true);
+        // They are in the ring, or before it: none of them comes again.
+        for (const serial of written) this.#outbox.delete(serial);
         for (const serial of this.#told) if (!this.#outbox.has(serial)) this.#told.delete(serial);
       }
       this.#setState("connected");
@@ -263,7 +269,6 @@ class RedisLog implements SharedLog {
       this.#renumber(`${this.#epoch}~${randomUUID().slice(0, 8)}`, this.#newRing(event.offset), true);
     }
     const isOwn = node === this.#node;
-    // To see it is a confirmation, should the answer to its writing be lost.
     if (isOwn) this.#outbox.delete(serial);
     const isTold = isOwn && this.#told.delete(serial);
     this.#place(event, eventBytes(event.topic, event.data), !isTold);
@@ -314,7 +319,6 @@ class RedisLog implements SharedLog {
       entry,
       MAX_STREAM_EVENTS,
     );
-    this.#outbox.delete(serial);
   }
 
   #shrinkOutbox(): void {

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type NotificationItem, subscribeToNotifications } from "../../../packages/client/src/index.ts";
 import { noMetrics, silentLogger, systemClock } from "../../../src/core/index.ts";
+import { Redis } from "ioredis";
 import { createNotify, createSharedLog, type Notify, type SharedLog } from "../../../src/notify/index.ts";
+import { MAX_OUTBOX, MAX_STREAM_EVENTS } from "../../../src/notify/redis/shared-log.ts";
 import { serveSockets, type SocketServer } from "../../sockets/socket-server.ts";
 import { findRedis, freePort, RedisServer } from "./redis-server.ts";
 
@@ -193,4 +195,30 @@ test("Redis killed and started again under load: local events go on, nothing is 
   expect(b.numbers).toEqual(Array.from({ length: 100 }, (_, i) => n - 100 + i));
   expect(one.log.epoch).toBe(two.log.epoch);
   for (const { subscription } of [a, b]) subscription.close();
+});
+
+test("so many events wait for Redis, and so many stay in it, the latest ones", async () => {
+  const degraded = [stateOf(one.log, "degraded"), stateOf(two.log, "degraded")];
+  await redis.kill();
+  await Promise.all(degraded);
+  const beyond = 50;
+  for (let n = 0; n < MAX_OUTBOX + beyond; n += 1) one.notify.emitEvent("custom_event", { n });
+  const connected = [stateOf(one.log, "connected"), stateOf(two.log, "connected")];
+  await redis.start();
+  await Promise.all(connected);
+  const b = listener(two);
+  await b.subscription.ready;
+  two.notify.emitEvent("custom_event", { n: -1 });
+  await b.until(() => b.numbers.includes(-1));
+  using reader = { redis: new Redis(redis.url), [Symbol.dispose]: () => reader.redis.disconnect() };
+  const stream = "{cidcast:events:v1}:stream";
+  const [first] = await reader.redis.xrange(stream, "-", "+", "COUNT", 1);
+  expect(JSON.parse(first?.[1][1] ?? "")).toMatchObject({ event: { data: { n: beyond } } });
+  for (let n = 0; n < MAX_STREAM_EVENTS; n += 1) one.notify.emitEvent("custom_event", { n: -2 });
+  two.notify.emitEvent("custom_event", { n: -3 });
+  one.notify.emitEvent("custom_event", { n: -4 });
+  await b.until(() => b.numbers.includes(-4));
+  // Redis cuts whole nodes of its tree, a hundred entries each.
+  expect(await reader.redis.xlen(stream)).toBeLessThan(MAX_STREAM_EVENTS + 200);
+  b.subscription.close();
 });
