@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { CheckBody, CheckReport } from "@cidcast/protocols/connectivity";
-import type { NodeStatus, PeerBody } from "@cidcast/protocols/node-api";
+import type { NodeStatus, IdResult, PeerBody } from "@cidcast/protocols/node-api";
 import type { Content } from "../content/index.ts";
 import type { AbortOptions, Action, Authoriser, Logger, Metrics, Principal, Service } from "../core/index.ts";
 import type { Media, Prepare } from "../media/index.ts";
@@ -40,6 +40,8 @@ export interface PeerControl {
   /** Multiaddrs the node listens on, each with its peer id. */
   addresses(): readonly string[];
   peers(): readonly PeerBody[];
+  /** Whether others can dial the node. */
+  reachability?(): NonNullable<IdResult["reachability"]>;
   /** Dials a multiaddr. `PEER_UNREACHABLE` when that fails, `INVALID_REQUEST` when it is none. */
   connect(address: string, options?: AbortOptions): Promise<{ readonly peerId: string }>;
 }

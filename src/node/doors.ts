@@ -175,13 +175,19 @@ function peerControl(peer: Peer): PeerControl {
   return {
     peerId: peer.id,
     addresses: () => peer.multiaddrs,
+    reachability: () => peer.reachability(),
     peers() {
-      const byId = new Map<string, PeerBody & { addresses: string[] }>();
-      for (const { peerId, address, direction, openedAtMs } of peer.connections()) {
+      const byId = new Map<string, PeerBody & { addresses: string[]; relayed?: boolean | undefined }>();
+      for (const { peerId, address, direction, openedAtMs, relayed } of peer.connections()) {
         const known = byId.get(peerId);
-        if (known === undefined)
-          byId.set(peerId, { peerId, addresses: [address], direction, connectedAtMs: openedAtMs });
-        else known.addresses.push(address);
+        if (known === undefined) {
+          const reputation = peer.reputation.facts(peerId);
+          const body = { peerId, addresses: [address], direction, connectedAtMs: openedAtMs, relayed };
+          byId.set(peerId, reputation === undefined ? body : { ...body, reputation });
+        } else {
+          known.addresses.push(address);
+          known.relayed = known.relayed === true && relayed;
+        }
       }
       return [...byId.values()];
     },

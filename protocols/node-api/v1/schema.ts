@@ -295,6 +295,25 @@ export const idResult = z.object({
   peerId: z.string().optional().describe("Absent when libp2p is switched off."),
   addresses: z.array(z.string()).describe("Multiaddrs the node listens on."),
   agent: z.string().describe("`cidcast/<version>`."),
+  reachability: z
+    .object({
+      state: z
+        .enum(["public", "relayed", "private", "local", "unknown"])
+        .describe("Whether others can dial the node, as far as it knows."),
+      nat: z.enum(["none", "endpoint-independent", "endpoint-dependent", "unknown"]),
+      observed: z.array(z.string()).readonly().describe("Outer addresses that peers see."),
+      relays: z
+        .array(
+          z.object({
+            relay: z.string(),
+            state: z.enum(["reserved", "trying"]),
+            reason: z.string().optional(),
+          }),
+        )
+        .readonly(),
+    })
+    .optional()
+    .describe("Absent when libp2p is switched off."),
 });
 export type IdResult = z.output<typeof idResult>;
 
@@ -420,6 +439,21 @@ export const peerBody = z.object({
   addresses: z.array(z.string()),
   direction: z.enum(["inbound", "outbound"]),
   connectedAtMs: z.number(),
+  relayed: z.boolean().optional().describe("All connections to it go through a relay."),
+  reputation: z
+    .object({
+      score: z.number().describe("0.5 for a stranger, the higher the better."),
+      success: z.number(),
+      latencyMs: z.number().optional(),
+      bytesPerSecond: z.number().optional(),
+      bytesVerified: z.number(),
+      badBlocks: z.number(),
+      served: z.number().describe("CIDs it is known to have served."),
+      backoffUntilMs: z.number().optional(),
+      bannedUntilMs: z.number().optional(),
+    })
+    .optional()
+    .describe("What the node has learnt by asking it; absent for a stranger."),
 });
 export type PeerBody = z.output<typeof peerBody>;
 /** Answer of `GET /api/v0/peers`. */

@@ -18,6 +18,33 @@ const peer: PeerControl = {
   },
 };
 
+test("the node's id tells whether others can dial it, and of peers what is known", async () => {
+  const reachability = {
+    state: "relayed",
+    nat: "endpoint-dependent",
+    observed: ["/ip4/5.0.2.2/tcp/1"],
+    relays: [{ relay: "/ip4/5.0.1.2/tcp/1", state: "reserved", reason: undefined }],
+  } as const;
+  const reputation = { score: 0.9, success: 1, bytesVerified: 10, badBlocks: 0, served: 1 };
+  const known = {
+    peerId: "12D3KooOther",
+    addresses: ["/ip4/1"],
+    direction: "outbound" as const,
+    connectedAtMs: 1,
+    relayed: true,
+    reputation,
+  };
+  await using server = await serve(
+    {},
+    { peer: { ...peer, peers: () => [known], reachability: () => reachability } },
+  );
+  expect((await ask(server, "/api/v0/id")).json()).toMatchObject({
+    peerId: "12D3Koo",
+    reachability: { state: "relayed", nat: "endpoint-dependent", relays: [{ state: "reserved" }] },
+  });
+  expect((await ask(server, "/api/v0/peers")).json()).toEqual({ peers: [known] });
+});
+
 describe("content", () => {
   test("is listed by pages and searched, and one record is shown", async () => {
     await using server = await serve();

@@ -63,6 +63,7 @@ function aboutRoutes(app: FastifyInstance, { peer, status, init }: ApiComponents
       ...(peer !== undefined && { peerId: peer.peerId }),
       addresses: peer?.addresses() ?? [],
       agent: `cidcast/${init.version}`,
+      ...(peer?.reachability !== undefined && { reachability: peer.reachability() }),
     }),
   });
   route(app, {

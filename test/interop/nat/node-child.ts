@@ -29,23 +29,20 @@ async function metrics(): Promise<Record<string, number>> {
 
 async function obey(line: string): Promise<unknown> {
   const asked = order.parse(JSON.parse(line));
-  switch (asked.do) {
-    case "add": {
-      const { cid } = await node.content.add(Readable.from([randomBytes(asked.bytes)]), { name: "random" });
-      return { cid };
-    }
-    case "transfer": {
-      const result = await node.transfers.transferContent(asked.cid, asked.from);
-      return { ok: result.ok, ...result.transfer };
-    }
-    case "state":
-      return {
-        ...peer?.reachability(),
-        addresses: peer?.multiaddrs,
-        connections: peer?.connections(),
-        metrics: await metrics(),
-      };
+  if (asked.do === "add") {
+    const { cid } = await node.content.add(Readable.from([randomBytes(asked.bytes)]), { name: "random" });
+    return { cid };
   }
+  if (asked.do === "transfer") {
+    const result = await node.transfers.transferContent(asked.cid, asked.from);
+    return { ok: result.ok, ...result.transfer };
+  }
+  return {
+    ...peer?.reachability(),
+    addresses: peer?.multiaddrs,
+    connections: peer?.connections(),
+    metrics: await metrics(),
+  };
 }
 
 const say = (answer: unknown): void => void process.stdout.write(`${JSON.stringify(answer)}\n`);

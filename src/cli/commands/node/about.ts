@@ -8,7 +8,15 @@ export function idCommand(environment: CliEnvironment): Command {
   return nodeCommand("id", "the node's peer id and addresses").action(async (flags: CommonOptions) =>
     withNode(environment, flags, async ({ api, output, signal }) => {
       const id = await api.id({ signal });
-      output.result(id, [id.peerId ?? "libp2p is switched off", ...id.addresses].join("\n"));
+      const { state, nat, relays } = id.reachability ?? { state: undefined, nat: undefined, relays: [] };
+      const reach = state === undefined ? [] : [`reachable: ${state} (NAT: ${nat})`];
+      const through = relays.map(({ relay, state: place, reason }) =>
+        [`relay ${relay}: ${place}`, ...(reason === undefined ? [] : [reason])].join(", "),
+      );
+      output.result(
+        id,
+        [id.peerId ?? "libp2p is switched off", ...id.addresses, ...reach, ...through].join("\n"),
+      );
     }),
   );
 }

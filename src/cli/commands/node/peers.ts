@@ -28,7 +28,14 @@ export function peersCommand(environment: CliEnvironment): Command {
         else
           output.result(
             undefined,
-            table(peers.map(peer => [peer.peerId, peer.direction, peer.addresses.join(" ")])),
+            table(
+              peers.map(({ peerId, direction, relayed, reputation, addresses }) => [
+                peerId,
+                relayed === true ? `${direction}, relayed` : direction,
+                reputation === undefined ? "–" : reputation.score.toFixed(2),
+                addresses.join(" "),
+              ]),
+            ),
           );
       },
       "running",
