@@ -9,6 +9,7 @@ export interface MediaMetrics {
   readonly transcodeJobs: Gauge;
   readonly transcodeStarts: Counter;
   readonly transcodeRefused: Counter;
+  readonly transcodePaced: Counter;
   readonly transcodeFirstSegment: Histogram;
 }
 
@@ -49,6 +50,11 @@ export function declareMetrics(metrics: Metrics, storeBytes: () => number): Medi
       name: "cidcast_transcode_refused_total",
       help: "Transcode jobs refused because the limit was reached, by kind of track.",
       labelNames: ["kind"],
+    }),
+    transcodePaced: metrics.counter({
+      name: "cidcast_transcode_paced_total",
+      help: "Times that a transcode began to leave out more or fewer pictures, by the level it went to: 0 is none.",
+      labelNames: ["level"],
     }),
     transcodeFirstSegment: metrics.histogram({
       name: "cidcast_transcode_first_segment_seconds",

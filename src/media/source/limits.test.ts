@@ -3,9 +3,11 @@ import { VirtualClock } from "../../core/index.ts";
 import { MAX_TRACKS, SEGMENT_MAX_FRAMES } from "../limits.ts";
 import { mediaChildren, signalChildren } from "../testing/children.ts";
 import { makeClip } from "../testing/clips.ts";
+import { shownFrames } from "../testing/decode.ts";
 import { allSegments, testMedia, timesOf } from "../testing/harness.ts";
 import { sample } from "../testing/memory-content.ts";
 import { findEncoder } from "../transcode/encoder.ts";
+import type { Segment } from "../types.ts";
 
 const hasEncoder = findEncoder({}).kind === "node-av";
 const ULTRAFAST = { preset: "ultrafast" };
@@ -65,3 +67,52 @@ describe.skipIf(!hasEncoder)("limits on work", () => {
     expect(t.told).not.toContain("transcode_failed");
   });
 });
+
+describe.skipIf(!hasEncoder)("a machine that does not keep up", () => {
+  test("leaves out pictures rather than stall, and each second still begins with a keyframe", async () => {
+    const clock = new VirtualClock();
+    const video = { encoder: "libx264", options: { preset: "fast" }, bFrames: 2, frames: 900 } as const;
+    await using t = testMedia({ files: { clip: await makeClip({ container: "mp4", video }) }, clock });
+    await using source = await t.media.open("clip");
+    const rendition = await source.rendition("v0");
+    const segments: Segment[] = [];
+    let segment = await rendition.segmentAt(0);
+    const slow = mediaChildren();
+    signalChildren(slow, "SIGSTOP");
+    // The child stands still while its reader takes all that is made, and waits: so it is behind by the clock.
+    let waiting: Promise<Segment | undefined> | undefined;
+    while (waiting === undefined && segment !== undefined) {
+      segments.push(segment);
+      const next = rendition.segmentAfter(segment);
+      const made = await Promise.race([next, soon()]);
+      if (made === "not yet") waiting = next;
+      else segment = made;
+    }
+    for (let i = 0; i < 14; i++) {
+      clock.advance(500);
+      await new Promise(resolve => setImmediate(resolve));
+    }
+    signalChildren(slow, "SIGCONT");
+    segment = await waiting;
+    while (segment !== undefined) {
+      segments.push(segment);
+      segment = await rendition.segmentAfter(segment);
+    }
+    const bySecond = Map.groupBy(timesOf(segments), time => Math.floor(time + 1e-6));
+    expect([...bySecond.keys()]).toEqual(Array.from({ length: 30 }, (_, i) => i));
+    const counts = [...bySecond.values()].map(times => times.length);
+    expect(counts.at(-1)).toBeLessThanOrEqual(16);
+    expect(segments.filter(s => s.startsWithKey).map(s => Math.round(s.startSeconds))).toEqual(
+      Array.from({ length: 30 }, (_, i) => i),
+    );
+    for (const { pts, shown } of shownFrames(segments)) expect(shown).toBe(Math.round(pts * 30));
+    expect(segments.at(-1)?.last).toBe(true);
+    expect(t.told).not.toContain("transcode_failed");
+  });
+});
+
+/** After as many turns as what lies in the channel already needs: a child that stands still adds nothing. */
+async function soon(): Promise<"not yet"> {
+  for (let turn = 0; turn < 200; turn++) await new Promise(resolve => setImmediate(resolve));
+  return "not yet";
+}

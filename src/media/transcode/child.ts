@@ -74,7 +74,8 @@ class Worker {
     }
     if (message.type === "close") this.#drop();
     if (job !== this.#job || this.#transcoder === undefined) return;
-    if (message.type === "packets") {
+    if (message.type === "pace") this.#transcoder.pace?.(message);
+    else if (message.type === "packets") {
       await this.#transcoder.push(message.packets);
       send({ type: "ack", job });
       if (this.#transcoder.done !== true) return;

@@ -99,6 +99,13 @@ export const toChildSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("end"), job: z.number() }),
   /** Drops the job. */
   z.object({ type: z.literal("close"), job: z.number() }),
+  /** How many pictures are left out from now on. */
+  z.object({
+    type: z.literal("pace"),
+    job: z.number(),
+    minFrameGapUs: z.number(),
+    skip: z.enum(["none", "noref", "nokey"]),
+  }),
   /** Asks for a sign of life. */
   z.object({ type: z.literal("ping") }),
   ...demuxToChild,

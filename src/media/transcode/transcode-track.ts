@@ -18,6 +18,8 @@ export interface JobOffice {
   /** Jobs of that kind have no room now. */
   full(kind: "video" | "audio"): boolean;
   started(job: TranscodeJob, track: TranscodeTrack): void;
+  /** A job leaves out more pictures than before, or fewer. */
+  paced(level: number): void;
   over(job: TranscodeJob, track: TranscodeTrack, reason: string, error: CidcastError | undefined): void;
   readonly pool: EncoderPool;
 }
@@ -168,6 +170,7 @@ export class TranscodeTrack {
         if (first) onFirstSegment((clock.monotonicMs() - startedMs) / 1000);
         first = false;
       },
+      onPace: level => office.paced(level),
       onOver: (reason, error) => {
         this.#jobs.delete(job);
         office.over(job, this, reason, error);

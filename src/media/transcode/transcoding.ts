@@ -151,6 +151,10 @@ export class Transcoding implements JobOffice {
     this.#sweep ??= clock.every(SWEEP_MS, () => this.#lookOver());
   }
 
+  paced(level: number): void {
+    this.#components.metrics.transcodePaced.add(1, { level: String(level) });
+  }
+
   over(job: TranscodeJob, track: TranscodeTrack, reason: string, error: CidcastError | undefined): void {
     const { events, log } = this.#components;
     if (!this.#jobs.delete(job)) return;
@@ -180,10 +184,11 @@ export class Transcoding implements JobOffice {
     for (const kind of ["video", "audio"] as const) gauge.set(this.#count(kind), { kind });
   }
 
-  /** Stops what nobody reads. */
+  /** Stops what nobody reads, and slows down what does not keep up. */
   #lookOver(): void {
     const now = this.#components.clock.monotonicMs();
     for (const [job, entry] of this.#jobs) {
+      job.keepPace();
       entry.orphanSinceMs = job.readers.size > 0 ? undefined : (entry.orphanSinceMs ?? now);
       const orphanMs = entry.orphanSinceMs === undefined ? 0 : now - entry.orphanSinceMs;
       if (orphanMs >= TRANSCODE_ORPHAN_MS) job.stop("nobody reads it");

@@ -1,3 +1,4 @@
+import type { PaceLevel } from "../jobs/pace.ts";
 import type { JobSpec, Packet } from "../protocol.ts";
 
 /** One job under way in the child. */
@@ -6,6 +7,8 @@ export interface Transcoder {
   push(packets: readonly Packet[]): Promise<void>;
   /** True once the job has all it needs: what comes after is passed over, and it is over. */
   readonly done?: boolean;
+  /** Leaves out more pictures, or fewer, from now on. */
+  pace?(pace: PaceLevel): void;
   /** Gives out what is still inside. */
   finish(): Promise<void>;
   close(): void;

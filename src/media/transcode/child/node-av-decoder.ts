@@ -107,6 +107,11 @@ export class Decoder {
     }
   }
 
+  /** Passes over pictures that nothing depends on, or all but keyframes. */
+  skip(what: "none" | "noref" | "nokey"): void {
+    setOptions(this.#context, { skip_frame: what === "none" ? "default" : what });
+  }
+
   close(): void {
     this.#frame.free();
     this.#context.freeContext();

@@ -6,6 +6,7 @@ import {
 } from "node-av/constants";
 import { Codec, CodecContext, FFmpegError, type Frame, Packet as AvPacket, Rational } from "node-av/lib";
 import type { Packet, VideoJobSpec } from "../protocol.ts";
+import type { PaceLevel } from "../jobs/pace.ts";
 import type { Transcoder } from "./backend.ts";
 import { Decoder, frameTimeUs, setOptions } from "./node-av-decoder.ts";
 import { PictureFitter } from "./node-av-picture.ts";
@@ -22,12 +23,14 @@ export class NodeAvVideo implements Transcoder {
   readonly #fitter: PictureFitter;
   /** Times of pictures that the encoder holds, in order: it has no B-frames, so they come out as they went in. */
   readonly #times: { readonly ptsUs: number }[] = [];
+  #minFrameGapUs: number;
   #count = 0;
   #lastUs = Number.NEGATIVE_INFINITY;
   #gop = Number.NEGATIVE_INFINITY;
 
   constructor(spec: VideoJobSpec, emit: (frames: readonly Packet[]) => void) {
     this.#spec = spec;
+    this.#minFrameGapUs = spec.minFrameGapUs;
     this.#emit = emit;
     this.#decoder = new Decoder(spec.decoder, "video");
     this.#encoder = openEncoder(spec);
@@ -38,6 +41,11 @@ export class NodeAvVideo implements Transcoder {
     const out: Packet[] = [];
     for (const packet of packets) this.#decoder.decode(packet, frame => this.#picture(frame, out));
     if (out.length > 0) this.#emit(out);
+  }
+
+  pace({ minFrameGapUs, skip }: PaceLevel): void {
+    this.#minFrameGapUs = Math.max(this.#spec.minFrameGapUs, minFrameGapUs);
+    this.#decoder.skip(skip);
   }
 
   async finish(): Promise<void> {
@@ -58,7 +66,7 @@ export class NodeAvVideo implements Transcoder {
     const ptsUs = frameTimeUs(frame);
     if (ptsUs === undefined || ptsUs < this.#spec.fromUs) return;
     const gop = Math.floor(ptsUs / this.#spec.gopUs);
-    if (gop === this.#gop && ptsUs - this.#lastUs < this.#spec.minFrameGapUs) return;
+    if (gop === this.#gop && ptsUs - this.#lastUs < this.#minFrameGapUs) return;
     if (ptsUs <= this.#lastUs) return;
     const picture = this.#fitter.fit(frame);
     picture.pts = BigInt(this.#count++);

@@ -6,6 +6,7 @@ import type { FromChild, LiveJobSpec, Packet } from "../protocol.ts";
 import type { EncoderPool } from "./encoder-pool.ts";
 import type { EncoderProcess } from "./encoder-process.ts";
 import { Assembler, type Gop } from "./gop.ts";
+import { PACE_LEVELS, PaceController } from "./pace.ts";
 import { Progress } from "./progress.ts";
 
 /** Batches that the child may have in hand: enough that it never waits for the next one. */
@@ -37,6 +38,8 @@ export interface JobInit {
   readonly log: Logger;
   readonly onGop: (gop: Gop) => void;
   readonly onSegment: (gop: Gop, segment: Segment) => void;
+  /** It leaves out more pictures than before, or fewer: 0 is none. */
+  readonly onPace: (level: number) => void;
   /** Once, when the job is over: why, and the error if it failed. */
   readonly onOver: (reason: string, error: CidcastError | undefined) => void;
 }
@@ -64,6 +67,11 @@ export class TranscodeJob {
   #state: "running" | "ended" | "failed" | "stopped" = "running";
   #error: CidcastError | undefined;
   #stall: Cancel | undefined;
+  readonly #pace = new PaceController();
+  /** Time of the last frame that was made, seconds of media. */
+  #madeSeconds: number | undefined;
+  /** It has all of the media: what is not out yet comes as fast as it can. */
+  #fedAll = false;
 
   constructor(init: JobInit) {
     this.#init = init;
@@ -102,6 +110,24 @@ export class TranscodeJob {
   /** It has not made yet what was asked of it: somebody may be waiting. */
   get owing(): boolean {
     return (this.#assembler.gop?.second ?? Number.NEGATIVE_INFINITY) <= this.#wantedSecond;
+  }
+
+  /** Looked over now and then: where it does not keep up with its readers pictures are left out rather than shown late. */
+  keepPace(): void {
+    const { clock, log, name } = this.#init;
+    if (this.kind !== "video" || !this.running || this.#madeSeconds === undefined) return;
+    // Where it has nothing to do, it has all the distance there can be.
+    const works = !this.#fedAll && (this.#mayFeed() || this.#inFlight > 0);
+    const ahead = works ? this.#madeSeconds - this.#wantedSecond : Number.POSITIVE_INFINITY;
+    if (!this.#pace.observe(clock.monotonicMs(), ahead)) return;
+    log.warn({ job: name, level: this.#pace.level }, "the encoder leaves out pictures to keep up");
+    this.#init.onPace(this.#pace.level);
+    this.#sendPace();
+  }
+
+  #sendPace(): void {
+    const pace = PACE_LEVELS[this.#pace.level] ?? PACE_LEVELS[0];
+    this.#encoder?.send({ type: "pace", job: this.#job, ...pace });
   }
 
   /** Seconds that it has to make before that one; undefined when it is past it or over. */
@@ -147,6 +173,7 @@ export class TranscodeJob {
   #begin(): void {
     const run = ++this.#run;
     this.#inFlight = 0;
+    this.#fedAll = false;
     this.#work(run).catch((error: unknown) => {
       if (run === this.#run) this.#fail(toCidcastError(error));
     });
@@ -166,6 +193,7 @@ export class TranscodeJob {
     this.#job = job;
     encoder.listen(message => this.#hear(job, message));
     encoder.send({ type: "open", job, spec: this.#init.spec(this.#startSecond * 1e6) });
+    if (this.#pace.level > 0) this.#sendPace();
     await this.#feed(job, encoder, () => run === this.#run && this.running);
   }
 
@@ -194,7 +222,9 @@ export class TranscodeJob {
         })),
       });
     }
-    if (current()) encoder.send({ type: "end", job });
+    if (!current()) return;
+    this.#fedAll = true;
+    encoder.send({ type: "end", job });
   }
 
   #firstPacket(): Promise<MediaPacket | undefined> {
@@ -229,6 +259,7 @@ export class TranscodeJob {
     const { durationSeconds } = this.#init;
     // The last sound is padded to whole frames; what lies past the end is padding alone.
     if (this.kind === "audio" && durationSeconds > 0 && frame.ptsUs >= durationSeconds * 1e6) return;
+    this.#madeSeconds = frame.ptsUs / 1e6;
     this.#assembler.push(frame);
   }
 
