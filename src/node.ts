@@ -249,7 +249,14 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     withMcp && tenancy !== undefined ? startMcp({ ...mcpInit, tenancy }) : undefined,
   ]);
   Object.assign(running, { peer, webrtc });
-  const transfers = await startTransfers(shared, { content, database, peer, serve, ownUrl: () => place.url });
+  const transfers = await startTransfers(shared, {
+    content,
+    database,
+    peer,
+    serve,
+    ownUrl: () => place.url,
+    signingKey: dataDir.signingKey(),
+  });
   running.transfers = transfers;
   const looked: { sampleCid?: string | undefined; doors?: OpenDoors | undefined } = {};
   const checkConnectivity = connectivityOf(shared, content, () => ({

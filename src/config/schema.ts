@@ -212,6 +212,17 @@ const p2p = z.strictObject({
     .max(2 ** 31 - 1)
     .default(22 * 3600 * 1000)
     .describe("How often all content is told anew, milliseconds: others forget it after two days."),
+  encryption: z
+    .array(z.enum(["tls", "noise"]))
+    .min(1)
+    .default(["tls", "noise"])
+    .describe("Encryption of connections that is offered, best first. Every peer speaks noise."),
+  fastTls: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Hand TCP sockets to TLS as they are: more bytes for less processor time, by means that libp2p does not publish.",
+    ),
   grantedPeers: z
     .array(z.string().min(1))
     .default([])

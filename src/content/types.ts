@@ -140,6 +140,8 @@ export interface ImportCarOptions extends AbortOptions {
   /** Pin every root under this name; default: under `""`. `false`: not pinned, so GC may take the blocks. */
   readonly pin?: string | false;
   readonly onProgress?: (progress: { readonly blocks: number; readonly bytes: number }) => void;
+  /** Size of the CAR where known beforehand: for the disk-space check. */
+  readonly totalBytes?: number | undefined;
 }
 
 /** What a CAR brought. */

@@ -33,7 +33,8 @@ export async function startPeer(
     return undefined;
   }
   const init = peerInitOf(config);
-  const peer = createPeer({ ...init, agent: `cidcast/${VERSION}` })({
+  const { encryption, fastTls } = config.p2p;
+  const peer = createPeer({ ...init, encryption, fastTls, agent: `cidcast/${VERSION}` })({
     blocks: content.blocks,
     database: database.tables(),
     roots: () => rootsOf(content),

@@ -11,6 +11,7 @@ import {
   type TransferContent,
   type Transfers,
 } from "../transfer/index.ts";
+import { createSecretBox } from "../tenancy/index.ts";
 import type { SocketRoute } from "../ws/index.ts";
 import type { Shared } from "./shared.ts";
 
@@ -27,6 +28,8 @@ export async function startTransfers(
     readonly serve: boolean;
     /** Where others reach our doors; undefined: nowhere. */
     readonly ownUrl: () => string | undefined;
+    /** The node's own key. */
+    readonly signingKey: string;
   },
 ): Promise<Transfers> {
   const { config, log, metrics, events, opened } = shared;
@@ -38,6 +41,7 @@ export async function startTransfers(
     content: verifiedContent(content),
     peer,
     reputation: peer?.reputation,
+    tokens: createSecretBox([Buffer.from(parts.signingKey)]),
     push: pushing(content, peer, () => (config.token === undefined ? parts.ownUrl() : undefined)),
     database,
     events,

@@ -18,6 +18,9 @@ export interface PeerBlockstore {
   put(cid: CID, bytes: Uint8Array): Promise<void>;
 }
 
+/** How connections are encrypted. */
+export type Encryption = "tls" | "noise";
+
 export interface PeerInit {
   /** What the node is among its peers: see {@link ROLES}; default `worker`. */
   readonly role?: RoleName;
@@ -35,6 +38,8 @@ export interface PeerInit {
   readonly limits?: Partial<PeerLimits>;
   /** TLS on the real socket of TCP connections: more bytes for less CPU, by means that libp2p does not publish. Default off. */
   readonly fastTls?: boolean;
+  /** Encryption on offer, best first; default TLS, then noise, which every peer speaks. */
+  readonly encryption?: readonly Encryption[] | undefined;
   /** What the node calls itself towards peers. */
   readonly agent?: string;
 }

@@ -2,6 +2,7 @@ export { isLoopback, sameKey } from "./tokens/admin-key.ts";
 export type { AuditLog, ToolCounts } from "./audit/audit.ts";
 export { redactText } from "./audit/redact.ts";
 export type { CredentialPlace, CredentialStore } from "./credentials/credentials.ts";
+export { createSecretBox, type SecretBox } from "./credentials/secret-box.ts";
 export type { GuessGuard } from "./quotas/guess-guard.ts";
 export type { LeaseKind, TenantQuotas } from "./quotas/quotas.ts";
 export { ALL_SCOPES, grantsOf, parseScopes, type Scope } from "./tokens/scopes.ts";

@@ -36,6 +36,7 @@ export { createWebSocketStrategy, type WebSocketSource } from "./strategies/web-
 export { type TransferTables, transferMigrations } from "./transfers/migrations.ts";
 export { CONTENT_SOCKET_PATH } from "./transfers/target.ts";
 export type { PushComponents, PushRequest, PushResult } from "./transfers/push.ts";
+export type { TokenBox } from "./transfers/store.ts";
 export { createTransfers, type Transfers } from "./transfers/transfers.ts";
 export type {
   Rung,

@@ -366,7 +366,7 @@ export const transferBody = z.strictObject({
     .string()
     .max(4096)
     .optional()
-    .describe("Token of the node at those addresses; kept in memory alone."),
+    .describe("Token of the node at those addresses; kept sealed with this node's key until it is here."),
   pin: z
     .union([nameText, z.literal(false)])
     .optional()

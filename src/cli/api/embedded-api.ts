@@ -41,9 +41,10 @@ export function createEmbeddedApi(node: CidcastNode): NodeApi {
       yield carHeader([dag.end]);
       for await (const block of dag.blocks) yield Buffer.concat(carEntry(block));
     },
-    importCar: async (source, { pin, signal } = {}) => {
+    importCar: async (source, { pin, totalBytes, signal } = {}) => {
       const { roots, blocks, bytes } = await content.importCar(source, {
         signal,
+        totalBytes,
         ...(pin !== undefined && { pin }),
       });
       return { roots: [...roots], blocks, bytes };

@@ -104,8 +104,12 @@ describe("adding", () => {
         throw new Error("was read");
       },
     };
-    const adding = node.content.add(untouched, { totalBytes: 2 ** 52 });
-    await expect(adding).rejects.toMatchObject({ code: "STORAGE_FULL" });
+    for (const take of [
+      node.content.add(untouched, { totalBytes: 2 ** 52 }),
+      node.content.importCar(untouched, { totalBytes: 2 ** 52 }),
+    ]) {
+      await expect(take).rejects.toMatchObject({ code: "STORAGE_FULL" });
+    }
   });
 
   test("one add more than the limit is BUSY, until another has ended", async () => {

@@ -1,5 +1,4 @@
-import { statfs } from "node:fs/promises";
-import { type AbortOptions, CidcastError } from "../../core/index.ts";
+import { CidcastError } from "../../core/index.ts";
 import { abortable } from "../add/abortable.ts";
 import { BlockSink } from "../add/block-sink.ts";
 import { DIRECTORY_TYPE, sniff } from "../add/content-type.ts";
@@ -7,11 +6,11 @@ import { buildDirectory } from "../add/directory-builder.ts";
 import { DirectoryTree } from "../add/directory-tree.ts";
 import { buildFile, type BuiltNode } from "../add/file-builder.ts";
 import { checkName } from "../dag/cid.ts";
-import { storageError } from "../blockstore/file-io.ts";
 import { SNIFF_BYTES } from "../limits.ts";
 import type { AddOptions, ContentRecord, DirectoryEntrySource } from "../types.ts";
 import type { ContentContext } from "./context.ts";
 import { checkPinName } from "./pin-name.ts";
+import { checkRoom } from "./room.ts";
 
 interface Made {
   readonly root: BuiltNode;
@@ -83,7 +82,7 @@ export class Adder {
     using _guard = store.guard();
     const sink = new BlockSink(store, metrics);
     try {
-      await this.#checkRoom(options);
+      await checkRoom(this.#context, options.totalBytes);
       const { root, contentType } = await make(sink);
       await sink.flush();
       options.signal?.throwIfAborted();
@@ -115,27 +114,5 @@ export class Adder {
     }
     if (pinned && pin !== undefined) events.publish("pin_added", { cid, name: pin });
     return record;
-  }
-
-  /** Refuses what cannot fit before any of it is read. */
-  async #checkRoom({ totalBytes = 0 }: AddOptions & AbortOptions): Promise<void> {
-    const { directory, limits } = this.#context;
-    if (directory === undefined) return;
-    let free: number;
-    try {
-      const { bavail, bsize } = await statfs(directory);
-      free = bavail * bsize;
-    } catch (cause) {
-      throw storageError(`The disk of ${directory} cannot be asked`, cause);
-    }
-    if (free - totalBytes < limits.minFreeBytes) {
-      throw new CidcastError(
-        "STORAGE_FULL",
-        `The disk has ${free} bytes left, too few for ${totalBytes} more`,
-        {
-          details: { freeBytes: free, neededBytes: totalBytes + limits.minFreeBytes },
-        },
-      );
-    }
   }
 }

@@ -7,6 +7,7 @@ import type { CarImport, ImportCarOptions } from "../types.ts";
 import type { ContentContext } from "./context.ts";
 import { pinDag } from "./pin.ts";
 import { checkPinName } from "./pin-name.ts";
+import { checkRoom } from "./room.ts";
 
 /** Takes in every block of a CAR, each verified, then pins its roots; what a root lacks is fetched first. */
 export async function importCar(
@@ -17,6 +18,7 @@ export async function importCar(
   const pin = options.pin ?? "";
   if (pin !== false) checkPinName(pin);
   options.signal?.throwIfAborted();
+  await checkRoom(context, options.totalBytes);
   // Until the roots are pinned nothing but the guard keeps the blocks from a collection.
   using _guard = context.store.guard();
   const pool = new Pool(CAR_INFLIGHT_BLOCKS);

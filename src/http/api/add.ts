@@ -123,10 +123,10 @@ async function takeCar(
   if (principal.tenantId !== undefined) {
     throw new CidcastError("FORBIDDEN", "A tenant's token adds files, not CARs");
   }
-  const { signal } = bodyOf(components, context);
+  const { signal, totalBytes } = bodyOf(components, context);
   const { roots, blocks, bytes } = await content.importCar(
     bodyChunks(request.raw, { signal, maxBytes: init.maxUploadBytes }),
-    { signal, pin: query.pin === false ? false : (query["pin-name"] ?? "") },
+    { signal, totalBytes, pin: query.pin === false ? false : (query["pin-name"] ?? "") },
   );
   http.contentReceived.add(bytes);
   return { roots: [...roots], blocks, bytes };

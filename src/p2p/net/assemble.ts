@@ -52,6 +52,7 @@ export async function assemble(options: AssembleInit): Promise<PeerParts> {
     network: init.network ?? {},
     role: options.role,
     fastTls: init.fastTls ?? false,
+    encryption: init.encryption,
     log: options.log,
   });
   const blockstore = new ServedBlockstore(options);

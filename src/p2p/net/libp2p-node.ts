@@ -70,6 +70,8 @@ export interface Libp2pNodeInit {
   readonly role: Role;
   /** Hands TCP sockets to `node:tls` as they are. */
   readonly fastTls: boolean;
+  /** On offer, best first; default TLS, then noise. */
+  readonly encryption?: readonly ("tls" | "noise")[] | undefined;
   readonly log: Logger;
 }
 
@@ -105,7 +107,9 @@ export async function createNode(init: Libp2pNodeInit): Promise<Libp2pNode> {
       },
     ],
     // The dialler takes the first that both speak: TLS moves more bytes, noise is what everybody has.
-    connectionEncrypters: [tlsParts === undefined ? tls() : fastTls(tlsParts), noise()],
+    connectionEncrypters: (init.encryption ?? ["tls", "noise"]).map(name =>
+      name === "noise" ? noise() : tlsParts === undefined ? tls() : fastTls(tlsParts),
+    ),
     streamMuxers: [yamux({ maxInboundStreams: limits.maxStreamsPerConnection })],
     peerDiscovery,
     connectionGater: init.gater,

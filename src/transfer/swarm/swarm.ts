@@ -132,7 +132,6 @@ export class Swarm implements LaneHost {
   async demand(cid: CID, options: AbortOptions = {}): Promise<void> {
     if (await this.#components.blocks.has(cid)) return;
     if (this.#isOver) throw new CidcastError("CONTENT_NOT_FOUND", "The transfer is over");
-    this.#hurriedUntilMs = this.clock.monotonicMs() + HURRY_MS;
     const here = this.#demands.wait(cid);
     // It may have come before anybody waited for it.
     if (await this.#components.blocks.has(cid)) this.#demands.arrived(keyOf(cid));
@@ -365,6 +364,7 @@ export class Swarm implements LaneHost {
   #assign(cid: CID, besides: boolean): boolean {
     if (this.#whole !== undefined) {
       // It is given out when the answer has ended: a block of it may be that very one.
+      this.#hurriedUntilMs = this.clock.monotonicMs() + HURRY_MS;
       this.#whole.stop.abort();
       return false;
     }
@@ -382,6 +382,8 @@ export class Swarm implements LaneHost {
     if (unit === undefined) return false;
     if (held !== undefined) this.#hedged.set(key, "asked");
     this.#underWay.set(key, { unit, lane });
+    // A reader who follows the copy closely needs no hurry: what he waits for is under way.
+    this.#hurriedUntilMs = this.clock.monotonicMs() + HURRY_MS;
     lane.urgent(unit);
     return true;
   }

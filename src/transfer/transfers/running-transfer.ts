@@ -147,7 +147,10 @@ export class RunningTransfer {
   /** Writes it as it is now. */
   save(): Promise<void> {
     const transfer = this.#transfer;
-    this.#saving = this.#saving.catch(() => undefined).then(() => this.#components.store.save(transfer));
+    const { token } = this.#init;
+    this.#saving = this.#saving
+      .catch(() => undefined)
+      .then(() => this.#components.store.save(transfer, token));
     return this.#saving;
   }
 

@@ -7,22 +7,45 @@ import type { Transfer, TransferQuery, TransferState } from "./types.ts";
 /** States of transfers that are not over. */
 export const OPEN_STATES: readonly TransferState[] = ["waiting", "running", "paused"];
 
+/** Keeps the tokens of sources from who reads the database alone. */
+export interface TokenBox {
+  /** What is sealed opens only under the same place. */
+  seal(text: string, place: readonly string[]): string;
+  open(sealed: string, place: readonly string[]): string;
+}
+
+/** A transfer and the token of its sources. */
+export interface StoredTransfer {
+  readonly transfer: Transfer;
+  readonly token: string | undefined;
+}
+
+/** What a row holds besides a transfer's own facts. */
+type Facts = Partial<Transfer> & { readonly sealedToken?: string };
+
 /** Transfers in the database. */
 export class TransferStore {
   readonly #db: Kysely<TransferTables>;
 
-  constructor(database: Pick<Database, "tables">) {
+  readonly #box: TokenBox | undefined;
+
+  /** Without a box tokens are not kept. */
+  constructor(database: Pick<Database, "tables">, box: TokenBox | undefined) {
     this.#db = database.tables<TransferTables>();
+    this.#box = box;
   }
 
   get db(): Kysely<TransferTables> {
     return this.#db;
   }
 
-  /** Writes a transfer as it is now. */
-  async save(transfer: Transfer): Promise<void> {
+  /** Writes a transfer as it is now, its token sealed; one that nobody goes on with keeps none. */
+  async save(transfer: Transfer, token: string | undefined): Promise<void> {
     const { id, cid, state, createdAtMs, endedAtMs, ...facts } = transfer;
-    const row = { state, facts: JSON.stringify(facts), ended_at_ms: endedAtMs ?? null };
+    const isOver = state === "completed" || state === "cancelled";
+    const sealedToken = token === undefined || isOver ? undefined : this.#box?.seal(token, placeOf(id));
+    const kept: Facts = { ...facts, ...(sealedToken !== undefined && { sealedToken }) };
+    const row = { state, facts: JSON.stringify(kept), ended_at_ms: endedAtMs ?? null };
     await this.#db
       .insertInto("transfer")
       .values({ id, cid, created_at_ms: createdAtMs, ...row })
@@ -35,14 +58,31 @@ export class TransferStore {
     return row === undefined ? undefined : toTransfer(row);
   }
 
-  async open(): Promise<Transfer[]> {
+  /** The token of a transfer's sources; undefined where it has none, or it cannot be opened any more. */
+  async tokenOf(id: string): Promise<string | undefined> {
+    const row = await this.#db.selectFrom("transfer").selectAll().where("id", "=", id).executeTakeFirst();
+    return row === undefined ? undefined : this.#tokenIn(row);
+  }
+
+  async open(): Promise<StoredTransfer[]> {
     const rows = await this.#db
       .selectFrom("transfer")
       .selectAll()
       .where("state", "in", [...OPEN_STATES])
       .orderBy("created_at_ms")
       .execute();
-    return rows.map(toTransfer);
+    return rows.map(row => ({ transfer: toTransfer(row), token: this.#tokenIn(row) }));
+  }
+
+  #tokenIn(row: Selectable<TransferTables["transfer"]>): string | undefined {
+    const { sealedToken } = JSON.parse(row.facts) as Facts;
+    if (sealedToken === undefined) return undefined;
+    try {
+      return this.#box?.open(sealedToken, placeOf(row.id));
+    } catch {
+      // Sealed with another key: the sources ask for a token then, and the attempts say so.
+      return undefined;
+    }
   }
 
   /** Newest first. */
@@ -76,6 +116,10 @@ export class TransferStore {
     if (first?.ended_at_ms === undefined || first.ended_at_ms === null) return;
     await this.#db.deleteFrom("transfer").where("ended_at_ms", "<=", Number(first.ended_at_ms)).execute();
   }
+}
+
+function placeOf(id: string): string[] {
+  return ["transfer", id];
 }
 
 function toTransfer(row: Selectable<TransferTables["transfer"]>): Transfer {

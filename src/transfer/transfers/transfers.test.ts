@@ -24,8 +24,8 @@ import type { TransferEvents } from "./types.ts";
 
 /** A PeerId that nobody has. */
 const NOBODY = "12D3KooWJbSpURs9kkA2Wkom9xWZHYTYJ8eG2bwcYHdjxfy1s6Bq";
-/** Shorter than a test may wait; longer than loopback needs. */
-const STALL_MS = 300;
+/** Shorter than a test may wait; longer than loopback needs on a busy machine. */
+const STALL_MS = 1500;
 
 /** Blocks that tell when one is stored a second time. */
 class CountedBlocks extends MemoryBlocks {

@@ -23,7 +23,7 @@ import { createWebSocketStrategy } from "../strategies/web-socket.ts";
 import type { Strategies } from "../swarm/types.ts";
 import { Health } from "./health.ts";
 import { RunningTransfer } from "./running-transfer.ts";
-import { TransferStore } from "./store.ts";
+import { type TokenBox, TransferStore } from "./store.ts";
 import { type PushComponents, pushContent, type PushRequest, type PushResult } from "./push.ts";
 import { sourcesOf } from "./target.ts";
 import type { SourceReputation } from "../types.ts";
@@ -57,6 +57,8 @@ export interface TransfersComponents {
   readonly reputation?: SourceReputation | undefined;
   /** What a push needs; undefined: nothing is pushed from here. */
   readonly push?: Omit<PushComponents, "clock"> | undefined;
+  /** Seals the tokens of sources, so that they survive a restart; undefined: they do not. */
+  readonly tokens?: TokenBox | undefined;
   readonly database: Pick<Database, "tables">;
   readonly events: EventPublisher<TransferEvents>;
   readonly metrics: Metrics;
@@ -132,7 +134,7 @@ class DefaultTransfers implements Transfers {
     this.#components = components;
     this.#metrics = transferMetrics(components.metrics);
     this.#blocks = new WatchedBlocks(components.content.blocks);
-    this.#store = new TransferStore(components.database);
+    this.#store = new TransferStore(components.database, components.tokens);
     const { clock, log, peer, reputation } = components;
     this.#health = new Health({ db: this.#store.db, clock, log, reputation });
     const shared = { blocks: this.#blocks, metrics: this.#metrics, clock, log };
@@ -147,8 +149,8 @@ class DefaultTransfers implements Transfers {
   /** Goes on with what was under way when the process ended. */
   async start(): Promise<void> {
     await this.#health.load();
-    for (const transfer of await this.#store.open()) {
-      const running = this.#adopt(transfer, undefined);
+    for (const { transfer, token } of await this.#store.open()) {
+      const running = this.#adopt(transfer, token);
       if (transfer.state !== "paused") running.wait();
     }
     this.#startNext();
@@ -271,7 +273,7 @@ class DefaultTransfers implements Transfers {
     }
     const running = this.#adopt(
       { ...transfer, state: "waiting", code: undefined, message: undefined, endedAtMs: undefined },
-      undefined,
+      await this.#store.tokenOf(id),
     );
     await running.save();
     running.wait();

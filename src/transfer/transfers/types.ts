@@ -69,7 +69,7 @@ export interface TransferRequest {
   readonly cid: string;
   /** PeerIds, multiaddrs with `/p2p/…`, `http(s)://` of a node or gateway, `ws(s)://` of a node's `/ws/content`. */
   readonly from: readonly string[];
-  /** The token of the node at the `http` and `ws` addresses. Kept in memory alone: after a restart it is not known. */
+  /** The token of the node at the `http` and `ws` addresses. Kept sealed with this node's key until it is here. */
   readonly token?: string | undefined;
   /** Name to pin it under when it is here; default `""`. `false`: not pinned. */
   readonly pin?: string | false;

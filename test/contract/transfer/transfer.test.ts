@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -143,30 +143,37 @@ describe("content moves between two nodes", () => {
   });
 });
 
+/** A node in a process of its own. */
+interface NodeProcess {
+  readonly url: string;
+  kill(): Promise<void>;
+}
+
+async function startProcess(dataDir: string, port = "0"): Promise<NodeProcess> {
+  const flags = ["--p2p-enabled", "no", "--webrtc-enabled", "no", "--no-sample", "--log-level", "error"];
+  const child = spawn(process.execPath, [MAIN, "start", "--json", "--port", port, ...flags], {
+    env: { PATH: process.env["PATH"], CIDCAST_DATA_DIR: dataDir },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(child, "close");
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  return {
+    url: (JSON.parse(line.toString()) as { url: string }).url,
+    async kill() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
 describe("a process that is killed", () => {
   test("goes on where it was, and fetches nothing twice that it had", async () => {
     await using from = await serveNode();
     const { cid, content } = await addNoise(from, 24 * 1024 * 1024);
     const all = (await from.node.content.stat(cid)).localBlocks;
     const dataDir = await mkdtemp(join(tmpdir(), "cidcast-kill-"));
-    const flags = ["--p2p-enabled", "no", "--webrtc-enabled", "no", "--no-sample", "--log-level", "error"];
-    const start = async (): Promise<{ url: string; kill: () => Promise<void> }> => {
-      const child = spawn(process.execPath, [MAIN, "start", "--json", "--port", "0", ...flags], {
-        env: { PATH: process.env["PATH"], CIDCAST_DATA_DIR: dataDir },
-        stdio: ["ignore", "pipe", "inherit"],
-      });
-      const ended = once(child, "close");
-      const [line] = (await once(child.stdout, "data")) as [Buffer];
-      return {
-        url: (JSON.parse(line.toString()) as { url: string }).url,
-        async kill() {
-          child.kill("SIGKILL");
-          await ended;
-        },
-      };
-    };
     try {
-      const first = await start();
+      const first = await startProcess(dataDir);
       const begun = await fetch(`${first.url}/api/v0/transfers`, {
         method: "POST",
         headers: { "content-type": "application/json" },
@@ -176,7 +183,7 @@ describe("a process that is killed", () => {
       const sentBefore = async (): Promise<number> => metric(from, "cidcast_transfer_sent_blocks_total");
       while ((await sentBefore()) < all / 4) await new Promise(resolve => setImmediate(resolve));
       await first.kill();
-      const second = await start();
+      const second = await startProcess(dataDir);
       try {
         const look = async () =>
           transferResult.parse(await (await fetch(`${second.url}/api/v0/transfers/${id}`)).json());
@@ -203,4 +210,67 @@ describe("a process that is killed", () => {
       await rm(dataDir, { recursive: true, force: true });
     }
   });
+
+  test("as the sender: the receiver goes on when it is back, and fetches nothing twice", async () => {
+    await using to = await serveNode();
+    const dataDir = await mkdtemp(join(tmpdir(), "cidcast-kill-"));
+    try {
+      const content = randomBytes(24 * 1024 * 1024);
+      const first = await startProcess(dataDir);
+      const added = await fetch(`${first.url}/api/v0/add`, {
+        method: "POST",
+        body: content,
+        headers: { "content-type": "application/octet-stream" },
+      });
+      const { cid } = (await added.json()) as { cid: string };
+      const { transfers } = to.node;
+      const some = Promise.withResolvers<void>();
+      to.node.events.on("transfer_progress", ({ data }) => {
+        if (data.blocks > 3) some.resolve();
+      });
+      const { id } = await transfers.begin({ cid, from: [first.url] });
+      await Promise.race([some.promise, transfers.finished(id)]);
+      await first.kill();
+      const ended = await transfers.finished(id);
+      const back = await startProcess(dataDir, new URL(first.url).port);
+      try {
+        if (!ended.ok) {
+          expect(ended.transfer.code).toBe("PEER_UNREACHABLE");
+          await transfers.resume(id);
+        }
+        expect((await transfers.finished(id)).ok).toBe(true);
+        expect((await bytesOf(to, cid)).equals(content)).toBe(true);
+        const { localBlocks } = await to.node.content.stat(cid);
+        expect(await metric(to, "cidcast_transfer_received_blocks_total")).toBe(localBlocks);
+      } finally {
+        await back.kill();
+      }
+    } finally {
+      await rm(dataDir, { recursive: true, force: true });
+    }
+  });
+});
+
+test("the token of a source survives a restart, sealed", async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), "cidcast-token-"));
+  try {
+    await using from = await serveNode({ token: TOKEN });
+    const { cid } = await addNoise(from, 300_000);
+    let id: string;
+    {
+      await using to = await serveNode({ dataDir, transfer: { maxRunning: 1 } });
+      ({ id } = await to.node.transfers.begin({ cid, from: [from.url], token: TOKEN }));
+      await to.node.transfers.pause(id);
+    }
+    for (const file of (await readdir(dataDir)).filter(name => name.startsWith("node.db"))) {
+      expect((await readFile(join(dataDir, file))).includes(TOKEN)).toBe(false);
+    }
+    await using again = await serveNode({ dataDir });
+    await again.node.transfers
+      .resume(id)
+      .catch((error: { code: string }) => expect(error.code).toBe("CONFLICT"));
+    expect((await again.node.transfers.finished(id)).ok).toBe(true);
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
+  }
 });

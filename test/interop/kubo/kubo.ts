@@ -25,6 +25,8 @@ export interface Kubo extends AsyncDisposable {
   readonly peerId: string;
   /** Dialable addresses, with `/p2p/`. */
   readonly addresses: readonly string[];
+  /** Of the daemon. */
+  readonly pid: number | undefined;
   /** Base URL of its gateway. */
   readonly gateway: string;
   /** Runs `ipfs <args>` against the daemon; gives what it prints. */
@@ -59,7 +61,7 @@ export async function startKubo(
     const gateway = await ready(daemon);
     const id: unknown = JSON.parse((await ipfs(["id"])).toString());
     const { ID: peerId, Addresses: addresses } = id as { ID: string; Addresses: string[] };
-    return { peerId, addresses, gateway, ipfs, [Symbol.asyncDispose]: stop };
+    return { peerId, addresses, pid: daemon.pid, gateway, ipfs, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
     throw error;
