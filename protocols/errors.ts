@@ -21,6 +21,10 @@ export const ERRORS = {
     meaning: "There is no session of that id, or it belongs to somebody else.",
   },
   JOB_NOT_FOUND: { status: 404, meaning: "There is no job of that id." },
+  UPLOAD_NOT_FOUND: {
+    status: 404,
+    meaning: "There is no upload of that id, it has expired, or it belongs to somebody else.",
+  },
   TRACK_NOT_FOUND: { status: 404, meaning: "The content has no such track." },
   PIN_NOT_FOUND: { status: 404, meaning: "The content is not pinned under that name." },
   NOT_A_FILE: { status: 400, meaning: "The CID is a directory where a file is needed." },

@@ -1,3 +1,4 @@
+import type { ListSort } from "@cidcast/protocols/node-api";
 import type { CID } from "multiformats/cid";
 import type { AbortOptions, EventPublisher } from "../core/index.ts";
 import type { DagBlock } from "./car/codec.ts";
@@ -112,6 +113,8 @@ export interface ContentHold extends Disposable {
 export interface ListQuery {
   /** Substring of the name or prefix of the CID. */
   readonly search?: string;
+  /** Default: the newest first. */
+  readonly sort?: ListSort;
   readonly limit?: number;
   readonly offset?: number;
 }

@@ -28,6 +28,14 @@ const MAX_CONNECTIONS = 4096;
 const MAX_UPLOAD_FILES = 10_000;
 /** Fields of a form that are not files: they are passed over. */
 export const MAX_UPLOAD_FIELDS = 32;
+/** Resumable uploads that are not finished, of all callers. */
+export const MAX_PENDING_UPLOADS = 512;
+/** Resumable uploads of one caller that are not finished. */
+export const MAX_PENDING_UPLOADS_PER_OWNER = 128;
+/** How long an upload may take, pauses included, and its outcome is remembered, milliseconds. */
+export const UPLOAD_LIFETIME_MS = 24 * 60 * 60 * 1000;
+/** Time between two looks for uploads that have expired, milliseconds. */
+export const UPLOAD_SWEEP_MS = 60 * 60 * 1000;
 /** Largest offer of a WHEP player, bytes: a browser's with every codec has some ten thousand. */
 export const MAX_SDP_BYTES = 128 * 1024;
 /** Largest fragment with candidates of a WHEP player, bytes. */

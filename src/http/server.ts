@@ -38,6 +38,7 @@ import { guardRequests, type RequestGuard } from "./routing/guard.ts";
 import { acceptJson } from "./routing/json-body.ts";
 import { mountedRoutes } from "./routing/mounted.ts";
 import { type Certificate, readCertificate, warnOfEnd, watchCertificate } from "./tls/certificate.ts";
+import { uploadRoutes } from "./uploads/routes.ts";
 import { whepRoutes } from "./whep/routes.ts";
 import type { HttpComponents, HttpInit, HttpServer, RegisteredRoute } from "./types.ts";
 
@@ -213,6 +214,7 @@ async function start(
     gatewayRoutes(scope, fileComponents(api));
   });
   await app.register(async scope => addRoute(scope, api));
+  await app.register(async scope => uploadRoutes(scope, api));
   await app.register(async scope => whepRoutes(scope, api));
   const mounted = { routes: api.mounted ?? [], limits: api.limits };
   await app.register(async scope => mountedRoutes(scope, mounted));

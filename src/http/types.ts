@@ -25,6 +25,8 @@ export interface HttpInit {
   readonly corsOrigins?: readonly string[];
   /** Largest upload, bytes. */
   readonly maxUploadBytes: number;
+  /** Folder of resumable uploads; without one they answer `FEATURE_DISABLED`. */
+  readonly uploadDir?: string;
   /** Version of the node, for `/api/v0/version`. */
   readonly version: string;
   /** Put messages and stacks of unexpected errors into answers; heeded on loopback alone. */

@@ -140,6 +140,7 @@ export async function httpOf(config: Config): Promise<ReturnType<typeof createHt
     allowedHosts,
     corsOrigins,
     maxUploadBytes,
+    uploadDir: join(config.dataDir, "uploads"),
     debug,
     tls: await certificateFiles(config),
     limits: { maxConnections: config.sockets.max + MAX_PLAIN_CONNECTIONS },

@@ -6,6 +6,7 @@ import {
   errorBody,
   type ListResult,
   listResult,
+  type ListSort,
   type NodeStatus,
   nodeStatus,
   type ProbeResult,
@@ -27,7 +28,12 @@ export interface RequestOptions {
 /** The node's HTTP API. Every method throws {@link ClientError}. */
 export interface NodeClient {
   list(
-    query?: { readonly search?: string; readonly limit?: number; readonly offset?: number },
+    query?: {
+      readonly search?: string;
+      readonly sort?: ListSort;
+      readonly limit?: number;
+      readonly offset?: number;
+    },
     options?: RequestOptions,
   ): Promise<ListResult>;
   /** `CONTENT_NOT_FOUND` when the node has no record of it. */

@@ -150,6 +150,32 @@ export const addResult = addedContent.extend({
 });
 export type AddResult = z.output<typeof addResult>;
 
+/** `/api/v0/uploads/<id>`. */
+export const uploadParams = z.object({
+  id: z
+    .string()
+    .regex(/^[a-z0-9-]{1,64}$/, "is not the id of an upload")
+    .describe("Id of the upload, from `Location`."),
+});
+const bytes = z.string().regex(/^(?:0|[1-9]\d{0,14})$/, "is not a number of bytes");
+/** Header fields of resumable uploads. Names are told by the length of the whole header block. */
+export const uploadHeaders = z.object({
+  "upload-length": bytes.optional(),
+  "upload-offset": bytes.optional(),
+  "upload-metadata": z
+    .string()
+    .regex(/^[^ ,]+(?: [A-Za-z0-9+/=]*)?(?:, *[^ ,]+(?: [A-Za-z0-9+/=]*)?)*$/, "is not names with base64")
+    .optional(),
+});
+/** Answer of `GET /api/v0/uploads/<id>`. */
+export const uploadResult = z.object({
+  id: z.string(),
+  offset: z.number().int().min(0).describe("Bytes that are here."),
+  size: z.number().int().min(0).describe("Bytes of the whole."),
+  added: addedContent.optional().describe("What became of it, once all bytes are here."),
+});
+export type UploadResult = z.output<typeof uploadResult>;
+
 /** Query of `POST /api/v0/car`. */
 export const carQuery = z.strictObject({
   pin: flag
@@ -175,9 +201,14 @@ export const contentRecord = addedContent.extend({
 });
 export type ContentRecordBody = z.output<typeof contentRecord>;
 
+/** How records are listed: by when they were added, by name, or the largest first. */
+export const listSort = z.enum(["newest", "oldest", "name", "largest"]);
+export type ListSort = z.output<typeof listSort>;
+
 /** Query of `GET /api/v0/content`. */
 export const listQuery = z.strictObject({
   search: z.string().max(MAX_SEARCH_LENGTH).optional().describe("Part of the name, or start of the CID."),
+  sort: listSort.optional().describe("What comes first; the newest without it."),
   ...page,
 });
 /** Answer of `GET /api/v0/content`. */

@@ -1,3 +1,4 @@
+import type { ListSort } from "@cidcast/protocols/node-api";
 import { type Insertable, type Kysely, type Selectable, sql, type Transaction } from "kysely";
 import { CidcastError } from "../../core/index.ts";
 import type { Database } from "../../store/index.ts";
@@ -12,6 +13,14 @@ import type { ContentRecord, ListQuery, MediaSummary, Pin } from "../types.ts";
 import type { ContentTables } from "./migrations.ts";
 
 type Rows = Kysely<ContentTables> | Transaction<ContentTables>;
+
+/** How lists are ordered. */
+const ORDER = {
+  newest: sql`added_at_ms desc`,
+  oldest: sql`added_at_ms asc`,
+  name: sql`coalesce(lower(name), '') asc`,
+  largest: sql`size desc`,
+} as const satisfies Record<ListSort, unknown>;
 
 /** A record and its pin, written together. */
 export interface NewRecord {
@@ -58,9 +67,8 @@ export class RecordStore {
     return this.#guarded(() => this.#find(this.#db, cid));
   }
 
-  /** Newest first. */
   async list(query: ListQuery): Promise<{ readonly records: ContentRecord[]; readonly total: number }> {
-    const { search = "", limit = DEFAULT_LIST_LIMIT, offset = 0 } = query;
+    const { search = "", sort = "newest", limit = DEFAULT_LIST_LIMIT, offset = 0 } = query;
     if (!Number.isSafeInteger(limit) || limit < 0 || limit > MAX_LIST_LIMIT) {
       throw new CidcastError(
         "INVALID_REQUEST",
@@ -90,7 +98,7 @@ export class RecordStore {
       const counted = await matching.select(({ fn }) => fn.countAll().as("total")).executeTakeFirstOrThrow();
       const rows = await matching
         .selectAll()
-        .orderBy("added_at_ms", "desc")
+        .orderBy(ORDER[sort])
         .orderBy("cid")
         .limit(limit)
         .offset(offset)

@@ -67,6 +67,9 @@ describe("records", () => {
     const names = async (query: object): Promise<unknown[]> =>
       (await node.content.list(query)).records.map(record => record.name);
     expect(await names({})).toEqual(["gamma.txt", "beta_100%.txt", "Alpha.txt"]);
+    expect(await names({ sort: "oldest" })).toEqual(["Alpha.txt", "beta_100%.txt", "gamma.txt"]);
+    expect(await names({ sort: "name" })).toEqual(["Alpha.txt", "beta_100%.txt", "gamma.txt"]);
+    expect(await names({ sort: "largest", limit: 1 })).toEqual(["beta_100%.txt"]);
     expect(await names({ search: "ALPHA" })).toEqual(["Alpha.txt"]);
     expect(await names({ search: "_100%" })).toEqual(["beta_100%.txt"]);
     expect(await names({ search: "_" })).toEqual(["beta_100%.txt"]);

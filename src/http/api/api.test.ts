@@ -244,7 +244,7 @@ describe("documentation", () => {
       expect(documented).toContain(url.replaceAll(/:(\w+)/g, "{$1}").replace("*", "{*}"));
     }
     expect(document.paths["/api/v0/content"].get.parameters.map((one: { name: string }) => one.name)).toEqual(
-      ["search", "limit", "offset"],
+      ["search", "sort", "limit", "offset"],
     );
     const page = await ask(server, "/api/docs/");
     expect(page.status).toBe(200);

@@ -37,9 +37,14 @@ function recordRoutes(app: FastifyInstance, { content, contentFor }: ApiComponen
     action: "content:list",
     query: listQuery,
     answer: listResult,
-    summary: "What was added, newest first",
-    handler: async ({ query: { search, limit, offset }, principal }) =>
-      contentFor(principal).list({ limit, offset, ...(search !== undefined && search !== "" && { search }) }),
+    summary: "What was added",
+    handler: async ({ query: { search, sort = "newest", limit, offset }, principal }) =>
+      contentFor(principal).list({
+        sort,
+        limit,
+        offset,
+        ...(search !== undefined && search !== "" && { search }),
+      }),
   });
   route(app, {
     method: "GET",

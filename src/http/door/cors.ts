@@ -9,11 +9,11 @@ const PUBLIC_PREFIX = "/ipfs/";
 const PREFLIGHT_SECONDS = 600;
 /** Answer headers that pages of other origins may see. */
 const EXPOSED =
-  "Accept-Patch, Accept-Ranges, Content-Length, Content-Range, ETag, Link, Location, Mcp-Session-Id, Retry-After, Server-Timing, X-Chunked-Output, X-Ipfs-Path, X-Ipfs-Roots, X-Stream-Output";
+  "Accept-Patch, Accept-Ranges, Content-Length, Content-Range, ETag, Link, Location, Mcp-Session-Id, Retry-After, Server-Timing, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length, Upload-Metadata, Upload-Offset, X-Chunked-Output, X-Ipfs-Path, X-Ipfs-Roots, X-Stream-Output";
 
 /** Request headers that pages of other origins may set. */
 const ASKED =
-  "Authorization, Content-Type, If-Match, If-None-Match, If-Range, Last-Event-ID, Mcp-Protocol-Version, Mcp-Session-Id, Range, User-Agent, X-Requested-With, X-Tenant-ID";
+  "Authorization, Content-Type, If-Match, If-None-Match, If-Range, Last-Event-ID, Mcp-Protocol-Version, Mcp-Session-Id, Range, Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, User-Agent, X-Requested-With, X-Tenant-ID";
 /** Methods of the gateway, where any page may read. */
 const OPEN_METHODS = "GET, HEAD, OPTIONS";
 

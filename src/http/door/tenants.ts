@@ -48,4 +48,4 @@ export function contentViews(content: Content, tenants: TenantDoor | undefined):
 }
 
 /** Records and pins of one caller. */
-export type ContentFor = (principal: Principal) => OwnedContent;
+export type ContentFor = (principal: Pick<Principal, "tenantId">) => OwnedContent;

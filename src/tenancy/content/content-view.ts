@@ -1,3 +1,4 @@
+import type { ListSort } from "@cidcast/protocols/node-api";
 import { type AbortOptions, CidcastError, type EventPublisher } from "../../core/index.ts";
 import type { TenantQuotas } from "../quotas/quotas.ts";
 import { type OwnedContentEvents, tellLater, tellTenant } from "./content-events.ts";
@@ -39,6 +40,7 @@ export interface OwnedContent {
   addDirectory(entries: AsyncIterable<ViewDirectoryEntry>, options?: ViewAddOptions): Promise<ViewRecord>;
   list(query?: {
     readonly search?: string;
+    readonly sort?: ListSort;
     readonly limit?: number;
     readonly offset?: number;
   }): Promise<{ readonly records: ViewRecord[]; readonly total: number }>;
@@ -156,8 +158,8 @@ function createView(init: {
       });
       return kept(added, options.name, later.flush);
     },
-    async list({ search, limit = DEFAULT_PAGE, offset = 0 } = {}) {
-      const { records, total } = await content.list(tenantId, { search, limit, offset });
+    async list({ search, sort, limit = DEFAULT_PAGE, offset = 0 } = {}) {
+      const { records, total } = await content.list(tenantId, { search, sort, limit, offset });
       return { records: await Promise.all(records.map(withMedia)), total };
     },
     async record(cid) {

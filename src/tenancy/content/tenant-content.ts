@@ -1,6 +1,15 @@
+import type { ListSort } from "@cidcast/protocols/node-api";
 import { type Kysely, sql } from "kysely";
 import { CidcastError, type Clock, type Principal } from "../../core/index.ts";
 import type { TenancyTables } from "../tables/tables.ts";
+
+/** How lists are ordered. */
+const ORDER = {
+  newest: sql`added_at_ms desc`,
+  oldest: sql`added_at_ms asc`,
+  name: sql`coalesce(lower(name), '') asc`,
+  largest: sql`size desc`,
+} as const satisfies Record<ListSort, unknown>;
 
 /** A thing that a tenant has put in, as that tenant sees it. */
 export interface TenantContentRecord {
@@ -26,7 +35,12 @@ export interface TenantContent {
   revoke(tenantId: string, cid: string): Promise<boolean>;
   list(
     tenantId: string,
-    query: { readonly search?: string | undefined; readonly limit: number; readonly offset: number },
+    query: {
+      readonly search?: string | undefined;
+      readonly sort?: ListSort | undefined;
+      readonly limit: number;
+      readonly offset: number;
+    },
   ): Promise<{ readonly records: TenantContentRecord[]; readonly total: number }>;
   record(tenantId: string, cid: string): Promise<TenantContentRecord | undefined>;
   /** Bytes of content the tenant has put in. */
@@ -80,7 +94,7 @@ export function createTenantContent(components: {
         .executeTakeFirst();
       return other === undefined;
     },
-    async list(tenantId, { search, limit, offset }) {
+    async list(tenantId, { search, sort = "newest", limit, offset }) {
       let query = db.selectFrom("tenancy_content").where("tenant_id", "=", tenantId);
       if (search !== undefined && search !== "") {
         // What is searched for has no wildcards.
@@ -94,7 +108,7 @@ export function createTenantContent(components: {
       }
       const rows = await query
         .selectAll()
-        .orderBy("added_at_ms", "desc")
+        .orderBy(ORDER[sort])
         .orderBy("cid")
         .limit(limit)
         .offset(offset)

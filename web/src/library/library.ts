@@ -81,6 +81,8 @@ export class CidLibrary extends HTMLElement {
     document.addEventListener("visibilitychange", () => this.#refreshWhenShown(), { signal: scope.signal });
     addEventListener("pagehide", () => this.#removals.finish(), { signal: scope.signal });
     void this.#load(0);
+    // Without the node's answer there is nothing to go on with.
+    this.#uploads.showUnfinished().catch(() => undefined);
     this.#news = subscribeToNotifications(
       { url: location.origin, token: pageToken() },
       { types: ["content_added", "content_removed"], signal: scope.signal },

@@ -1,106 +1,104 @@
-import { type AddResult, toClientError } from "@cidcast/client";
-import { el, errorText, formatBytes } from "@cidcast/player";
+import type { AddResult } from "@cidcast/client";
+import { el } from "@cidcast/player";
 import { pageToken } from "../shared/access.ts";
-import { upload } from "./upload.ts";
+import { type SendingRow, sendingRow, type UploadRow, unfinishedRow } from "./upload-row.ts";
 
 /** Uploads at the same time; the others wait. One fills a link, two hide the pauses between files. */
 const PARALLEL_UPLOADS = 2;
+/** What the keys of unfinished uploads in this browser's storage begin with. */
+const UNFINISHED_PREFIX = "tus::";
 
 /** Shows uploads and their progress; sends them a few at a time. */
 export interface UploadList {
   readonly element: HTMLElement;
   add(files: Iterable<File>): void;
+  /** Shows what an earlier visit has left in the middle. */
+  showUnfinished(): Promise<void>;
 }
 
 export function createUploadList(onAdded: (result: AddResult) => void): UploadList {
-  const element = el("ul", { class: "uploads", attributes: { "aria-label": "Uploads", hidden: "" } });
-  const waiting: (() => Promise<void>)[] = [];
+  const list = el("ul", { class: "uploads", attributes: { "aria-label": "Uploads" } });
+  const count = el("span", { class: "soft", attributes: { role: "status" } });
+  const clear = el("button", {
+    class: "button",
+    text: "Hide finished",
+    attributes: { type: "button" },
+    on: { click: () => hideFinished() },
+  });
+  const summary = el("div", { class: "summary" }, [count, clear]);
+  const element = el("section", { class: "sending", attributes: { "aria-label": "Sending", hidden: "" } }, [
+    summary,
+    list,
+  ]);
+  const rows = new Set<UploadRow>();
+  const waiting: SendingRow[] = [];
   let running = 0;
+
+  const show = (): void => {
+    const done = [...rows].filter(row => row.element.classList.contains("done")).length;
+    element.hidden = rows.size === 0;
+    summary.hidden = rows.size < 2;
+    clear.hidden = done === 0;
+    count.textContent = `${done} of ${rows.size} added`;
+  };
+  const remove = (row: UploadRow): void => {
+    rows.delete(row);
+    row.element.remove();
+    show();
+  };
+  const hideFinished = (): void => {
+    for (const row of rows) if (row.element.classList.contains("done")) remove(row);
+  };
+  const hooks = {
+    onRemoved: remove,
+    onAdded: (result: AddResult): void => {
+      show();
+      onAdded(result);
+    },
+  };
   const next = (): void => {
-    const job = running < PARALLEL_UPLOADS ? waiting.shift() : undefined;
-    if (!job) return;
+    const row = running < PARALLEL_UPLOADS ? waiting.shift() : undefined;
+    if (row === undefined) return;
     running += 1;
-    void job().finally(() => {
+    void row.send().finally(() => {
       running -= 1;
       next();
     });
+  };
+  const put = (row: UploadRow): void => {
+    rows.add(row);
+    list.append(row.element);
   };
   return {
     element,
     add(files) {
       for (const file of files) {
-        const row = createRow(file, () => {
-          if (element.childElementCount === 0) element.hidden = true;
-        });
-        element.append(row.element);
-        waiting.push(() => row.send(onAdded));
+        // The same file goes on where it was.
+        for (const row of rows) {
+          const same = row.file.name === file.name && row.file.size === file.size;
+          if (same && row.element.classList.contains("unfinished")) remove(row);
+        }
+        const row = sendingRow(file, hooks);
+        put(row);
+        waiting.push(row);
         next();
       }
-      element.hidden = element.childElementCount === 0;
+      show();
+    },
+    async showUnfinished() {
+      if (!mayHaveUnfinished()) return;
+      const { unfinishedUploads } = await import("./resumable.ts");
+      for (const unfinished of await unfinishedUploads(pageToken())) put(unfinishedRow(unfinished, hooks));
+      show();
     },
   };
 }
 
-function createRow(file: File, onRemoved: () => void) {
-  const scope = new AbortController();
-  const state = el("span", { class: "soft", text: "Waiting", attributes: { role: "status" } });
-  const bar = el("progress", {
-    attributes: { max: "1", value: "0", "aria-label": `Upload of ${file.name}` },
-  });
-  const end = el("button", {
-    class: "button",
-    text: "Cancel",
-    attributes: { type: "button", "aria-label": `Cancel upload of ${file.name}` },
-    on: {
-      click: () => {
-        scope.abort();
-        element.remove();
-        onRemoved();
-      },
-    },
-  });
-  const actions = el("span", { class: "actions" }, [end]);
-  const element = el("li", { class: "upload" }, [el("strong", { text: file.name }), state, bar, actions]);
-
-  const send = async (onAdded: (result: AddResult) => void): Promise<void> => {
-    if (scope.signal.aborted) return;
-    try {
-      const result = await upload({
-        node: location.origin,
-        token: pageToken(),
-        file,
-        signal: scope.signal,
-        onProgress(sent) {
-          const share = file.size > 0 ? sent / file.size : 1;
-          bar.value = share;
-          state.textContent =
-            share < 1
-              ? `${formatBytes(sent)} of ${formatBytes(file.size)} · ${Math.floor(share * 100)} %`
-              : "Sent. The node is working out the CID…";
-        },
-      });
-      bar.hidden = true;
-      state.textContent = "Added";
-      element.classList.add("done");
-      const play = el("a", {
-        class: "button primary",
-        text: "Play",
-        attributes: { href: `/play/${result.cid}` },
-      });
-      play.setAttribute("aria-label", `Play ${file.name}`);
-      end.textContent = "Hide";
-      end.setAttribute("aria-label", `Hide ${file.name}`);
-      actions.prepend(play);
-      onAdded(result);
-    } catch (thrown) {
-      const error = toClientError(thrown);
-      if (error.code === "ABORTED") return;
-      bar.hidden = true;
-      element.classList.add("failed");
-      const words = errorText(error.code);
-      state.textContent = `Not added. ${words.title}: ${error.message} (${error.code})`;
-      end.textContent = "Hide";
-    }
-  };
-  return { element, send };
+function mayHaveUnfinished(): boolean {
+  try {
+    return Object.keys(localStorage).some(key => key.startsWith(UNFINISHED_PREFIX));
+  } catch {
+    // Storage may be forbidden to this page: then nothing is remembered.
+    return false;
+  }
 }

@@ -1,4 +1,5 @@
 import { type AddResult, ClientError, errorFromResponse, parseAddResult } from "@cidcast/client";
+import { RESUMABLE_BYTES } from "./limits.ts";
 
 export interface UploadInit {
   readonly node: string;
@@ -6,11 +7,20 @@ export interface UploadInit {
   readonly file: File;
   /** Bytes sent so far. */
   readonly onProgress: (sentBytes: number) => void;
+  /** The connection is gone, and will be tried again. */
+  readonly onWait?: () => void;
   readonly signal: AbortSignal;
 }
 
+/** Sends a file: a large one so that it can go on after an interruption. */
+export async function upload(init: UploadInit): Promise<AddResult> {
+  if (init.file.size < RESUMABLE_BYTES) return uploadAtOnce(init);
+  const { uploadResumable } = await import("./resumable.ts");
+  return uploadResumable(init);
+}
+
 /** Sends a file as it is to `POST /api/v0/add`. By XMLHttpRequest, because `fetch` reports no progress. */
-export function upload({ node, token, file, onProgress, signal }: UploadInit): Promise<AddResult> {
+function uploadAtOnce({ node, token, file, onProgress, signal }: UploadInit): Promise<AddResult> {
   const { promise, resolve, reject } = Promise.withResolvers<AddResult>();
   const request = new XMLHttpRequest();
   const target = new URL("/api/v0/add", node);
