@@ -100,6 +100,24 @@ describe("the pages", () => {
     expect(await page.locator(".record").count()).toBe(0);
   });
 
+  it("show a grid with pictures or a list, in the order that is chosen, also the next time", async () => {
+    node.records.push(...RECORDS);
+    await open();
+    await page.locator(".grid .record .sign img").waitFor();
+    const asked = page.waitForRequest(request => request.url().includes("sort=largest"));
+    await page.getByRole("combobox", { name: "Sort" }).selectOption("Largest first");
+    await asked;
+    await page.getByRole("button", { name: "Show as list" }).click();
+    expect(await page.locator(".grid").count()).toBe(0);
+    expect(await accessibilityFindings(page)).toEqual([]);
+    await screenshot(page, "library-list");
+    const again = page.waitForRequest(request => request.url().includes("sort=largest"));
+    await page.reload();
+    await again;
+    await page.getByRole("button", { name: "Show as grid" }).click();
+    await page.locator(".grid .record").first().waitFor();
+  });
+
   it("copy CID and link", async () => {
     node.records.push(VIDEO);
     await open("/", { ...DESKTOP, permissions: ["clipboard-read", "clipboard-write"] });

@@ -9,6 +9,7 @@ export type {
   AddResult,
   ContentRecordBody,
   ListResult,
+  ListSort,
   NodeStatus,
   ProbeResult,
 } from "@cidcast/protocols/node-api";

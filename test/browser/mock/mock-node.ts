@@ -9,6 +9,12 @@ import { openPage } from "../chromium.ts";
 import { runInPage } from "../in-page.ts";
 import { servePages } from "./static-pages.ts";
 
+/** A picture of one orange point, stretched where it is shown. */
+const PICTURE = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==",
+  "base64",
+);
+
 /** What the studio page answers to a signalling message. */
 export type StudioReply = Readonly<Record<string, unknown>> | undefined;
 
@@ -128,6 +134,10 @@ async function answer(node: MockNode, request: IncomingMessage, response: Server
     const search = url.searchParams.get("search") ?? "";
     const found = node.records.filter(record => (record.name ?? "").includes(search));
     return json(200, { records: found, total: found.length });
+  }
+  if (url.pathname.startsWith("/api/v0/frame/")) {
+    response.writeHead(200, { "content-type": "image/png" }).end(PICTURE);
+    return;
   }
   if (url.pathname.startsWith("/api/v0/content/")) {
     const record = node.records.find(({ cid }) => url.pathname.endsWith(`/${cid}`));

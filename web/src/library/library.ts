@@ -8,9 +8,11 @@ import {
 import { el, errorText } from "@cidcast/player";
 import { pageNode, pageToken } from "../shared/access.ts";
 import { watchDrops } from "./drop.ts";
+import { createPosters, type Posters } from "./posters.ts";
 import { recordRow } from "./record-row.ts";
 import { createRemovals } from "./removals.ts";
 import { createUploadList } from "./upload-list.ts";
+import { createViewChoice } from "./view-choice.ts";
 
 /** Records asked for at a time. */
 const PAGE_SIZE = 50;
@@ -40,6 +42,10 @@ export class CidLibrary extends HTMLElement {
     },
     on: { input: () => this.#searchSoon() },
   });
+  readonly #view = createViewChoice(change => {
+    if (change === "sort") void this.#load(0);
+    this.#showLayout();
+  });
   readonly #uploads = createUploadList(() => void this.#load(0));
   readonly #removals = createRemovals({
     remove: cid => this.#node.remove(cid),
@@ -47,6 +53,7 @@ export class CidLibrary extends HTMLElement {
   });
   /** What is listed, without what is about to be removed. */
   #records: readonly ContentRecordBody[] = [];
+  #posters: Posters = createPosters(this.#node);
   #news: NotificationSubscription | undefined;
   #newsTimer: ReturnType<typeof setTimeout> | undefined;
   #scope: AbortController | undefined;
@@ -56,6 +63,8 @@ export class CidLibrary extends HTMLElement {
   connectedCallback(): void {
     const scope = new AbortController();
     this.#scope = scope;
+    this.#posters = createPosters(this.#node);
+    this.#showLayout();
     const picker = el("input", {
       class: "visually-hidden",
       attributes: { type: "file", multiple: "", id: "picker" },
@@ -69,6 +78,7 @@ export class CidLibrary extends HTMLElement {
       el("div", { class: "bar" }, [
         el("h1", { text: "Library" }),
         this.#search,
+        this.#view.element,
         el("span", { class: "choose" }, [picker, choose]),
       ]),
       this.#uploads.element,
@@ -96,6 +106,7 @@ export class CidLibrary extends HTMLElement {
     this.#scope?.abort();
     this.#pending?.abort();
     this.#news?.close();
+    this.#posters.close();
     this.#removals.finish();
     clearTimeout(this.#searchTimer);
     clearTimeout(this.#newsTimer);
@@ -123,13 +134,14 @@ export class CidLibrary extends HTMLElement {
     const search = this.#search.value.trim();
     try {
       const { records, total } = await this.#node.list(
-        { search, limit: PAGE_SIZE, offset },
+        { search, sort: this.#view.sort, limit: PAGE_SIZE, offset },
         { signal: pending.signal },
       );
       this.#records = offset === 0 ? records : [...this.#records, ...records];
       this.#showRecords();
       this.#more.hidden = this.#records.length >= total;
       this.#search.hidden = total === 0 && search === "";
+      this.#view.element.hidden = this.#search.hidden;
       this.#showState(total, search);
     } catch (thrown) {
       const error = toClientError(thrown);
@@ -142,10 +154,19 @@ export class CidLibrary extends HTMLElement {
     const focused = this.#list.querySelector<HTMLAnchorElement>(".record:focus-within a.title")?.href;
     const shown = this.#records.filter(({ cid }) => !this.#removals.has(cid));
     this.#list.replaceChildren(
-      ...shown.map(record => recordRow(record, ({ cid }, title) => this.#removals.add(cid, title))),
+      ...shown.map(record =>
+        recordRow(record, {
+          posters: this.#posters,
+          onRemove: ({ cid }, title) => this.#removals.add(cid, title),
+        }),
+      ),
     );
     const again = [...this.#list.querySelectorAll<HTMLAnchorElement>("a.title")];
     if (focused !== undefined) again.find(link => link.href === focused)?.focus();
+  }
+
+  #showLayout(): void {
+    this.#list.classList.toggle("grid", this.#view.grid);
   }
 
   #showState(total: number, search: string): void {

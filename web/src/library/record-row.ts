@@ -2,6 +2,7 @@ import type { ContentRecordBody } from "@cidcast/client";
 import { el, formatBytes, formatTime, icon, shortCid } from "@cidcast/player";
 import { copyButton } from "../shared/copy-button.ts";
 import { describeRecord } from "../shared/describe.ts";
+import type { Posters } from "./posters.ts";
 
 /** Signs for the kinds of content; decorative. */
 const SIGNS = { video: "play", sound: "sound", picture: "file", folder: "folder", file: "file" } as const;
@@ -9,7 +10,13 @@ const SIGNS = { video: "play", sound: "sound", picture: "file", folder: "folder"
 /** One line of the library. */
 export function recordRow(
   record: ContentRecordBody,
-  onRemove: (record: ContentRecordBody, title: string) => void,
+  {
+    posters,
+    onRemove,
+  }: {
+    readonly posters: Posters;
+    readonly onRemove: (record: ContentRecordBody, title: string) => void;
+  },
 ): HTMLLIElement {
   const view = describeRecord(record);
   const address = view.playable ? `/play/${record.cid}` : `/ipfs/${record.cid}`;
@@ -19,9 +26,11 @@ export function recordRow(
     view.durationSeconds === undefined ? "" : formatTime(view.durationSeconds),
     formatBytes(record.size),
   ].filter(fact => fact !== "");
+  const sign = el("span", { class: "sign" }, [icon(SIGNS[view.kind])]);
+  if (view.kind === "video") posters.show(sign, record.cid, view.durationSeconds);
   const link = new URL(address, location.origin).href;
   return el("li", { class: `record ${view.kind}` }, [
-    el("span", { class: "sign" }, [icon(SIGNS[view.kind])]),
+    sign,
     el("div", { class: "what" }, [
       title,
       el("span", { class: "facts soft", text: facts.join(" · ") }),
