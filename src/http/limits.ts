@@ -44,6 +44,14 @@ export const MAX_FRAGMENT_BYTES = 16 * 1024;
 export const MAX_FRAGMENT_CANDIDATES = 64;
 /** Streams that the control plane keeps at a time. */
 export const MAX_CONTROL_STREAMS = 100;
+/** Benchmarks of viewers at a time. */
+export const MAX_BENCHMARKS = 4;
+/** Longest benchmark, seconds: its request waits so long. */
+export const MAX_BENCHMARK_SECONDS = 300;
+/** Reports of benchmarks that are kept. */
+export const MAX_BENCHMARK_REPORTS = 50;
+/** What the control plane did last that it remembers. */
+export const MAX_CONTROL_OPERATIONS = 100;
 /** Longest wait for the first byte of content, milliseconds; then `CONTENT_NOT_FOUND`. */
 const FIND_TIMEOUT_MS = 15_000;
 /** Longest wait for a peer to be dialled, milliseconds. */

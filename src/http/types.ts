@@ -25,6 +25,8 @@ export interface HttpInit {
   readonly corsOrigins?: readonly string[];
   /** Largest upload, bytes. */
   readonly maxUploadBytes: number;
+  /** Folder of benchmark reports; without one benchmarks answer `FEATURE_DISABLED`. */
+  readonly reportDir?: string;
   /** Folder of resumable uploads; without one they answer `FEATURE_DISABLED`. */
   readonly uploadDir?: string;
   /** Version of the node, for `/api/v0/version`. */

@@ -140,6 +140,7 @@ export async function httpOf(config: Config): Promise<ReturnType<typeof createHt
     allowedHosts,
     corsOrigins,
     maxUploadBytes,
+    reportDir: join(config.dataDir, "benchmarks"),
     uploadDir: join(config.dataDir, "uploads"),
     debug,
     tls: await certificateFiles(config),

@@ -81,6 +81,9 @@ describe("a node in a browser", () => {
     await page.keyboard.press("s");
     await page.locator("cid-player .verdict strong").first().waitFor();
     expect(await page.locator("cid-player .verdict strong").first().innerText()).toContain(words);
+    for (const chart of ["Bit rate", "Pictures", "Path carries"]) {
+      await page.locator("cid-player .charts figure:not([hidden])", { hasText: chart }).waitFor();
+    }
     await screenshot(page, `node-player-${name.replace(" ", "-")}`);
     expect(log.console).toEqual([]);
     expect(log.foreignRequests).toEqual([]);

@@ -121,17 +121,6 @@ export const webhookAdded = webhookInfo.extend({
 export type WebhookAdded = z.output<typeof webhookAdded>;
 export const webhooksResult = z.object({ webhooks: z.array(webhookInfo) });
 
-const controlQuality = z.enum(["auto", "very_low", "low", "medium", "high", "very_high"]);
-
-/** Body of `POST /api/v0/mcp/webrtc/stream`. What its clients send beside is passed over: it has no meaning here. */
-export const controlStreamBody = z.object({ cid: cidText, quality: controlQuality.default("auto") });
-
-/** Body of `POST /api/v0/mcp/webrtc/connections/quality`. */
-export const controlQualityBody = z.object({
-  connection_id: z.string().min(1).max(MAX_NAME_LENGTH),
-  quality: controlQuality,
-});
-
 /** One thing that was added. */
 export const addedContent = z.object({
   cid: cidText,

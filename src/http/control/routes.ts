@@ -1,13 +1,17 @@
-import { controlQualityBody, controlStreamBody } from "@cidcast/protocols/node-api";
+import { controlQualityBody, controlStreamBody } from "@cidcast/protocols/node-api/control";
 import { sessionParams } from "@cidcast/protocols/whep";
 import type { FastifyInstance } from "fastify";
 import { CidcastError } from "../../core/index.ts";
-import type { StreamingSession, WebRTCStreamingManager } from "../../webrtc/index.ts";
+import type { StreamingSession } from "../../webrtc/index.ts";
 import type { ApiComponents } from "../api/types.ts";
 import { findWithin } from "../gateway/ref.ts";
 import { MAX_CONTROL_STREAMS } from "../limits.ts";
 import { route } from "../routing/route.ts";
+import { benchmarkRoutes } from "./benchmark-routes.ts";
+import { dashboardRoutes } from "./dashboard-routes.ts";
+import { ipfsRoutes } from "./ipfs-routes.ts";
 import { createControlStreams } from "./streams.ts";
+import { connectionBody, managerOf } from "./viewers.ts";
 
 const PREFIX = "/api/v0/mcp/webrtc";
 /** How much longer than any content a media file may take to be looked into. */
@@ -17,6 +21,9 @@ const PROBE_TIMEOUT_FACTOR = 4;
 export function controlRoutes(app: FastifyInstance, components: ApiComponents): void {
   streamRoutes(app, components);
   connectionRoutes(app, components);
+  benchmarkRoutes(app, components);
+  ipfsRoutes(app, components);
+  dashboardRoutes(app, components);
 }
 
 function streamRoutes(app: FastifyInstance, components: ApiComponents): void {
@@ -148,12 +155,6 @@ function connectionRoutes(app: FastifyInstance, components: ApiComponents): void
   });
 }
 
-async function connectionBody(session: StreamingSession): Promise<Readonly<Record<string, unknown>>> {
-  const { state, ice_state, quality } = await session.stats();
-  const { id, cid } = session;
-  return { connection_id: id, id, status: state, connection_state: state, ice_state, quality, cid };
-}
-
 /** A session's figures under the names of this plane: loss as a share, times in milliseconds. */
 function statsBody(stats: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const loss = stats["packet_loss"];
@@ -163,9 +164,4 @@ function statsBody(stats: Readonly<Record<string, unknown>>): Readonly<Record<st
     latency: stats["rtt"],
     packet_loss: typeof loss === "number" ? loss / 100 : loss,
   };
-}
-
-function managerOf({ webrtc, webrtcMissing = "it is switched off" }: ApiComponents): WebRTCStreamingManager {
-  if (webrtc !== undefined) return webrtc;
-  throw new CidcastError("FEATURE_DISABLED", `WebRTC is not available on this node: ${webrtcMissing}`);
 }

@@ -20,6 +20,19 @@ export interface SessionFacts {
   /** The rung that is shown; undefined where there is one quality. */
   readonly rung: LadderRung | undefined;
   readonly decisions: readonly StallEntry[];
+  /** The viewer's candidates, by type. */
+  readonly candidateTypes: Readonly<Record<"host" | "srflx" | "prflx" | "relay", number>>;
+  readonly times: SessionTimes;
+}
+
+/** How long opening a session took, ms; undefined: it is not that far. */
+export interface SessionTimes {
+  /** From the request to our offer, which holds all our candidates. */
+  readonly offerMs: number | undefined;
+  /** From the answer to the connection. */
+  readonly connectMs: number | undefined;
+  /** From the request to the first packet of media. */
+  readonly firstPacketMs: number | undefined;
 }
 
 /** Points that {@link qualityScore} takes off, worst first: above the figure, that many. */
@@ -73,6 +86,8 @@ export function connectionStats(
     streams_active: measured.streams,
     bytes_sent: measured.bytesSent,
     frames_sent: measured.framesSent,
+    pictures_sent: measured.picturesSent,
+    keyframes_sent: measured.keyframesSent,
     frames_dropped: measured.framesLate + measured.framesSkipped,
     last_quality_update: facts.qualityChangedAtMs / 1000,
     rtt,
@@ -114,6 +129,10 @@ export function connectionStats(
     packets_retransmitted: measured.retransmitted,
     nack_count: measured.nacks,
     keyframe_requests: measured.keyframeRequests,
+    ice_candidate_types: { ...facts.candidateTypes },
+    ice_gathering_time_ms: facts.times.offerMs ?? null,
+    ice_connection_time_ms: facts.times.connectMs ?? null,
+    first_frame_time_ms: facts.times.firstPacketMs ?? null,
   };
 }
 

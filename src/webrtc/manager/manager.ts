@@ -196,7 +196,7 @@ class Manager implements RunningWebRTC {
       throw new CidcastError("INVALID_SDP", `a session description has at most ${MAX_SDP_LENGTH} characters`);
     }
     const opened = await this.#open(init, init.offerSdp);
-    opened.session.described();
+    opened.session.described(init.offerSdp);
     return opened;
   }
 

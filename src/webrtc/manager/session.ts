@@ -15,7 +15,7 @@ import type {
   QualityLevel,
   StreamingSession,
 } from "../types.ts";
-import { connectionStats } from "./connection-stats.ts";
+import { connectionStats, type SessionTimes } from "./connection-stats.ts";
 import { Feeder } from "./feeder.ts";
 import { whyStalled } from "./why-stalled.ts";
 import { ANSWER_TIMEOUT_MS, CONNECT_TIMEOUT_MS, MAX_SDP_LENGTH } from "./limits.ts";
@@ -84,6 +84,9 @@ export class Session implements StreamingSession {
   #candidates = 0;
   /** An offer that restarts ICE is out. */
   #restarting = false;
+  readonly #candidateTypes = { host: 0, srflx: 0, prflx: 0, relay: 0 };
+  /** Times of the opening, ms: offer after the request, connection after the answer, first packet after the request. */
+  #times: SessionTimes = { offerMs: undefined, connectMs: undefined, firstPacketMs: undefined };
   #cancelTimer: Cancel = () => undefined;
   #state: "new" | "connecting" | "connected" | "closed" = "new";
   #closing: Promise<void> | undefined;
@@ -129,11 +132,13 @@ export class Session implements StreamingSession {
 
   /** Our offer is out: the viewer has its time to answer. */
   offered(): void {
+    this.#times = { ...this.#times, offerMs: this.#sinceRequest() };
     this.#timeout(ANSWER_TIMEOUT_MS, "the viewer did not answer the offer");
   }
 
-  /** Both descriptions are known: ICE and DTLS have their time. */
-  described(): void {
+  /** Both descriptions are known, `sdp` is the viewer's: ICE and DTLS have their time. */
+  described(sdp: string): void {
+    this.#countTypes(sdp);
     this.#answeredMs = this.#parts.clock.monotonicMs();
     this.#state = "connecting";
     this.#timeout(CONNECT_TIMEOUT_MS, "no connection came to be");
@@ -149,7 +154,7 @@ export class Session implements StreamingSession {
       throw new CidcastError("INVALID_SDP", `a session description has at most ${MAX_SDP_LENGTH} characters`);
     }
     if (again) this.#cancelTimer();
-    else this.described();
+    else this.described(sdp);
     try {
       await this.#parts.host.ask("answer", { id: this.id, sdp });
       if (this.#restarting) this.#restarting = false;
@@ -178,6 +183,7 @@ export class Session implements StreamingSession {
   async addCandidate(candidate: CandidateInit): Promise<void> {
     this.#alive();
     this.#candidates++;
+    this.#countTypes(candidate.candidate);
     await this.#parts.host.ask("candidate", { id: this.id, candidate });
   }
 
@@ -230,6 +236,8 @@ export class Session implements StreamingSession {
         qualityChangedAtMs: this.#qualityChangedAtMs,
         state: this.#state,
         candidates: this.#candidates,
+        candidateTypes: this.#candidateTypes,
+        times: this.#times,
         answered: this.#answeredMs !== undefined,
         rung: source.ladder?.rungs(this.#videoId).find(({ name }) => name === measured.rung),
         decisions: log.map(stallEntry),
@@ -266,11 +274,14 @@ export class Session implements StreamingSession {
     } else if (note.type === "connected") {
       this.#cancelTimer();
       this.#state = "connected";
-      hooks.onConnected(this, clock.monotonicMs() - (this.#answeredMs ?? clock.monotonicMs()));
+      const connectMs = clock.monotonicMs() - (this.#answeredMs ?? clock.monotonicMs());
+      this.#times = { ...this.#times, connectMs };
+      hooks.onConnected(this, connectMs);
     } else if (note.type === "seen") {
       hooks.onSeen(this, clock.monotonicMs() - this.#requestedMs);
     } else if (note.type === "started") {
-      hooks.onStarted(this, clock.monotonicMs() - this.#requestedMs);
+      this.#times = { ...this.#times, firstPacketMs: this.#sinceRequest() };
+      hooks.onStarted(this, this.#sinceRequest());
     } else if (note.type === "closed") {
       if (note.code !== undefined) hooks.onError(this, new CidcastError(note.code, note.reason));
       void this.end({ how: note.code === undefined ? "remote" : "error", reason: note.reason });
@@ -340,6 +351,18 @@ export class Session implements StreamingSession {
       const error = result.status === "rejected" ? toCidcastError(result.reason) : undefined;
       if (error !== undefined && error.code !== "SHUTTING_DOWN") hooks.onError(this, error);
     }
+  }
+
+  /** Counts the viewer's candidates in a text that holds some. */
+  #countTypes(text: string): void {
+    for (const [, type] of text.matchAll(/candidate:[^\r\n]* typ (host|srflx|prflx|relay)\b/g)) {
+      if (type === "host" || type === "srflx" || type === "prflx" || type === "relay")
+        this.#candidateTypes[type]++;
+    }
+  }
+
+  #sinceRequest(): number {
+    return this.#parts.clock.monotonicMs() - this.#requestedMs;
   }
 
   #timeout(delayMs: number, reason: string): void {

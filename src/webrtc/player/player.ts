@@ -3,7 +3,7 @@ import type { Segment } from "../../media/index.ts";
 import type { LoopRange, PlaybackState } from "../types.ts";
 import { Pacer } from "./pacer.ts";
 import { Pictures } from "./pictures.ts";
-import { AUDIO_LEAD_SECONDS, PlayingTrack } from "./playing-track.ts";
+import { AUDIO_LEAD_SECONDS, countFrames, type FrameCounts, PlayingTrack } from "./playing-track.ts";
 import { type JumpInit, sameRange, type Seek } from "./seek.ts";
 import type { PlayerInit, PlayerTrackInit } from "./types.ts";
 import { VideoBudget } from "./video-budget.ts";
@@ -75,13 +75,8 @@ export class Player {
     this.#jump(init.startSeconds, { exact: true });
   }
 
-  /** Frames sent, those of them that were late, and those left out. */
-  get counts(): { readonly frames: number; readonly late: number; readonly skipped: number } {
-    return {
-      skipped: this.#tracks.reduce((sum, track) => sum + track.skipped, 0),
-      frames: this.#tracks.reduce((sum, track) => sum + track.frames, 0),
-      late: this.#tracks.reduce((sum, track) => sum + track.late, 0),
-    };
+  get counts(): FrameCounts {
+    return countFrames(this.#tracks);
   }
 
   /** Seconds of media here beyond the place that is played. */

@@ -32,6 +32,7 @@ export class PlayingTrack {
   readonly queue: TrackQueue;
   readonly pacer: Pacer;
   frames = 0;
+  keyframes = 0;
   /** Frames that left later than the clock wanted them. */
   late = 0;
   /** Place up to which the viewer has been sent everything: the next frame is missed from there on. */
@@ -201,10 +202,33 @@ export class PlayingTrack {
 
   #left(streamSeconds: number): void {
     const { queue } = this;
+    if (queue.nextIsKey) this.keyframes++;
     this.#payload = -1;
     this.lastStream = streamSeconds;
     this.shown = queue.nextSeconds ?? this.shown;
     this.sentUntil = queue.followingSeconds ?? this.sentUntil;
     queue.advance();
   }
+}
+
+/** Frames that were sent: all, pictures, the keyframes among these, those that were late, and those left out. */
+export interface FrameCounts {
+  readonly frames: number;
+  readonly pictures: number;
+  readonly keyframes: number;
+  readonly late: number;
+  readonly skipped: number;
+}
+
+export function countFrames(tracks: readonly PlayingTrack[]): FrameCounts {
+  const counts = { frames: 0, pictures: 0, keyframes: 0, late: 0, skipped: 0 };
+  for (const track of tracks) {
+    counts.frames += track.frames;
+    counts.late += track.late;
+    counts.skipped += track.skipped;
+    if (track.kind !== "video") continue;
+    counts.pictures += track.frames;
+    counts.keyframes += track.keyframes;
+  }
+  return counts;
 }

@@ -195,6 +195,9 @@ export interface SessionStats extends LinkFigures {
   readonly iceState: string;
   readonly connected: boolean;
   readonly framesSent: number;
+  /** Pictures alone, and those of them that are keyframes. */
+  readonly picturesSent: number;
+  readonly keyframesSent: number;
   readonly framesLate: number;
   /** Left out because the path did not carry them. */
   readonly framesSkipped: number;

@@ -322,6 +322,8 @@ export class Viewer {
       iceState: this.#peer.iceState,
       connected: this.#link !== undefined,
       framesSent: counts.frames,
+      picturesSent: counts.pictures,
+      keyframesSent: counts.keyframes,
       framesLate: counts.late,
       framesSkipped: counts.skipped,
       bufferedSeconds: this.#player.bufferedSeconds(nowMs),

@@ -24,6 +24,8 @@ export interface PeerSessionInit<C extends RtcConnection = RtcConnection> {
 export interface PeerSessionEvents {
   /** What the node says about playing. */
   control: ControlEvent;
+  /** `connection_stats` of the node, where they were asked for. */
+  figures: Readonly<Record<string, unknown>>;
   /** The session is gone without our doing. Comes at most once. */
   lost: ClientError;
 }
@@ -37,6 +39,8 @@ export interface PeerSession<C extends RtcConnection = RtcConnection> {
   /** Levels to choose from, `auto` first; none where there is one quality. */
   readonly qualities: readonly string[];
   setQuality(level: string): void;
+  /** Asks the node for its figures of the session; they come as `figures`. */
+  askFigures(): void;
   control(command: ControlCommand): void;
   on<Name extends keyof PeerSessionEvents>(
     name: Name,
@@ -95,6 +99,14 @@ export async function openPeerSession<C extends RtcConnection>(
     if (offer.iceServers.length > 0) {
       pc.setConfiguration({ ...CONFIGURATION, iceServers: [...offer.iceServers] });
     }
+    scope.signal.addEventListener(
+      "abort",
+      // A socket carries one session of a player, so that figures on it are of that one.
+      signalling.on("message", message => {
+        if (message.type === "stats") events.emit("figures", message.connection_stats);
+      }),
+      { once: true },
+    );
     watchSignalling(signalling, pc, pcId, { lose, signal: scope.signal });
     sendCandidates(pc, signalling, pcId);
     signalling.answer(pcId, await answerOf(pc, offer.sdp));
@@ -121,6 +133,7 @@ export async function openPeerSession<C extends RtcConnection>(
     connection: pc,
     qualities,
     setQuality: quality => signalling.send({ type: "set_quality", pc_id: pcId, quality }),
+    askFigures: () => signalling.send({ type: "get_stats", pc_id: pcId }),
     control: command => link.send(command),
     on: (name, listener) => events.on(name, listener),
     close,

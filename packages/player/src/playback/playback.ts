@@ -17,12 +17,15 @@ import type { PictureSize } from "../viewing/picture-size.ts";
 import { keepConnected } from "./keep-connected.ts";
 import { RECONNECT } from "./limits.ts";
 import { nextState, type PlayerSignal, type PlayerState } from "./player-state.ts";
+import { type NodeFigures, readNodeFigures } from "./node-figures.ts";
 import type { PlayerSource, PlayerSourceEvents } from "./player-source.ts";
 import { createPositionClock } from "./position-clock.ts";
 import { type PlayerStats, type StatsBaseline, summariseStats } from "./stats.ts";
 
 /** How long reports that contradict a seek just asked for are passed over, ms: they were on their way already. */
 const SEEK_SETTLE_MS = 800;
+/** Shortest time between two questions for the node's figures, ms. */
+const FIGURES_INTERVAL_MS = 900;
 /** How far a report may be from a seek's target to count as its effect, seconds. */
 const SEEK_TOLERANCE_SECONDS = 1.5;
 
@@ -69,6 +72,8 @@ export class Playback implements PlayerSource {
   #quality = "auto";
   #scope: AbortController | undefined;
   #session: PeerSession<RTCPeerConnection> | undefined;
+  #figures: NodeFigures | undefined;
+  #askedFiguresMs = Number.NEGATIVE_INFINITY;
   #baseline: StatsBaseline | undefined;
   /** What the node has last said of this session. */
   #reported: PlaybackReport["state"] | undefined;
@@ -214,7 +219,12 @@ export class Playback implements PlayerSource {
     const reports = this.#session ? [...(await this.#session.connection.getStats()).values()] : [];
     const { stats, baseline } = summariseStats(reports, performance.now(), this.#baseline);
     this.#baseline = baseline;
-    return stats;
+    const nowMs = performance.now();
+    if (nowMs - this.#askedFiguresMs >= FIGURES_INTERVAL_MS) {
+      this.#askedFiguresMs = nowMs;
+      this.#session?.askFigures();
+    }
+    return { ...stats, node: this.#figures };
   }
 
   close(): void {
@@ -273,6 +283,10 @@ export class Playback implements PlayerSource {
     this.#seen = false;
     this.#reported = undefined;
     this.#baseline = undefined;
+    this.#figures = undefined;
+    session.on("figures", figures => {
+      this.#figures = readNodeFigures(figures);
+    });
     session.on("control", event => this.#onControl(event));
     // What the viewer has asked for meanwhile.
     if (this.positionSeconds !== startSeconds) this.seek(this.positionSeconds);

@@ -1,3 +1,5 @@
+import type { NodeFigures } from "./node-figures.ts";
+
 /** One sample of how playing goes. Rates are over the time since the sample before. */
 export interface PlayerStats {
   /** How it comes: over WebRTC, or as a file that the browser plays by itself. */
@@ -29,6 +31,8 @@ export interface PlayerStats {
   readonly audioEnergy: number;
   /** Seconds of sound in `audioEnergy`. */
   readonly audioSeconds: number;
+  /** What the node told last; undefined where it does not, as when the file itself is played. */
+  readonly node?: NodeFigures | undefined;
 }
 
 /** A report of `RTCPeerConnection.getStats()`, of whatever type. */

@@ -1,5 +1,7 @@
+import type { QualityDecision } from "../playback/node-figures.ts";
 import type { PlayerStats } from "../playback/stats.ts";
 import { codecName, formatBitrate } from "../text/format.ts";
+import { createCharts } from "./charts.ts";
 import { el } from "./dom.ts";
 import { createPanel, type Panel } from "./help-panel.ts";
 
@@ -25,7 +27,10 @@ const MODE_WORDS = {
 
 export function createStatsPanel(onClose: () => void): StatsPanel {
   const list = el("dl", { class: "figures" });
-  const panel = createPanel("stats-panel", "Statistics", list, onClose);
+  const charts = createCharts();
+  const decisions = el("ol", { class: "decisions", attributes: { "aria-label": "Changes of quality" } });
+  const body = el("div", {}, [charts.element, list, decisions]);
+  const panel = createPanel("stats-panel", "Statistics", body, onClose);
   return {
     element: panel.element,
     get open() {
@@ -33,6 +38,8 @@ export function createStatsPanel(onClose: () => void): StatsPanel {
     },
     toggle: open => panel.toggle(open),
     update(stats, tracks) {
+      charts.add(stats);
+      decisions.replaceChildren(...(stats.node?.decisions ?? []).map(decisionLine));
       list.replaceChildren(
         ...statsLines(stats).flatMap(([name, value]) => [
           el("dt", { text: name }),
@@ -51,6 +58,14 @@ export function createStatsPanel(onClose: () => void): StatsPanel {
       );
     },
   };
+}
+
+function decisionLine({ time, from, to, reason }: QualityDecision): HTMLElement {
+  const what = [from, to].filter(level => level !== "").join(" → ");
+  return el("li", {}, [
+    el("time", { text: new Date(time * 1000).toLocaleTimeString() }),
+    ` ${what}${reason === "" ? "" : `: ${reason}`}`,
+  ]);
 }
 
 function sentAs({ videoCodec, audioCodec }: PlayerStats): string {

@@ -10,6 +10,15 @@ export const PANEL_STYLES = `
 .panel dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; margin: 0; }
 .panel dt { color: #a7b4c2; }
 .panel dd { margin: 0; font-variant-numeric: tabular-nums; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 6px 14px; margin: 4px 0 10px; }
+.charts figure { margin: 0; }
+.charts figcaption { display: flex; justify-content: space-between; font-variant-numeric: tabular-nums; }
+.charts figcaption span:first-child, .charts .most { color: #a7b4c2; }
+.charts .most { font-size: 0.85em; }
+.charts svg { display: block; width: 100%; height: 28px; border-bottom: 1px solid rgb(255 255 255 / 0.2); }
+.charts path { fill: none; stroke: var(--accent); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
+.decisions { margin: 8px 0 0; padding: 0; list-style: none; color: #cbd5e1; }
+.decisions time { color: #a7b4c2; font-variant-numeric: tabular-nums; }
 .stats-panel { inset-inline-start: 12px; width: 400px; }
 .verdict span { display: block; color: #cbd5e1; }
 .mode-passthrough { color: #5eead4; }
