@@ -13,8 +13,15 @@ import {
   systemClock,
 } from "./core/index.ts";
 import type { Mcp } from "./mcp/index.ts";
-import { createMedia, type Media, mediaMigrations, type Prepare } from "./media/index.ts";
 import { connectivityOf } from "./node/check/index.ts";
+import {
+  type Captions,
+  createCaptions,
+  createMedia,
+  type Media,
+  mediaMigrations,
+  type Prepare,
+} from "./media/index.ts";
 import { consoleSource } from "./node/console.ts";
 import { byteRoutes } from "./node/bytes.ts";
 import { httpOf, type NodeRoutes, type OpenDoors, startDoors } from "./node/doors.ts";
@@ -67,6 +74,8 @@ export interface CidcastNode extends AsyncDisposable {
   readonly media: Media;
   /** Prepared ladders and the jobs that make them. */
   readonly prepare: Prepare;
+  /** Captions, chapters and tags of media. */
+  readonly captions: Captions;
   readonly events: EventBus<NodeEvents>;
   /** Notifications: the log, `emitEvent`, and the WebSockets with `registerRoute`. Undefined when the node does not serve. */
   readonly notify: Notify | undefined;
@@ -205,6 +214,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   parts.ready("media", true, media.encoderMissing);
   const prepare = await startPrepare(shared, { content, database, media, resume: serve });
   prepared.current = prepare;
+  const captions = createCaptions({ content, database, clock: systemClock });
   opened.push(probeAdded({ content, media, events, log }));
   const { gcIntervalMs: intervalMs } = config.content;
   if (serve) opened.push(collectRegularly({ content, intervalMs, clock: systemClock, log }));
@@ -278,6 +288,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
           content,
           media,
           prepare,
+          captions,
           peer,
           webrtc,
           notify,
@@ -330,6 +341,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     content,
     media,
     prepare,
+    captions,
     events,
     notify,
     webrtc: webrtc?.manager,

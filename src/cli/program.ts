@@ -11,6 +11,7 @@ import { rmCommand } from "./commands/content/rm.ts";
 import { statCommand } from "./commands/content/stat.ts";
 import { transferCommand } from "./commands/content/transfer.ts";
 import { playCommand } from "./commands/media/play.ts";
+import { captionsCommand } from "./commands/media/captions.ts";
 import { jobsCommand, prepareCommand } from "./commands/media/prepare.ts";
 import { probeCommand } from "./commands/media/probe.ts";
 import { whyStalledCommand } from "./commands/media/why-stalled.ts";
@@ -63,6 +64,7 @@ function createProgram(environment: CliEnvironment): Command {
     transferCommand,
     probeCommand,
     playCommand,
+    captionsCommand,
     prepareCommand,
     jobsCommand,
     whyStalledCommand,

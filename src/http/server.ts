@@ -18,6 +18,7 @@ import { healthRoutes } from "./api/health.ts";
 import { playbackRoutes } from "./api/playback.ts";
 import { nodeRoutes } from "./api/node.ts";
 import { stallRoutes } from "./api/stalls.ts";
+import { captionRoutes } from "./api/captions.ts";
 import { prepareRoutes } from "./api/prepare.ts";
 import type { ApiComponents } from "./api/types.ts";
 import { streamRoutes } from "./api/streams.ts";
@@ -205,6 +206,7 @@ async function start(
     transferRoutes(scope, api);
     checkRoutes(scope, api);
     prepareRoutes(scope, api);
+    captionRoutes(scope, api);
     playbackRoutes(scope, api);
     streamRoutes(scope, api);
     eventRoutes(scope, api);

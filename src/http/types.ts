@@ -3,7 +3,7 @@ import type { CheckBody, CheckReport } from "@cidcast/protocols/connectivity";
 import type { NodeStatus, IdResult, PeerBody } from "@cidcast/protocols/node-api";
 import type { Content } from "../content/index.ts";
 import type { AbortOptions, Action, Authoriser, Logger, Metrics, Principal, Service } from "../core/index.ts";
-import type { Media, Prepare } from "../media/index.ts";
+import type { Captions, Media, Prepare } from "../media/index.ts";
 import type { Notify, WebhookRegistry } from "../notify/index.ts";
 import type { Transfers } from "../transfer/index.ts";
 import type { WebRTCStreamingManager } from "../webrtc/index.ts";
@@ -54,6 +54,8 @@ export interface HttpComponents {
   readonly content: Content;
   /** Undefined: switched off; probing then answers `FEATURE_DISABLED`. */
   readonly media?: Media | undefined;
+  /** Undefined: switched off; captions then answer `FEATURE_DISABLED`. */
+  readonly captions?: Captions | undefined;
   /** Undefined: switched off; jobs then answer `FEATURE_DISABLED`. */
   readonly prepare?: Prepare | undefined;
   /** Undefined: WebRTC is switched off or could not start. */

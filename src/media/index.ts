@@ -1,4 +1,7 @@
 export { decodePicture } from "./decode/decode-picture.ts";
+export { type AttachOptions, type Captions, createCaptions } from "./captions/captions.ts";
+export { writeWebVtt } from "./captions/parse-text.ts";
+export type { CaptionTrack, Chapter, Cue, CuesOptions, EmbeddedText } from "./captions/types.ts";
 export { createMedia, type MediaComponents, type MediaInit } from "./media.ts";
 export { MAX_RATE, MediaClock, type MediaClockInit, MIN_RATE, type MonotonicClock } from "./media-clock.ts";
 export { PRESET_NAMES, type PresetName } from "./prepare/ladder.ts";
@@ -16,6 +19,8 @@ export type {
 export type {
   AudioCodec,
   AudioTrackInfo,
+  Frame,
+  FrameOptions,
   Ladder,
   LadderRung,
   Media,

@@ -113,3 +113,24 @@ export const DEMUX_MAX_CRASHES = 2;
 
 /** Longest that an idle encoder process may take for a sign of life before it is replaced, milliseconds. */
 export const ENCODER_PING_MS = 2000;
+
+/** Captions of one track: a film has some two thousand. */
+export const CAPTIONS_MAX_CUES = 20_000;
+
+/** Text tracks of one file. */
+export const CAPTIONS_MAX_TRACKS = 64;
+
+/** Largest caption file, bytes: one with every cue has some two million. */
+export const CAPTIONS_MAX_BYTES = 16 * 1024 * 1024;
+
+/** What may be read of a media file to find its text, bytes: Matroska keeps it between the pictures. */
+export const CAPTIONS_MAX_READ_BYTES = 4 * 1024 * 1024 * 1024;
+
+/** Caption files that can be attached to one CID. */
+export const CAPTIONS_MAX_ATTACHED = 64;
+
+/** Single pictures that are made at a time: each has a decoder to itself. */
+export const FRAME_MAX_AT_ONCE = 2;
+
+/** Single pictures that may wait for their turn. */
+export const FRAME_MAX_WAITING = 64;

@@ -9,6 +9,7 @@ import {
   type Service,
   toCidcastError,
 } from "../core/index.ts";
+import { Frames } from "./frames.ts";
 import { GOP_STORE_MAX_BYTES, PROBE_CACHE_MAX_ENTRIES } from "./limits.ts";
 import { createLibraryDemuxer } from "./demux/library/library-demuxer.ts";
 import { declareMetrics } from "./metrics.ts";
@@ -62,6 +63,7 @@ export function createMedia(init: MediaInit): (components: MediaComponents) => M
     });
     const transcode = sharedTranscodes(transcoding);
     const { content, manifestOf } = components;
+    const frames = new Frames({ pool: transcoding.pool, clock, log });
     const ladders = new Ladders({ content, manifestOf, openFile, store, log });
     const probed = new Map<string, MediaInfo>();
     const sources = new Set<MediaSource>();
@@ -106,6 +108,20 @@ export function createMedia(init: MediaInit): (components: MediaComponents) => M
         if (prepared !== undefined) return opened(prepared);
         return openFile(cid, options);
       },
+      async frame(ref, options = {}) {
+        if (encoder.kind !== "node-av")
+          throw new CidcastError("ENCODER_MISSING", encoderMissing ?? NEEDS_LIBRARY);
+        const root = ladders.rootIn(ref);
+        // Pictures of a manifest are those of the file it was made from.
+        const named = root === undefined ? ref : await ladders.sourceOf(root, options);
+        const { cid } = await content.resolve(named, options);
+        const reference = await acquire(cid, options);
+        try {
+          return await frames.make(reference, options);
+        } finally {
+          await reference.release();
+        }
+      },
       async start() {
         transcoding.start();
       },
@@ -135,6 +151,9 @@ export function createMedia(init: MediaInit): (components: MediaComponents) => M
     }
   };
 }
+
+const NEEDS_LIBRARY =
+  "Single pictures are made with the node-av library: run `npm install node-av` and unset FFMPEG_PATH";
 
 /** How many of the tracks that a viewer gets are transcoded. */
 function transcodesOf(source: MediaSource): number {

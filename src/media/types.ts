@@ -229,9 +229,35 @@ export interface Media {
   /** Probes a file; the result is cached by CID. `UNSUPPORTED_MEDIA` when it is not media. */
   probe(ref: string, options?: AbortOptions): Promise<MediaInfo>;
   open(ref: string, options?: AbortOptions): Promise<MediaSource>;
+  /**
+   * The picture shown at a time. `TRACK_NOT_FOUND` without pictures, `ENCODER_MISSING`, `LIMIT_REACHED` while too many are
+   * being made.
+   */
+  frame(ref: string, options?: FrameOptions): Promise<Frame>;
   /** How transcoding is done here: the encoder's name and version, or undefined with the reason in `encoderMissing`. */
   readonly encoder: string | undefined;
   readonly encoderMissing: string | undefined;
+}
+
+export interface FrameOptions extends AbortOptions {
+  /** Default 0; past the end: the last picture. */
+  readonly timeSeconds?: number | undefined;
+  /** Default: as wide as the pictures. Never enlarged. */
+  readonly maxWidth?: number | undefined;
+  /** Default `jpeg`. */
+  readonly format?: "jpeg" | "png" | undefined;
+  /** Default: the first video track that plays. */
+  readonly trackId?: string | undefined;
+}
+
+/** A single picture of media. */
+export interface Frame {
+  readonly bytes: Uint8Array;
+  readonly contentType: "image/jpeg" | "image/png";
+  readonly width: number;
+  readonly height: number;
+  /** When it is shown. */
+  readonly timeSeconds: number;
 }
 
 /** Events of this domain. */

@@ -12,7 +12,7 @@ import {
   type PeerControl,
   type RegisteredRoute,
 } from "../http/index.ts";
-import type { Media, Prepare } from "../media/index.ts";
+import type { Captions, Media, Prepare } from "../media/index.ts";
 import {
   mountRoutes,
   type Notify,
@@ -40,6 +40,7 @@ export interface Doors extends Shared {
   readonly content: ContentService;
   readonly media: Media;
   readonly prepare: Prepare;
+  readonly captions: Captions;
   readonly peer: Peer | undefined;
   readonly webrtc: WebRTCParts | undefined;
   readonly notify: Notify;
@@ -76,6 +77,7 @@ export async function startDoors(doors: Doors): Promise<OpenDoors> {
     content,
     media,
     prepare,
+    captions: doors.captions,
     webrtc: webrtc?.manager,
     webrtcMissing: parts.reason("webrtc"),
     peer: peer === undefined ? undefined : peerControl(peer),

@@ -26,6 +26,11 @@ export const SEGMENT_MAX_BYTES = 64 * 1024 * 1024;
 /** Largest block of a manifest, root or page, bytes. */
 export const MANIFEST_BLOCK_MAX_BYTES = 1024 * 1024;
 
+/** Most sheets of a storyboard. */
+export const MAX_SHEETS = 256;
+/** Most chapters. */
+export const MAX_CHAPTERS = 1000;
+
 /** A link, as dag-cbor decoders hand it out. */
 export interface Link {
   readonly bytes: Uint8Array;
@@ -106,6 +111,44 @@ export const manifestTrack = z.discriminatedUnion("kind", [
 export type ManifestTrack = z.output<typeof manifestTrack>;
 export type ManifestRendition = ManifestTrack["renditions"][number];
 
+/** A picture that stands for the media. */
+export const manifestPoster = z.looseObject({
+  cid: link,
+  type: z.literal("image/jpeg"),
+  width: z.number().int().positive(),
+  height: z.number().int().positive(),
+  bytes: count,
+  time: microseconds,
+});
+export type ManifestPoster = z.output<typeof manifestPoster>;
+
+/** Small pictures at equal distances, many to a sheet, row by row. */
+export const manifestStoryboard = z.looseObject({
+  /** Distance of two pictures. */
+  interval: z.number().int().positive(),
+  width: z.number().int().positive(),
+  height: z.number().int().positive(),
+  columns: z.number().int().positive().max(64),
+  rows: z.number().int().positive().max(64),
+  /** Pictures on all sheets. */
+  count: z.number().int().positive(),
+  sheets: z
+    .array(z.looseObject({ cid: link, bytes: count }))
+    .min(1)
+    .max(MAX_SHEETS),
+});
+export type ManifestStoryboard = z.output<typeof manifestStoryboard>;
+
+/** Captions as a WebVTT file. */
+export const manifestCaptions = z.looseObject({
+  id: name,
+  cid: link,
+  bytes: count,
+  language: z.string().max(64).optional(),
+  label: z.string().max(256).optional(),
+});
+export type ManifestCaptions = z.output<typeof manifestCaptions>;
+
 /** The root of a manifest. */
 export const mediaManifest = z.looseObject({
   kind: z.literal(MANIFEST_KIND),
@@ -114,6 +157,15 @@ export const mediaManifest = z.looseObject({
   source: z.string().min(1).max(512),
   duration: microseconds,
   tracks: z.array(manifestTrack).min(1).max(MAX_TRACKS),
+  captions: z.array(manifestCaptions).max(MAX_TRACKS).optional(),
+  chapters: z
+    .array(z.looseObject({ start: microseconds, title: z.string().max(1024) }))
+    .max(MAX_CHAPTERS)
+    .optional(),
+  /** Title, artist and the like, by lower-case name. */
+  tags: z.record(z.string().max(64), z.string().max(4096)).optional(),
+  poster: manifestPoster.optional(),
+  storyboard: manifestStoryboard.optional(),
 });
 export type MediaManifest = z.output<typeof mediaManifest>;
 

@@ -1,4 +1,12 @@
-import { type AddResult, jobBody, MAX_PAGE_SIZE, probeResult, pushResult } from "@cidcast/protocols/node-api";
+import {
+  type AddResult,
+  captionsResult,
+  captionTrackBody,
+  jobBody,
+  MAX_PAGE_SIZE,
+  probeResult,
+  pushResult,
+} from "@cidcast/protocols/node-api";
 import { type AddOptions, carEntry, carHeader, type ContentRecord } from "../../content/index.ts";
 import { CidcastError } from "../../core/index.ts";
 import type { CidcastNode } from "../../node.ts";
@@ -56,6 +64,13 @@ export function createEmbeddedApi(node: CidcastNode): NodeApi {
     pins: async () => content.pins(),
     gc: async options => content.gc(options),
     probe: async (ref, options) => probeResult.parse(await media.probe(ref, options)),
+    captions: async (cid, options) => captionsResult.parse(await node.captions.list(cid, "", options)),
+    attachCaptions: async (cid, captions, options) =>
+      captionTrackBody.parse(await node.captions.attach(cid, captions, "", options)),
+    detachCaptions: async (cid, captions, options) => {
+      if (await node.captions.detach(cid, captions, "", options)) return;
+      throw new CidcastError("CONTENT_NOT_FOUND", `${captions} is not attached to ${cid}`);
+    },
     prepare: async (cid, presets, options) => (await prepare.submit(cid, { ...options, presets })).id,
     job: async id => jobBody.parse(await prepare.job(id)),
     jobs: async () => (await prepare.jobs()).map(job => jobBody.parse(job)),

@@ -1,5 +1,7 @@
 import {
   addResult,
+  captionsResult,
+  captionTrackBody,
   carResult,
   connectResult,
   doneResult,
@@ -107,6 +109,16 @@ export function createHttpApi(http: HttpClient): NodeApi {
     pins: async options => (await http.json(pinsResult, "/api/v0/pins", options)).pins,
     gc: async options => http.json(gcResult, "/api/v0/gc", { method: "POST", ...options }),
     probe: async (ref, options) => http.json(probeResult, path("probe", ref), options),
+    captions: async (cid, options) => http.json(captionsResult, path("captions", cid), options),
+    attachCaptions: async (cid, captions, { language, label, signal } = {}) =>
+      http.json(captionTrackBody, path("captions", `${cid}/${captions}`), {
+        method: "PUT",
+        query: { language, label },
+        signal,
+      }),
+    detachCaptions: async (cid, captions, options) => {
+      await http.json(doneResult, path("captions", `${cid}/${captions}`), { method: "DELETE", ...options });
+    },
     prepare: async (cid, presets, options) => {
       const call = {
         method: "POST",

@@ -11,7 +11,7 @@ import { type AbortOptions, CidcastError, messageOf } from "../../core/index.ts"
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 export interface HttpCall extends AbortOptions {
-  readonly method?: "GET" | "POST" | "DELETE";
+  readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | AsyncIterable<Uint8Array>;

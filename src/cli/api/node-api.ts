@@ -1,5 +1,7 @@
 import type { CheckBody, CheckReport } from "@cidcast/protocols/connectivity";
 import type {
+  CaptionsResult,
+  CaptionTrackBody,
   AddResult,
   CarResult,
   ConnectResult,
@@ -75,6 +77,13 @@ export interface NodeApi extends AsyncDisposable {
   pins(options?: AbortOptions): Promise<readonly PinBody[]>;
   gc(options?: AbortOptions): Promise<GcResultBody>;
   probe(ref: string, options?: AbortOptions): Promise<ProbeResult>;
+  captions(cid: string, options?: AbortOptions): Promise<CaptionsResult>;
+  attachCaptions(
+    cid: string,
+    captions: string,
+    options?: AbortOptions & { readonly language?: string | undefined; readonly label?: string | undefined },
+  ): Promise<CaptionTrackBody>;
+  detachCaptions(cid: string, captions: string, options?: AbortOptions): Promise<void>;
   /** Puts a job into the queue; gives its id. */
   prepare(cid: string, presets: JobBody["presets"], options?: AbortOptions): Promise<string>;
   job(id: string, options?: AbortOptions): Promise<JobBody>;

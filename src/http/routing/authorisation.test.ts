@@ -36,6 +36,11 @@ const EXPECTED: Readonly<Record<string, Action>> = {
   "GET /api/v0/jobs": "media:prepare",
   "GET /api/v0/jobs/:id": "media:prepare",
   "DELETE /api/v0/jobs/:id": "media:prepare",
+  "GET /api/v0/captions/:cid": "media:play",
+  "GET /api/v0/cues/:cid": "media:play",
+  "PUT /api/v0/captions/:cid/:captions": "content:pin",
+  "DELETE /api/v0/captions/:cid/:captions": "content:pin",
+  "GET /api/v0/frame/:cid": "media:play",
   "GET /api/v0/id": "node:status",
   "GET /api/v0/version": "node:status",
   "GET /api/v0/status": "node:status",
@@ -105,7 +110,13 @@ const EXPECTED: Readonly<Record<string, Action>> = {
   "GET /metrics": "node:metrics",
 };
 /** Addresses of media that name content. */
-const CONTENT_MEDIA: ReadonlySet<string> = new Set(["/api/v0/probe/*", "/whep/*"]);
+const CONTENT_MEDIA: ReadonlySet<string> = new Set([
+  "/api/v0/probe/*",
+  "/api/v0/captions/:cid",
+  "/api/v0/cues/:cid",
+  "/api/v0/frame/:cid",
+  "/whep/*",
+]);
 const DOCS = /^\/api\/docs(\/|$)/;
 
 describe("authorisation", () => {

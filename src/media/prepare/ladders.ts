@@ -46,6 +46,11 @@ export class Ladders {
     return (await this.#read(root, options)).info;
   }
 
+  /** CID of the file that a manifest was made from. */
+  async sourceOf(root: string, options: AbortOptions = {}): Promise<string> {
+    return (await this.#read(root, options)).source;
+  }
+
   /** Opens a manifest, held until the handle is closed. */
   async open(root: string, cid: string, onClose: (source: MediaSource) => void, options: AbortOptions = {}) {
     const hold = this.#init.content.hold(root);

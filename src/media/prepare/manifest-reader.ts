@@ -17,6 +17,11 @@ const DAG_CBOR = 0x71;
 
 type Reader = Pick<PrepareContent, "blocks">;
 
+/** True for a CID that can name a manifest: that of structured data, which no file has. */
+export function isManifest(cid: string): boolean {
+  return CID.parse(cid).code === DAG_CBOR;
+}
+
 /** Reads a root. `UNSUPPORTED_MEDIA` when it is no manifest; `CORRUPT_BLOCK`, `CONTENT_NOT_FOUND` as blocks go. */
 export async function readManifest(
   content: Reader,

@@ -20,6 +20,13 @@ export interface PrepareTables {
     error: string | null;
     created_at_ms: BigNumber;
     ended_at_ms: BigNumber | null;
+    /** Tenant whose job it is; null: the node's own. */
+    owner: string | null;
+    /** JSON: what else was asked for. */
+    options: string | null;
+    /** The node that works on it, and until when it has it to itself. */
+    node: string | null;
+    lease_until_ms: BigNumber | null;
   };
   /** What an unfinished job has made; it goes when the job ends. */
   media_job_segment: {
@@ -34,6 +41,17 @@ export interface PrepareTables {
     bytes: BigNumber;
     /** JSON. */
     gops: string;
+  };
+  /** Files of captions attached to media. */
+  media_captions: {
+    cid: string;
+    captions: string;
+    /** Tenant; empty: the node's own. */
+    owner: string;
+    format: string;
+    language: string | null;
+    label: string | null;
+    attached_at_ms: BigNumber;
   };
   media_prepared: { source: string; root: string; signature: string | null; made_at_ms: BigNumber };
 }
@@ -76,6 +94,27 @@ export const mediaMigrations: readonly Migration[] = [
         .addColumn("made_at_ms", "bigint", column => column.notNull())
         .addPrimaryKeyConstraint("media_prepared_key", ["source", "root"])
         .execute();
+    },
+  },
+  {
+    id: "media-0002",
+    up: async db => {
+      await db.schema
+        .createTable("media_captions")
+        .addColumn("cid", "text", column => column.notNull())
+        .addColumn("captions", "text", column => column.notNull())
+        .addColumn("owner", "text", column => column.notNull())
+        .addColumn("format", "text", column => column.notNull())
+        .addColumn("language", "text")
+        .addColumn("label", "text")
+        .addColumn("attached_at_ms", "bigint", column => column.notNull())
+        .addPrimaryKeyConstraint("media_captions_key", ["cid", "captions", "owner"])
+        .execute();
+      // Whose job it is, and until when the node that works on it has it to itself.
+      await db.schema.alterTable("media_job").addColumn("owner", "text").execute();
+      await db.schema.alterTable("media_job").addColumn("options", "text").execute();
+      await db.schema.alterTable("media_job").addColumn("node", "text").execute();
+      await db.schema.alterTable("media_job").addColumn("lease_until_ms", "bigint").execute();
     },
   },
 ];

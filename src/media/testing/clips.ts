@@ -101,7 +101,7 @@ export async function makeClip(init: ClipInit): Promise<Uint8Array> {
     if (init.video !== undefined) tracks.push(videoTrack(format, init.video));
     for (const audio of init.audio ?? []) tracks.push(audioTrack(format, audio));
     if (init.cover !== undefined) tracks.push(coverTrack(format, init.cover));
-    if (init.subtitles !== undefined) tracks.push(textTrack(format, init.subtitles));
+    if (init.subtitles !== undefined) tracks.push(textTrack(format, init.subtitles, init.container));
     check(await format.openOutput(), "open the file");
     for (const [name, value] of Object.entries(init.muxer ?? {})) {
       const set = format.setOption(
@@ -261,10 +261,11 @@ function coverTrack(format: FormatContext, codecName: "mjpeg" | "png"): Track {
   };
 }
 
-function textTrack(format: FormatContext, lines: readonly string[]): Track {
+function textTrack(format: FormatContext, lines: readonly string[], container: ClipInit["container"]): Track {
+  const timed = container === "mp4" || container === "mov";
   const stream = format.newStream();
   stream.codecpar.codecType = constants.AVMEDIA_TYPE_SUBTITLE;
-  stream.codecpar.codecId = constants.AV_CODEC_ID_SUBRIP;
+  stream.codecpar.codecId = timed ? constants.AV_CODEC_ID_MOV_TEXT : constants.AV_CODEC_ID_SUBRIP;
   const timeBase = new Rational(1, 1000);
   stream.timeBase = timeBase;
   return {
@@ -274,7 +275,11 @@ function textTrack(format: FormatContext, lines: readonly string[]): Track {
       for (const [i, line] of lines.entries()) {
         using packet = new Packet();
         packet.alloc();
-        packet.data = Buffer.from(line);
+        const text = Buffer.from(line);
+        // Timed text of MP4 has its length before it.
+        packet.data = timed
+          ? Buffer.concat([Buffer.from([text.length >> 8, text.length & 255]), text])
+          : text;
         packet.pts = BigInt(i * 1000);
         packet.dts = BigInt(i * 1000);
         packet.duration = 900n;

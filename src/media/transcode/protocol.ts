@@ -80,7 +80,37 @@ const ladderJobSchema = z.object({
   rungs: z.array(rungSchema).min(1),
 });
 
-const jobSchema = z.discriminatedUnion("kind", [videoJobSchema, audioJobSchema, ladderJobSchema]);
+const pictureShape = {
+  decoder: decoderSchema,
+  /** Size of the picture that comes out, turned. */
+  width: z.number(),
+  height: z.number(),
+  rotation: z.union([z.literal(0), z.literal(90), z.literal(180), z.literal(270)]),
+};
+
+/** The picture that is shown at a time, as a file of its own. */
+const stillJobSchema = z.object({
+  kind: z.literal("still"),
+  ...pictureShape,
+  atUs: z.number(),
+  format: z.enum(["jpeg", "png"]),
+});
+
+/** Pictures of keyframes, row by row on sheets: each packet is one. A sheet comes out with its number as its time. */
+const sheetJobSchema = z.object({
+  kind: z.literal("sheet"),
+  ...pictureShape,
+  columns: z.number(),
+  rows: z.number(),
+});
+
+const jobSchema = z.discriminatedUnion("kind", [
+  videoJobSchema,
+  audioJobSchema,
+  ladderJobSchema,
+  stillJobSchema,
+  sheetJobSchema,
+]);
 
 /** One encoded frame, in either direction; `rung` tells which encoding of a ladder it belongs to. */
 const packetSchema = z.object({
@@ -127,6 +157,8 @@ export const fromChildSchema = z.discriminatedUnion("type", [
 export type VideoJobSpec = z.infer<typeof videoJobSchema>;
 export type AudioJobSpec = z.infer<typeof audioJobSchema>;
 export type LadderJobSpec = z.infer<typeof ladderJobSchema>;
+export type StillJobSpec = z.infer<typeof stillJobSchema>;
+export type SheetJobSpec = z.infer<typeof sheetJobSchema>;
 export type LadderRung = z.infer<typeof rungSchema>;
 /** A job that a viewer waits for: one encoding. */
 export type LiveJobSpec = VideoJobSpec | AudioJobSpec;

@@ -4,6 +4,7 @@ import type { Backend, Transcoder } from "./backend.ts";
 import type { JobSpec, Packet } from "../protocol.ts";
 import { NodeAvAudio } from "./node-av-audio.ts";
 import { NodeAvLadder } from "./node-av-ladder.ts";
+import { NodeAvSheet, NodeAvStill } from "./node-av-stills.ts";
 import { NodeAvVideo } from "./node-av-video.ts";
 
 /** Encodes in this process through node-av. */
@@ -18,5 +19,7 @@ export function nodeAvBackend(): Backend {
 function transcoderOf(spec: JobSpec, emit: (frames: readonly Packet[]) => void): Transcoder {
   if (spec.kind === "video") return new NodeAvVideo(spec, emit);
   if (spec.kind === "audio") return new NodeAvAudio(spec, emit);
+  if (spec.kind === "still") return new NodeAvStill(spec, emit);
+  if (spec.kind === "sheet") return new NodeAvSheet(spec, emit);
   return new NodeAvLadder(spec, emit);
 }

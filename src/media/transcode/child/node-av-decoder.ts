@@ -112,6 +112,13 @@ export class Decoder {
     setOptions(this.#context, { skip_frame: what === "none" ? "default" : what });
   }
 
+  /** Decodes a keyframe with nothing before or after it. */
+  decodeAlone(packet: Packet, onFrame: (frame: Frame) => void): void {
+    this.decode(packet, onFrame);
+    this.decode(undefined, onFrame);
+    this.#context.flushBuffers();
+  }
+
   close(): void {
     this.#frame.free();
     this.#context.freeContext();

@@ -28,10 +28,10 @@ export async function ffmpegBackend(path: string): Promise<Backend> {
   };
 }
 
-/** A ladder decodes once for several encoders, which takes the library: the node does not ask for one here. */
+/** Ladders and single pictures take the library: the node does not ask for them here. */
 function live(spec: JobSpec): LiveJobSpec {
-  if (spec.kind === "ladder") throw new Error("Ladders are made with node-av alone");
-  return spec;
+  if (spec.kind === "video" || spec.kind === "audio") return spec;
+  throw new Error("Ladders and pictures are made with node-av alone");
 }
 
 /** One run of ffmpeg: packets go in as Matroska, frames come out of fragmented MP4. */
