@@ -19,6 +19,7 @@ import { playbackRoutes } from "./api/playback.ts";
 import { nodeRoutes } from "./api/node.ts";
 import { stallRoutes } from "./api/stalls.ts";
 import { captionRoutes } from "./api/captions.ts";
+import { pictureRoutes } from "./api/pictures.ts";
 import { prepareRoutes } from "./api/prepare.ts";
 import type { ApiComponents } from "./api/types.ts";
 import { streamRoutes } from "./api/streams.ts";
@@ -207,6 +208,7 @@ async function start(
     checkRoutes(scope, api);
     prepareRoutes(scope, api);
     captionRoutes(scope, api);
+    pictureRoutes(scope, api);
     playbackRoutes(scope, api);
     streamRoutes(scope, api);
     eventRoutes(scope, api);

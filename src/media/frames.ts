@@ -1,5 +1,4 @@
 import { CidcastError, type Clock, type Logger } from "../core/index.ts";
-import { packetReader } from "./demux/packets.ts";
 import { FRAME_MAX_AT_ONCE, FRAME_MAX_WAITING } from "./limits.ts";
 import { encodeRun } from "./prepare/encode-run.ts";
 import type { FileReference } from "./source/open-files.ts";
@@ -30,7 +29,7 @@ export class Frames {
     if (track === undefined || input === undefined) {
       throw new CidcastError("TRACK_NOT_FOUND", `${file.cid} has no pictures ${trackId ?? ""}`.trim());
     }
-    const job = (await profileOf(track, input))?.spec(0);
+    const job = profileOf(track, input)?.spec(0);
     if (job?.kind !== "video") {
       throw new CidcastError(
         "UNSUPPORTED_MEDIA",
@@ -44,6 +43,7 @@ export class Frames {
       kind: "still",
       decoder: job.decoder,
       rotation: track.rotation,
+      mirrored: track.mirrored,
       ...size,
       atUs,
       format,
@@ -54,7 +54,7 @@ export class Frames {
         spec,
         { ...this.#init, signal: signal ?? new AbortController().signal },
         async () => {
-          const packets = packetReader(input, error =>
+          const packets = input.packets(error =>
             this.#init.log.debug({ cid: file.cid, err: error }, "the file is damaged here"),
           );
           return { packets, first: await packets.keyAt(atUs / 1e6) };

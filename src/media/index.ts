@@ -26,6 +26,7 @@ export type {
   Media,
   MediaEvents,
   MediaInfo,
+  MediaPreviews,
   MediaSource,
   RenditionInfo,
   RenditionSource,

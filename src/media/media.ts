@@ -108,6 +108,10 @@ export function createMedia(init: MediaInit): (components: MediaComponents) => M
         if (prepared !== undefined) return opened(prepared);
         return openFile(cid, options);
       },
+      async previews(ref, options = {}) {
+        const cid = ladders.rootIn(ref) ?? (await content.resolve(ref, options)).cid;
+        return ladders.previewsOf(cid, options);
+      },
       async frame(ref, options = {}) {
         if (encoder.kind !== "node-av")
           throw new CidcastError("ENCODER_MISSING", encoderMissing ?? NEEDS_LIBRARY);

@@ -234,6 +234,8 @@ export interface Media {
    * being made.
    */
   frame(ref: string, options?: FrameOptions): Promise<Frame>;
+  /** Poster and storyboard that were prepared; undefined where nothing was. */
+  previews(ref: string, options?: AbortOptions): Promise<MediaPreviews | undefined>;
   /** How transcoding is done here: the encoder's name and version, or undefined with the reason in `encoderMissing`. */
   readonly encoder: string | undefined;
   readonly encoderMissing: string | undefined;
@@ -248,6 +250,25 @@ export interface FrameOptions extends AbortOptions {
   readonly format?: "jpeg" | "png" | undefined;
   /** Default: the first video track that plays. */
   readonly trackId?: string | undefined;
+}
+
+/** Pictures that were prepared along with a ladder: JPEG files by CID. */
+export interface MediaPreviews {
+  readonly poster:
+    | { readonly cid: string; readonly width: number; readonly height: number; readonly timeSeconds: number }
+    | undefined;
+  /** Small pictures at equal distances from 0 on, row by row on sheets. */
+  readonly storyboard:
+    | {
+        readonly intervalSeconds: number;
+        readonly count: number;
+        readonly columns: number;
+        readonly rows: number;
+        readonly width: number;
+        readonly height: number;
+        readonly sheets: readonly string[];
+      }
+    | undefined;
 }
 
 /** A single picture of media. */

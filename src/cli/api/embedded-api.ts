@@ -1,12 +1,5 @@
-import {
-  type AddResult,
-  captionsResult,
-  captionTrackBody,
-  jobBody,
-  MAX_PAGE_SIZE,
-  probeResult,
-  pushResult,
-} from "@cidcast/protocols/node-api";
+import { type AddResult, jobBody, MAX_PAGE_SIZE, probeResult, pushResult } from "@cidcast/protocols/node-api";
+import { captionTrackBody, captionsResult } from "@cidcast/protocols/node-api/media";
 import { type AddOptions, carEntry, carHeader, type ContentRecord } from "../../content/index.ts";
 import { CidcastError } from "../../core/index.ts";
 import type { CidcastNode } from "../../node.ts";

@@ -1,7 +1,5 @@
 import {
   addResult,
-  captionsResult,
-  captionTrackBody,
   carResult,
   connectResult,
   doneResult,
@@ -28,6 +26,7 @@ import {
 } from "@cidcast/protocols/node-api";
 import { stallReport, stallReports } from "@cidcast/protocols/node-api/stalls";
 import { checkReport } from "@cidcast/protocols/connectivity";
+import { captionTrackBody, captionsResult } from "@cidcast/protocols/node-api/media";
 import { createdPlayback } from "@cidcast/protocols/playback";
 import type { HttpClient } from "./http-client.ts";
 import { encodeMultipart } from "./multipart.ts";

@@ -1,7 +1,5 @@
 import type { CheckBody, CheckReport } from "@cidcast/protocols/connectivity";
 import type {
-  CaptionsResult,
-  CaptionTrackBody,
   AddResult,
   CarResult,
   ConnectResult,
@@ -25,6 +23,7 @@ import type {
   WebhookInfo,
 } from "@cidcast/protocols/node-api";
 import type { StallReportBody } from "@cidcast/protocols/node-api/stalls";
+import type { CaptionTrackBody, CaptionsResult } from "@cidcast/protocols/node-api/media";
 import type { CreatedPlaybackBody } from "@cidcast/protocols/playback";
 import type { DirectoryEntrySource } from "../../content/index.ts";
 import type { AbortOptions } from "../../core/index.ts";

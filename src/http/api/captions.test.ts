@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CidcastError } from "../../core/index.ts";
-import type { Captions, FrameOptions, Media } from "../../media/index.ts";
+import type { Captions } from "../../media/index.ts";
 import { ask, serve } from "../testing/serve.ts";
 
 const TRACK = { id: "xbafyvtt", cid: "bafyvtt", format: "webvtt", language: "de", label: undefined } as const;
@@ -51,29 +51,5 @@ describe("captions over HTTP", () => {
       ["cues", "bafyfilm", "s9", undefined, undefined, ""],
       ["attach", "bafyfilm", "bafyvtt", "de", "D"],
     ]);
-  });
-});
-
-describe("single pictures over HTTP", () => {
-  test("come as a file of their own, within limits", async () => {
-    const asked: FrameOptions[] = [];
-    const media: Pick<Media, "frame"> = {
-      frame: async (_cid, options = {}) => {
-        asked.push(options);
-        const contentType = options.format === "png" ? "image/png" : "image/jpeg";
-        return { bytes: Uint8Array.of(1, 2), contentType, width: 2, height: 2, timeSeconds: 1.5 };
-      },
-    };
-    // What is not asked of it here is not there.
-    await using server = await serve({}, { media: media as Media });
-    const picture = await ask(server, `/api/v0/frame/bafyfilm?time=1.5&width=320&format=png`);
-    expect(picture.headers["content-type"]).toBe("image/png");
-    expect(picture.headers["cache-control"]).toContain("immutable");
-    expect(picture.headers["x-cidcast-time"]).toBe("1.500000");
-    expect(picture.body).toHaveLength(2);
-    expect(asked).toMatchObject([{ timeSeconds: 1.5, maxWidth: 320, format: "png" }]);
-    for (const wrong of ["width=8", "width=99999", "time=-1", "format=gif"]) {
-      expect((await ask(server, `/api/v0/frame/bafyfilm?${wrong}`)).status).toBe(400);
-    }
   });
 });

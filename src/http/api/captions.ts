@@ -5,22 +5,19 @@ import {
   captionTrackBody,
   cuesQuery,
   cuesResult,
-  doneResult,
-  frameQuery,
   mediaParams,
-} from "@cidcast/protocols/node-api";
+} from "@cidcast/protocols/node-api/media";
+import { doneResult } from "@cidcast/protocols/node-api";
 import type { FastifyInstance } from "fastify";
 import { CidcastError, withTimeout } from "../../core/index.ts";
-import { type Captions, type Media, writeWebVtt } from "../../media/index.ts";
+import { type Captions, writeWebVtt } from "../../media/index.ts";
 import { route } from "../routing/route.ts";
 import type { ApiComponents } from "./types.ts";
 
 /** Longest search for text or a picture in media, as so many times the time that finding content may take. */
 const FIND_FACTOR = 4;
-/** A picture of a CID never changes. */
-const FOREVER = "public, max-age=29030400, immutable";
 
-/** Captions, chapters and single pictures of media. */
+/** Captions and chapters of media. */
 export function captionRoutes(app: FastifyInstance, components: ApiComponents): void {
   const { tenants, limits } = components;
   const captions = (): Captions => {
@@ -90,38 +87,6 @@ export function captionRoutes(app: FastifyInstance, components: ApiComponents): 
       if (await captions().detach(params.cid, params.captions, principal.tenantId, { signal }))
         return { ok: true };
       throw new CidcastError("CONTENT_NOT_FOUND", `${params.captions} is not attached to ${params.cid}`);
-    },
-  });
-  frameRoute(app, components, within);
-}
-
-function frameRoute(
-  app: FastifyInstance,
-  components: ApiComponents,
-  within: <T>(signal: AbortSignal, what: string, work: (signal: AbortSignal) => Promise<T>) => Promise<T>,
-): void {
-  const media = (): Media => {
-    if (components.media !== undefined) return components.media;
-    throw new CidcastError("FEATURE_DISABLED", "Media is switched off on this node");
-  };
-  route(app, {
-    method: "GET",
-    url: "/api/v0/frame/:cid",
-    action: "media:play",
-    resource: ({ cid }) => ({ cid }),
-    params: mediaParams,
-    query: frameQuery,
-    summary: "The picture that is shown at a time, as JPEG or PNG",
-    handler: async ({ params: { cid }, query, signal, reply }) => {
-      const { time: timeSeconds, width: maxWidth, format, track: trackId } = query;
-      const frame = await within(signal, `making a picture of ${cid}`, inner =>
-        media().frame(cid, { timeSeconds, maxWidth, format, trackId, signal: inner }),
-      );
-      return reply
-        .type(frame.contentType)
-        .header("cache-control", FOREVER)
-        .header("x-cidcast-time", frame.timeSeconds.toFixed(6))
-        .send(frame.bytes);
     },
   });
 }

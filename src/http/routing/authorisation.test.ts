@@ -41,6 +41,9 @@ const EXPECTED: Readonly<Record<string, Action>> = {
   "PUT /api/v0/captions/:cid/:captions": "content:pin",
   "DELETE /api/v0/captions/:cid/:captions": "content:pin",
   "GET /api/v0/frame/:cid": "media:play",
+  "GET /api/v0/poster/:cid": "media:play",
+  "GET /api/v0/storyboard/:cid": "media:play",
+  "GET /api/v0/storyboard/:cid/:sheet": "media:play",
   "GET /api/v0/id": "node:status",
   "GET /api/v0/version": "node:status",
   "GET /api/v0/status": "node:status",
@@ -115,6 +118,9 @@ const CONTENT_MEDIA: ReadonlySet<string> = new Set([
   "/api/v0/captions/:cid",
   "/api/v0/cues/:cid",
   "/api/v0/frame/:cid",
+  "/api/v0/poster/:cid",
+  "/api/v0/storyboard/:cid",
+  "/api/v0/storyboard/:cid/:sheet",
   "/whep/*",
 ]);
 const DOCS = /^\/api\/docs(\/|$)/;
@@ -146,7 +152,7 @@ describe("authorisation", () => {
     );
     for (const { method, url, action } of server.http.routes()) {
       asked.length = 0;
-      const path = url.replace(":cid", "bafycid").replace("*", "bafycid");
+      const path = url.replace(":cid", "bafycid").replace(":sheet", "0").replace("*", "bafycid");
       const answer = await ask(server, path, { method });
       expect([method, url, answer.status]).toEqual([method, url, 403]);
       const cid = action?.startsWith("content") === true && path.includes("bafycid") ? "bafycid" : undefined;

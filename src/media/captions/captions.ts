@@ -2,13 +2,13 @@ import { type AbortOptions, CidcastError, type Clock } from "../../core/index.ts
 import type { Blocks, Content, ContentFile } from "../../content/index.ts";
 import type { Database } from "../../store/index.ts";
 import { CAPTIONS_MAX_ATTACHED, CAPTIONS_MAX_BYTES } from "../limits.ts";
-import { isManifest, linkOf, readManifest } from "../prepare/manifest-reader.ts";
+import { isManifest, linkOf, manifestIn, readManifest } from "../prepare/manifest-reader.ts";
 import type { PrepareTables } from "../prepare/migrations.ts";
 import { ByteReader } from "./byte-reader.ts";
-import { readMatroskaText } from "./matroska-text.ts";
-import { type FileText, readMp4Text } from "./mp4-text.ts";
+import { chaptersOf, inOrder, readFileText } from "./file-text.ts";
+import type { FileText } from "./mp4-text.ts";
 import { parseCaptions } from "./parse-text.ts";
-import type { CaptionTrack, Chapter, Cue, CuesOptions, EmbeddedText } from "./types.ts";
+import type { CaptionTrack, Cue, CuesOptions, EmbeddedText } from "./types.ts";
 
 export interface AttachOptions extends AbortOptions {
   readonly language?: string | undefined;
@@ -42,13 +42,14 @@ export interface CaptionsComponents {
   readonly clock: Clock;
 }
 
-const NO_TEXT: FileText = { tracks: [], chapters: async () => [], tags: {} };
-/** Most chapters that are told. */
-const MAX_CHAPTERS = 1000;
-
 export function createCaptions(components: CaptionsComponents): Captions {
   const { content, clock } = components;
   const db = components.database.tables<PrepareTables>();
+
+  /** What a reference names: a manifest by its root, or a file. */
+  async function cidOf(ref: string, options: AbortOptions): Promise<string> {
+    return manifestIn(ref) ?? (await content.resolve(ref, options)).cid;
+  }
 
   async function attached(cids: readonly string[], owner: string): Promise<CaptionTrack[]> {
     const rows = await db
@@ -77,7 +78,7 @@ export function createCaptions(components: CaptionsComponents): Captions {
   }
 
   async function embedded(ref: string, options: AbortOptions = {}): Promise<EmbeddedText> {
-    const { cid } = await content.resolve(ref, options);
+    const cid = await cidOf(ref, options);
     if (isManifest(cid)) return ofManifest(cid, options);
     return withText(cid, options, async (text, reader) => ({
       captions: text.tracks.map(({ format, language, label }, i) => ({
@@ -87,7 +88,7 @@ export function createCaptions(components: CaptionsComponents): Captions {
         language,
         label,
       })),
-      chapters: inOrder(await text.chapters(reader)).slice(0, MAX_CHAPTERS),
+      chapters: await chaptersOf(text, reader),
       tags: text.tags,
     }));
   }
@@ -110,7 +111,7 @@ export function createCaptions(components: CaptionsComponents): Captions {
   ): Promise<T> {
     await using file = await content.open(cid, options);
     const reader = new ByteReader(file, options);
-    return work((await readMatroskaText(reader)) ?? (await readMp4Text(reader)) ?? NO_TEXT, reader);
+    return work(await readFileText(reader), reader);
   }
 
   async function cuesOf(cid: string, track: CaptionTrack, options: AbortOptions): Promise<readonly Cue[]> {
@@ -133,7 +134,7 @@ export function createCaptions(components: CaptionsComponents): Captions {
   }
 
   const list: Captions["list"] = async (ref, owner = "", options = {}) => {
-    const { cid } = await content.resolve(ref, options);
+    const cid = await cidOf(ref, options);
     const inside = await embedded(cid, options);
     return {
       ...inside,
@@ -145,7 +146,7 @@ export function createCaptions(components: CaptionsComponents): Captions {
     embedded,
     list,
     async cues(ref, trackId, { owner = "", fromSeconds = 0, untilSeconds = Infinity, ...options } = {}) {
-      const { cid } = await content.resolve(ref, options);
+      const cid = await cidOf(ref, options);
       const { captions } = await list(cid, owner, options);
       const track = captions.find(({ id }) => id === trackId);
       if (track === undefined) throw new CidcastError("TRACK_NOT_FOUND", `${cid} has no captions ${trackId}`);
@@ -156,10 +157,7 @@ export function createCaptions(components: CaptionsComponents): Captions {
       };
     },
     async attach(ref, captions, owner = "", { language, label, ...options } = {}) {
-      const [{ cid }, file] = await Promise.all([
-        content.resolve(ref, options),
-        content.resolve(captions, options),
-      ]);
+      const [cid, file] = await Promise.all([cidOf(ref, options), content.resolve(captions, options)]);
       const { format } = await readAttached(file.cid, options);
       const already = await attached([cid], owner);
       if (already.length >= CAPTIONS_MAX_ATTACHED) {
@@ -185,10 +183,7 @@ export function createCaptions(components: CaptionsComponents): Captions {
       return { id: `x${file.cid}`, cid: file.cid, format, language, label };
     },
     async detach(ref, captions, owner = "", options = {}) {
-      const [{ cid }, file] = await Promise.all([
-        content.resolve(ref, options),
-        content.resolve(captions, options),
-      ]);
+      const [cid, file] = await Promise.all([cidOf(ref, options), content.resolve(captions, options)]);
       const { numDeletedRows } = await db
         .deleteFrom("media_captions")
         .where("cid", "=", cid)
@@ -198,10 +193,6 @@ export function createCaptions(components: CaptionsComponents): Captions {
       return numDeletedRows > 0n;
     },
   };
-}
-
-function inOrder<T extends Chapter | Cue>(list: readonly T[]): T[] {
-  return list.toSorted((a, b) => a.startSeconds - b.startSeconds);
 }
 
 async function whole(file: ContentFile, options: AbortOptions): Promise<Uint8Array> {

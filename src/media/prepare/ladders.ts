@@ -1,14 +1,12 @@
-import { CID } from "multiformats/cid";
+import type { ManifestPoster } from "@cidcast/protocols/media-manifest";
 import type { Blocks, Content } from "../../content/index.ts";
 import { type AbortOptions, CidcastError, type Logger, messageOf } from "../../core/index.ts";
 import type { GopStore, Stored } from "../store/gop-store.ts";
 import { segmentCache } from "../store/segment-cache.ts";
-import type { Ladder, MediaInfo, MediaSource } from "../types.ts";
+import type { Ladder, MediaInfo, MediaPreviews, MediaSource } from "../types.ts";
+import { isManifest, linkOf, manifestIn, readManifest } from "./manifest-reader.ts";
 import { LadderRendition } from "./ladder-rendition.ts";
 import { openPrepared, type PreparedMedia } from "./open-prepared.ts";
-
-/** Codec of structured data with links, which no file has. */
-const DAG_CBOR = 0x71;
 
 export interface LaddersInit {
   readonly content: Pick<Content, "open" | "hold"> & { readonly blocks?: Blocks | undefined };
@@ -31,14 +29,7 @@ export class Ladders {
   /** The root that a reference names; undefined when it names something else. */
   rootIn(ref: string): string | undefined {
     if (this.#init.content.blocks === undefined) return undefined;
-    const text = ref.replace(/^\/ipfs\/|^ipfs:\/\//, "").replace(/\/$/, "");
-    try {
-      const cid = CID.parse(text);
-      return cid.code === DAG_CBOR ? cid.toString() : undefined;
-    } catch {
-      // A path, or no CID: the content layer says what it is.
-      return undefined;
-    }
+    return manifestIn(ref);
   }
 
   /** What a manifest holds. `UNSUPPORTED_MEDIA` when the block is none. */
@@ -49,6 +40,26 @@ export class Ladders {
   /** CID of the file that a manifest was made from. */
   async sourceOf(root: string, options: AbortOptions = {}): Promise<string> {
     return (await this.#read(root, options)).source;
+  }
+
+  /** Poster and storyboard of a manifest, or of what was prepared of a file; undefined where nothing was. */
+  async previewsOf(cid: string, options: AbortOptions = {}): Promise<MediaPreviews | undefined> {
+    const root = isManifest(cid) ? cid : await this.#init.manifestOf?.(cid);
+    const { blocks } = this.#init.content;
+    if (root === undefined || blocks === undefined) return undefined;
+    const { poster, storyboard } = await readManifest({ blocks }, root, options);
+    return {
+      poster: poster && { ...pictureOf(poster), timeSeconds: poster.time / 1e6 },
+      storyboard: storyboard && {
+        intervalSeconds: storyboard.interval / 1e6,
+        count: storyboard.count,
+        columns: storyboard.columns,
+        rows: storyboard.rows,
+        width: storyboard.width,
+        height: storyboard.height,
+        sheets: storyboard.sheets.map(sheet => linkOf(sheet.cid).toString()),
+      },
+    };
   }
 
   /** Opens a manifest, held until the handle is closed. */
@@ -88,6 +99,10 @@ export class Ladders {
       options,
     );
   }
+}
+
+function pictureOf({ cid, width, height }: ManifestPoster) {
+  return { cid: linkOf(cid).toString(), width, height };
 }
 
 /** A handle on a manifest. */

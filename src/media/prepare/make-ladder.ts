@@ -5,6 +5,7 @@ import type { OpenFile } from "../source/open-files.ts";
 import { profileOf } from "../transcode/profile.ts";
 import type { AudioJobSpec } from "../transcode/protocol.ts";
 import type { AudioTrackInfo, RtpCodec, TrackInfo, VideoTrackInfo } from "../types.ts";
+import { makeExtras } from "./extras.ts";
 import type { JobStore, MadeSegment } from "./job-store.ts";
 import { ladderOf, type PresetName, type Rung } from "./ladder.ts";
 import { type RenditionPlan, type TrackPlan, writeManifest } from "./manifest-writer.ts";
@@ -59,7 +60,8 @@ export async function makeLadder(tools: TaskTools, init: LadderInit): Promise<CI
   await runAll(tasks, init.workers);
   tools.signal.throwIfAborted();
   const made = await init.store.made(init.jobId);
-  return writeManifest(init.content, init.file.cid, tracksOf(plans, made));
+  const extras = await makeExtras(tools, init);
+  return writeManifest(init.content, { source: init.file.cid, tracks: tracksOf(plans, made), extras });
 }
 
 /** What an earlier run has made, as far as its blocks are still here: by track, rendition and number. */

@@ -22,6 +22,18 @@ export function isManifest(cid: string): boolean {
   return CID.parse(cid).code === DAG_CBOR;
 }
 
+/** The root that a reference names, in whatever form it is written; undefined when it names something else. */
+export function manifestIn(ref: string): string | undefined {
+  const text = ref.replace(/^\/ipfs\/|^ipfs:\/\//, "").replace(/\/$/, "");
+  try {
+    const cid = CID.parse(text);
+    return cid.code === DAG_CBOR ? cid.toString() : undefined;
+  } catch {
+    // A path, or no CID: the content layer says what it is.
+    return undefined;
+  }
+}
+
 /** Reads a root. `UNSUPPORTED_MEDIA` when it is no manifest; `CORRUPT_BLOCK`, `CONTENT_NOT_FOUND` as blocks go. */
 export async function readManifest(
   content: Reader,

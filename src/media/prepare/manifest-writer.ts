@@ -11,6 +11,7 @@ import { identity } from "multiformats/hashes/identity";
 import { sha256 } from "multiformats/hashes/sha2";
 import { CidcastError } from "../../core/index.ts";
 import type { TrackInfo } from "../types.ts";
+import type { Extras } from "./extras.ts";
 import type { MadeSegment } from "./job-store.ts";
 import type { PrepareContent, Signer } from "./types.ts";
 
@@ -35,11 +36,17 @@ export interface TrackPlan {
   readonly renditions: readonly { readonly plan: RenditionPlan; readonly segments: readonly MadeSegment[] }[];
 }
 
+/** All that goes into a manifest. */
+export interface ManifestPlan {
+  readonly source: string;
+  readonly tracks: readonly TrackPlan[];
+  readonly extras: Extras;
+}
+
 /** Writes the blocks of a manifest and gives back its root. Nothing but its arguments goes into it. */
 export async function writeManifest(
   content: Pick<PrepareContent, "blocks">,
-  source: string,
-  tracks: readonly TrackPlan[],
+  { source, tracks, extras }: ManifestPlan,
 ): Promise<CID> {
   const written = [];
   for (const { track, renditions } of tracks) {
@@ -61,7 +68,7 @@ export async function writeManifest(
     throw new CidcastError("UNSUPPORTED_MEDIA", `${source} holds nothing that could be prepared`);
   }
   const duration = Math.max(...written.map(track => track.duration));
-  return putCbor(content, { kind: MANIFEST_KIND, version: 1, source, duration, tracks: written });
+  return putCbor(content, { kind: MANIFEST_KIND, version: 1, source, duration, tracks: written, ...extras });
 }
 
 async function writeRendition(

@@ -15,6 +15,8 @@ import { allSegments, framesOf, timesOf } from "../testing/harness.ts";
 import { sample } from "../testing/memory-content.ts";
 import { findEncoder } from "../transcode/encoder.ts";
 import { openPrepared } from "./open-prepared.ts";
+import { createCaptions } from "../captions/captions.ts";
+import { readManifest } from "./manifest-reader.ts";
 import { mediaMigrations } from "./migrations.ts";
 import { createPrepare, type PrepareInit } from "./prepare.ts";
 import type { PrepareEvents } from "./types.ts";
@@ -83,6 +85,41 @@ afterAll(async () => Promise.all(directories.map(made => rm(made, { recursive: t
 
 const VIDEO = { encoder: "libx264", frames: 300, gop: 50, bFrames: 2 } as const;
 const AUDIO = [{ encoder: "aac", seconds: 10, language: "deu" }] as const;
+
+describe.skipIf(!hasEncoder)("what a manifest has beside its tracks", () => {
+  test("text, poster and storyboard, the same each time", async () => {
+    const clip = await makeClip({
+      container: "matroska",
+      video: { encoder: "libx264", frames: 360, gop: 60, bFrames: 2 },
+      subtitles: ["one", "two"],
+    });
+    const roots: string[] = [];
+    for (let run = 0; run < 2; run++) {
+      await using b = await bench(await directory());
+      const { cid } = await b.content.add(once(clip), { name: "film.mkv" });
+      const job = await b.prepare.ended((await b.prepare.submit(cid, { presets: ["very_low"] })).id);
+      expect(job.error).toBeUndefined();
+      const root = job.result?.root ?? "";
+      roots.push(root);
+      if (run > 0) continue;
+      const manifest = await readManifest(b.content, root);
+      const { poster, storyboard, captions = [] } = manifest;
+      expect(poster).toMatchObject({ width: 320, height: 180, time: 1_200_000 });
+      expect(storyboard).toMatchObject({ interval: 1_000_000, count: 12, columns: 10, rows: 10, width: 160 });
+      for (const picture of [poster, ...(storyboard?.sheets ?? [])]) {
+        const file = await b.content.open(String(picture?.cid));
+        expect([...(await file.read(0, 2))]).toEqual([0xff, 0xd8]);
+        expect(file.size).toBe(picture?.bytes);
+        await file.close();
+      }
+      expect(captions).toMatchObject([{ id: "s0" }]);
+      const text = createCaptions({ content: b.content, database: b.database, clock: systemClock });
+      expect((await text.embedded(root)).captions).toMatchObject([{ id: "s0", format: "webvtt" }]);
+      expect((await text.cues(root, "s0")).cues.map(cue => cue.text)).toEqual(["one", "two"]);
+    }
+    expect(roots[1]).toBe(roots[0]);
+  });
+});
 
 describe.skipIf(!hasEncoder)("preparing a file the way most are", () => {
   let clip: Uint8Array;

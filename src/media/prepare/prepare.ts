@@ -17,6 +17,7 @@ import {
   PREPARE_MAX_QUEUED,
   PREPARE_MAX_WORKERS,
   PREPARE_MIN_FREE_BYTES,
+  PREPARE_STALL_MS,
 } from "../limits.ts";
 import { createLibraryDemuxer } from "../demux/library/library-demuxer.ts";
 import { OpenFiles } from "../source/open-files.ts";
@@ -92,7 +93,13 @@ class PrepareService implements Prepare, Service {
     this.#log = components.log.child({ part: "prepare" });
     this.#store = new JobStore(components.database);
     const { content, clock } = components;
-    const child = { ffmpegPath: undefined, niceness: NICENESS, log: this.#log, clock };
+    const child = {
+      ffmpegPath: undefined,
+      niceness: NICENESS,
+      startMs: PREPARE_STALL_MS,
+      log: this.#log,
+      clock,
+    };
     this.#pool = new EncoderPool({ ...child, warm: 0 });
     const { encoderMissing } = init;
     this.#files = new OpenFiles({

@@ -86,6 +86,7 @@ const pictureShape = {
   width: z.number(),
   height: z.number(),
   rotation: z.union([z.literal(0), z.literal(90), z.literal(180), z.literal(270)]),
+  mirrored: z.boolean(),
 };
 
 /** The picture that is shown at a time, as a file of its own. */

@@ -1,4 +1,5 @@
 import {
+  type AVPixelFormat,
   AV_PIX_FMT_RGB24,
   AV_PIX_FMT_YUV420P,
   AV_PIX_FMT_YUVJ420P,
@@ -137,9 +138,10 @@ export class NodeAvSheet implements Transcoder {
     for (const [plane, shift] of [0, 1, 1].entries()) {
       const data = tile?.data?.[plane];
       const stride = tile?.linesize[plane] ?? 0;
-      for (let row = 0; data !== undefined && row < height >> shift; row++) {
+      const lines = data === undefined ? 0 : height >> shift;
+      for (let row = 0; row < lines; row++) {
         const to = at + ((y >> shift) + row) * (wide >> shift) + (x >> shift);
-        data.copy(this.#sheet, to, row * stride, row * stride + (width >> shift));
+        data?.copy(this.#sheet, to, row * stride, row * stride + (width >> shift));
       }
       at += (wide >> shift) * (high >> shift);
     }
@@ -181,7 +183,7 @@ function encodePicture(picture: Frame, format: "jpeg" | "png"): Uint8Array {
 }
 
 /** The picture in another pixel format; the caller frees it. */
-function toFormat(picture: Frame, format: typeof AV_PIX_FMT_YUVJ420P | typeof AV_PIX_FMT_RGB24): Frame {
+function toFormat(picture: Frame, format: AVPixelFormat): Frame {
   const { width, height } = picture;
   using scaler = new SoftwareScaleContext();
   scaler.getContext(width, height, AV_PIX_FMT_YUV420P, width, height, format, SWS_BILINEAR);

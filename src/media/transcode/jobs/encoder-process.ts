@@ -21,6 +21,8 @@ export interface EncoderProcessInit {
   readonly ffmpegPath: string | undefined;
   /** Scheduling priority, -20 to 19; default: that of live transcodes. */
   readonly niceness?: number;
+  /** Longest wait until it can work, milliseconds; default: what a viewer can be asked to wait. */
+  readonly startMs?: number;
   readonly log: Logger;
   readonly clock: Clock;
 }
@@ -62,7 +64,7 @@ export class EncoderProcess {
     };
     this.#child.once("exit", (code, signal) => ended(`ended with ${signal ?? `code ${code}`}`));
     this.#child.once("error", error => ended(error.message));
-    this.ready = this.#waitReady();
+    this.ready = this.#waitReady(init.startMs ?? ENCODER_START_MS);
     // Whoever needs the child looks at `ready`; a warm one may fail before anybody does.
     this.ready.catch(() => undefined);
   }
@@ -121,7 +123,7 @@ export class EncoderProcess {
     this.#child.kill("SIGKILL");
   }
 
-  async #waitReady(): Promise<string> {
+  async #waitReady(startMs: number): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const missing = (reason: string): CidcastError =>
       new CidcastError("ENCODER_MISSING", `${ENCODER_MISSING_HINT} (${reason})`);
@@ -134,8 +136,8 @@ export class EncoderProcess {
       else if (message.type === "pong") this.#pong?.();
       else this.#listener?.(message);
     });
-    const cancel = this.#clock.after(ENCODER_START_MS, () => {
-      reject(missing(`it was not ready after ${ENCODER_START_MS} ms`));
+    const cancel = this.#clock.after(startMs, () => {
+      reject(missing(`it was not ready after ${startMs} ms`));
       this.kill();
     });
     void this.exited.then(why => reject(missing(why)));
