@@ -43,6 +43,10 @@ export const ERRORS = {
   UNSUPPORTED_DAG: { status: 415, meaning: "The DAG uses a codec or hash this node does not read." },
   CORRUPT_BLOCK: { status: 502, meaning: "A block's bytes do not match its CID." },
   CORRUPT_DAG: { status: 502, meaning: "A node of the DAG contradicts its links." },
+  SIGNATURE_REFUSED: {
+    status: 403,
+    meaning: "A signature is wrong, missing, or of somebody who is not trusted.",
+  },
   CORRUPT_MEDIA: { status: 422, meaning: "The media file is damaged here." },
   ENCODER_MISSING: { status: 503, meaning: "The content needs transcoding and no encoder is installed." },
   TRANSCODE_FAILED: { status: 500, meaning: "The encoder stopped with an error." },

@@ -39,7 +39,7 @@ import { closing, Parts } from "./node/parts.ts";
 import type { NodeEvents } from "./node/shared.ts";
 import { VERSION } from "./node/version.ts";
 import { startPrepare } from "./node/prepare.ts";
-import { type Peer, peerMigrations } from "./p2p/index.ts";
+import { type Peer, peerMigrations, signerOf } from "./p2p/index.ts";
 import { createSettings, lockDataDir, openDatabase, settingsMigrations } from "./store/index.ts";
 import { type Notify, notifyMigrations } from "./notify/index.ts";
 import { type Tenancy, tenancyMigrations } from "./tenancy/index.ts";
@@ -196,6 +196,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   parts.ready("content", true);
 
   const prepared: { current?: Prepare } = {};
+  const trust = { signers: config.media.trustedSigners, signerOf };
   const media = createMedia({
     gopStoreMaxBytes: config.media.gopStoreMaxBytes,
     ffmpegPath: config.media.ffmpegPath,
@@ -208,13 +209,14 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     events,
     clock: systemClock,
     manifestOf: async cid => prepared.current?.rootOf(cid),
+    trust,
   });
   await media.start();
   opened.push(media);
   parts.ready("media", true, media.encoderMissing);
   const prepare = await startPrepare(shared, { content, database, media, resume: serve });
   prepared.current = prepare;
-  const captions = createCaptions({ content, database, clock: systemClock });
+  const captions = createCaptions({ content, database, clock: systemClock, trust });
   opened.push(probeAdded({ content, media, events, log }));
   const { gcIntervalMs: intervalMs } = config.content;
   if (serve) opened.push(collectRegularly({ content, intervalMs, clock: systemClock, log }));

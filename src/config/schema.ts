@@ -46,6 +46,12 @@ const media = z.strictObject({
     .min(0)
     .default(0)
     .describe("Video transcodes at a time; 0: one less than the machine has cores, at least one."),
+  trustedSigners: z
+    .array(z.string().min(1).max(128))
+    .default([])
+    .describe(
+      "Peer ids whose signed manifests are played; none: signatures need not be there, but a wrong one is refused.",
+    ),
 });
 
 const prepare = z.strictObject({

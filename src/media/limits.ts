@@ -78,6 +78,9 @@ export const PREPARE_SEGMENT_SECONDS = 4;
 /** Segments that one encoder makes in a row: it decodes them in one go. */
 export const PREPARE_SPAN_SEGMENTS = 8;
 
+/** How long a node has a job to itself without a sign of life, milliseconds; it gives one three times as often. */
+export const PREPARE_LEASE_MS = 90_000;
+
 /** Jobs that may wait at a time. */
 export const PREPARE_MAX_QUEUED = 1000;
 

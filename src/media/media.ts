@@ -14,6 +14,7 @@ import { GOP_STORE_MAX_BYTES, PROBE_CACHE_MAX_ENTRIES } from "./limits.ts";
 import { createLibraryDemuxer } from "./demux/library/library-demuxer.ts";
 import { declareMetrics } from "./metrics.ts";
 import { Ladders } from "./prepare/ladders.ts";
+import type { ManifestTrust } from "./prepare/manifest-trust.ts";
 import { type OpenFile, OpenFiles } from "./source/open-files.ts";
 import { openSource } from "./source/source.ts";
 import { GopStore, type Stored } from "./store/gop-store.ts";
@@ -36,6 +37,8 @@ export interface MediaComponents {
   readonly content: Pick<Content, "resolve" | "open" | "hold"> & { readonly blocks?: Blocks | undefined };
   /** The manifest that was prepared of a file; undefined where there is none. */
   readonly manifestOf?: ((cid: string) => Promise<string | undefined>) | undefined;
+  /** Whose manifests are played; undefined: signatures are not read. */
+  readonly trust?: ManifestTrust | undefined;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly events: EventPublisher<MediaEvents>;
@@ -64,7 +67,7 @@ export function createMedia(init: MediaInit): (components: MediaComponents) => M
     const transcode = sharedTranscodes(transcoding);
     const { content, manifestOf } = components;
     const frames = new Frames({ pool: transcoding.pool, clock, log });
-    const ladders = new Ladders({ content, manifestOf, openFile, store, log });
+    const ladders = new Ladders({ content, manifestOf, trust: components.trust, openFile, store, log });
     const probed = new Map<string, MediaInfo>();
     const sources = new Set<MediaSource>();
 
@@ -102,14 +105,17 @@ export function createMedia(init: MediaInit): (components: MediaComponents) => M
       },
       async open(ref, options = {}) {
         const root = ladders.rootIn(ref);
-        if (root !== undefined) return opened(await ladders.open(root, root, closed, options));
+        if (root !== undefined)
+          return opened(await ladders.open(await ladders.trusted(root), root, closed, options));
         const { cid } = await content.resolve(ref, options);
         const prepared = await ladders.openOf(cid, closed, options);
         if (prepared !== undefined) return opened(prepared);
         return openFile(cid, options);
       },
       async previews(ref, options = {}) {
-        const cid = ladders.rootIn(ref) ?? (await content.resolve(ref, options)).cid;
+        const root = ladders.rootIn(ref);
+        const cid =
+          root === undefined ? (await content.resolve(ref, options)).cid : await ladders.trusted(root);
         return ladders.previewsOf(cid, options);
       },
       async frame(ref, options = {}) {
@@ -117,7 +123,7 @@ export function createMedia(init: MediaInit): (components: MediaComponents) => M
           throw new CidcastError("ENCODER_MISSING", encoderMissing ?? NEEDS_LIBRARY);
         const root = ladders.rootIn(ref);
         // Pictures of a manifest are those of the file it was made from.
-        const named = root === undefined ? ref : await ladders.sourceOf(root, options);
+        const named = root === undefined ? ref : await ladders.sourceOf(await ladders.trusted(root), options);
         const { cid } = await content.resolve(named, options);
         const reference = await acquire(cid, options);
         try {

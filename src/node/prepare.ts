@@ -1,4 +1,6 @@
 import { statfs } from "node:fs/promises";
+import { hostname } from "node:os";
+import { resolve } from "node:path";
 import type { ContentService } from "../content/index.ts";
 import { messageOf, systemClock } from "../core/index.ts";
 import { createPrepare, type Media, type Prepare } from "../media/index.ts";
@@ -27,7 +29,14 @@ export async function startPrepare(
   const { presets, workers, onAdd } = config.prepare;
   const encoderMissing =
     media.encoderMissing ?? (config.media.ffmpegPath === undefined ? undefined : NEEDS_LIBRARY);
-  const prepare = createPrepare({ presets, workers, encoderMissing, resume })({
+  const prepare = createPrepare({
+    presets,
+    workers,
+    encoderMissing,
+    resume,
+    // The same after a restart, another one for each directory: what shares a database tells nodes apart by it.
+    node: `${hostname()}:${resolve(config.dataDir)}`,
+  })({
     content,
     database,
     events,

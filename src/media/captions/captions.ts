@@ -3,6 +3,7 @@ import type { Blocks, Content, ContentFile } from "../../content/index.ts";
 import type { Database } from "../../store/index.ts";
 import { CAPTIONS_MAX_ATTACHED, CAPTIONS_MAX_BYTES } from "../limits.ts";
 import { isManifest, linkOf, manifestIn, readManifest } from "../prepare/manifest-reader.ts";
+import { type ManifestTrust, trustedRoot } from "../prepare/manifest-trust.ts";
 import type { PrepareTables } from "../prepare/migrations.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { chaptersOf, inOrder, readFileText } from "./file-text.ts";
@@ -40,6 +41,8 @@ export interface CaptionsComponents {
   readonly content: Pick<Content, "resolve" | "open"> & { readonly blocks: Blocks };
   readonly database: Pick<Database, "tables">;
   readonly clock: Clock;
+  /** Whose manifests are read; undefined: signatures are not read. */
+  readonly trust?: ManifestTrust | undefined;
 }
 
 export function createCaptions(components: CaptionsComponents): Captions {
@@ -48,7 +51,10 @@ export function createCaptions(components: CaptionsComponents): Captions {
 
   /** What a reference names: a manifest by its root, or a file. */
   async function cidOf(ref: string, options: AbortOptions): Promise<string> {
-    return manifestIn(ref) ?? (await content.resolve(ref, options)).cid;
+    const root = manifestIn(ref);
+    return root === undefined
+      ? (await content.resolve(ref, options)).cid
+      : trustedRoot(root, components.trust);
   }
 
   async function attached(cids: readonly string[], owner: string): Promise<CaptionTrack[]> {

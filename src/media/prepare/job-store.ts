@@ -64,6 +64,27 @@ export class JobStore {
     return rows.map(fromRow);
   }
 
+  /**
+   * Takes a job for a node until a time, or keeps it. False when it is over, or another node has it: nodes may share a
+   * database.
+   */
+  async claim(
+    id: string,
+    claim: { readonly node: string; readonly nowMs: number; readonly untilMs: number },
+  ): Promise<boolean> {
+    const { node, nowMs, untilMs } = claim;
+    const { numUpdatedRows } = await this.#db
+      .updateTable("media_job")
+      .set({ node, lease_until_ms: untilMs })
+      .where("id", "=", id)
+      .where("state", "in", ["queued", "running"])
+      .where(free =>
+        free.or([free("node", "is", null), free("node", "=", node), free("lease_until_ms", "<", nowMs)]),
+      )
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
+  }
+
   /** Forgets all but the newest jobs that are over. */
   async trim(keep: number): Promise<void> {
     const kept = this.#db

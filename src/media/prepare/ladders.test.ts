@@ -2,7 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decode, encode } from "@ipld/dag-cbor";
+import { generateKeyPair, publicKeyFromProtobuf, publicKeyToProtobuf } from "@libp2p/crypto/keys";
+import { peerIdFromPublicKey } from "@libp2p/peer-id";
 import { CID } from "multiformats/cid";
+import { identity } from "multiformats/hashes/identity";
 import { sha256 } from "multiformats/hashes/sha2";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { contentMigrations, createContent, type ContentService } from "../../content/index.ts";
@@ -13,6 +16,7 @@ import { shownFrames } from "../testing/decode.ts";
 import { allSegments } from "../testing/harness.ts";
 import { sample } from "../testing/memory-content.ts";
 import { findEncoder } from "../transcode/encoder.ts";
+import type { ManifestTrust } from "./manifest-trust.ts";
 import { mediaMigrations } from "./migrations.ts";
 import { createPrepare } from "./prepare.ts";
 
@@ -26,15 +30,35 @@ describe.skipIf(!hasEncoder)("a prepared ladder", () => {
   let prepare: ReturnType<ReturnType<typeof createPrepare>>;
   let source: string;
   let root: string;
+  let signature: string;
+  const signers: string[] = [];
+  const trust: ManifestTrust = {
+    signers,
+    signerOf: async ({ bytes, publicKey, signature: bySigner }) => {
+      try {
+        const signing = publicKeyFromProtobuf(publicKey);
+        return (await signing.verify(bytes, bySigner)) ? peerIdFromPublicKey(signing).toString() : undefined;
+      } catch {
+        return undefined;
+      }
+    },
+  };
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "cidcast-ladders-"));
     const migrations = [...contentMigrations, ...mediaMigrations];
+    const key = await generateKeyPair("Ed25519");
     database = await openDatabase({ file: ":memory:", migrations });
     const shared = { log: silentLogger, metrics: noMetrics, clock: systemClock };
     content = createContent({ directory })({ ...shared, database, events: new EventBus(silentLogger) });
     await content.start();
     prepare = createPrepare({ workers: 2 })({
       ...shared,
+      signer: {
+        sign: async bytes => ({
+          publicKey: publicKeyToProtobuf(key.publicKey),
+          signature: await key.sign(bytes),
+        }),
+      },
       database,
       content,
       events: new EventBus(silentLogger),
@@ -45,6 +69,7 @@ describe.skipIf(!hasEncoder)("a prepared ladder", () => {
       content,
       events: new EventBus(silentLogger),
       manifestOf: cid => prepare.rootOf(cid),
+      trust,
     });
     const clip = sample("sample-720p.mp4");
     const add = async function* () {
@@ -52,7 +77,9 @@ describe.skipIf(!hasEncoder)("a prepared ladder", () => {
     };
     ({ cid: source } = await content.add(add(), { name: "sample-720p.mp4" }));
     const { id } = await prepare.submit(source, { presets: ["very_low", "low"] });
-    root = (await prepare.ended(id)).result?.root ?? "";
+    const job = await prepare.ended(id);
+    expect(job.error).toBeUndefined();
+    ({ root = "", signature = "" } = job.result ?? {});
   }, 120_000);
   afterAll(async () => {
     await media.stop();
@@ -60,6 +87,51 @@ describe.skipIf(!hasEncoder)("a prepared ladder", () => {
     await content.stop();
     await database.close();
     await rm(directory, { recursive: true, force: true });
+  });
+
+  /** The signature with something changed: as a CID that carries it. */
+  function signatureWith(change: Record<string, unknown>): string {
+    const value = decode<Record<string, unknown>>(CID.parse(signature).multihash.digest);
+    return CID.createV1(0x71, identity.digest(encode({ ...value, ...change }))).toString();
+  }
+
+  test("plays by its signature, which is proven", async () => {
+    await using played = await media.open(signature);
+    expect(played.info.tracks.map(track => track.id)).toEqual(["v0", "a0"]);
+    expect((await media.probe(signature)).container).toBe("media manifest");
+  });
+
+  test.each([
+    [
+      "another manifest",
+      { manifest: CID.parse("bafyreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku") },
+      "not of the key",
+    ],
+    ["another signature", { signature: new Uint8Array(64) }, "not of the key"],
+    ["no key", { publicKey: new Uint8Array(3) }, "not of the key"],
+    ["no signature at all", { signature: "words" }, "carries no signature"],
+  ])("is refused with a signature that has %s", async (_what, change, why) => {
+    await expect(media.open(signatureWith(change))).rejects.toMatchObject({
+      code: "SIGNATURE_REFUSED",
+      message: expect.stringContaining(why),
+    });
+  });
+
+  test("is refused where only others are trusted, or without a signature where somebody is", async () => {
+    const { publicKey } = decode<{ publicKey: Uint8Array }>(CID.parse(signature).multihash.digest);
+    signers.push("12D3KooWOther");
+    await expect(media.open(signature)).rejects.toMatchObject({
+      code: "SIGNATURE_REFUSED",
+      message: expect.stringContaining("not among the trusted"),
+    });
+    await expect(media.open(root)).rejects.toMatchObject({
+      message: expect.stringContaining("is not signed"),
+    });
+    // What was made here is this node's own.
+    await (await media.open(source)).close();
+    signers.push(peerIdFromPublicKey(publicKeyFromProtobuf(publicKey)).toString());
+    await (await media.open(signature)).close();
+    signers.length = 0;
   });
 
   /** A block like another one, changed; gives its CID. */

@@ -6,12 +6,15 @@ import { segmentCache } from "../store/segment-cache.ts";
 import type { Ladder, MediaInfo, MediaPreviews, MediaSource } from "../types.ts";
 import { isManifest, linkOf, manifestIn, readManifest } from "./manifest-reader.ts";
 import { LadderRendition } from "./ladder-rendition.ts";
+import { type ManifestTrust, trustedRoot } from "./manifest-trust.ts";
 import { openPrepared, type PreparedMedia } from "./open-prepared.ts";
 
 export interface LaddersInit {
   readonly content: Pick<Content, "open" | "hold"> & { readonly blocks?: Blocks | undefined };
   /** The manifest that was prepared of a file. */
   readonly manifestOf?: ((cid: string) => Promise<string | undefined>) | undefined;
+  /** Whose manifests are played; undefined: signatures are not read. */
+  readonly trust?: ManifestTrust | undefined;
   /** Opens a file as it is, whatever was prepared of it. */
   readonly openFile: (cid: string, options?: AbortOptions) => Promise<MediaSource>;
   readonly store: GopStore<Stored>;
@@ -33,8 +36,8 @@ export class Ladders {
   }
 
   /** What a manifest holds. `UNSUPPORTED_MEDIA` when the block is none. */
-  async probe(root: string, options: AbortOptions = {}): Promise<MediaInfo> {
-    return (await this.#read(root, options)).info;
+  async probe(ref: string, options: AbortOptions = {}): Promise<MediaInfo> {
+    return (await this.#read(await this.trusted(ref), options)).info;
   }
 
   /** CID of the file that a manifest was made from. */
@@ -60,6 +63,11 @@ export class Ladders {
         sheets: storyboard.sheets.map(sheet => linkOf(sheet.cid).toString()),
       },
     };
+  }
+
+  /** The root behind a reference that {@link rootIn} gave. `SIGNATURE_REFUSED`. */
+  trusted(ref: string): Promise<string> {
+    return trustedRoot(ref, this.#init.trust);
   }
 
   /** Opens a manifest, held until the handle is closed. */

@@ -2,10 +2,12 @@ import { randomUUID } from "node:crypto";
 import { availableParallelism } from "node:os";
 import {
   type AbortOptions,
+  type Cancel,
   CidcastError,
   type Clock,
   type EventPublisher,
   type Logger,
+  isCidcastError,
   raceSignal,
   type Service,
   toCidcastError,
@@ -13,6 +15,7 @@ import {
 import type { Database } from "../../store/index.ts";
 import {
   PREPARE_JOBS_KEPT,
+  PREPARE_LEASE_MS,
   PREPARE_MAX_LISTED,
   PREPARE_MAX_QUEUED,
   PREPARE_MAX_WORKERS,
@@ -47,6 +50,8 @@ export interface PrepareInit {
   readonly maxQueued?: number | undefined;
   /** Why nothing can be encoded here; undefined when it can. */
   readonly encoderMissing?: string | undefined;
+  /** Name of this node among those that share the database; the same after a restart. */
+  readonly node?: string;
   /** False: jobs of earlier runs wait, until a new one is put into the queue. */
   readonly resume?: boolean;
 }
@@ -86,6 +91,7 @@ class PrepareService implements Prepare, Service {
   readonly #waiting = new Map<string, PromiseWithResolvers<PrepareJob>>();
   #current: { readonly abort: AbortController; job: PrepareJob } | undefined;
   #working: Promise<void> | undefined;
+  #cancelLook: Cancel = () => undefined;
 
   constructor(init: PrepareInit, components: PrepareComponents) {
     this.#init = init;
@@ -114,12 +120,17 @@ class PrepareService implements Prepare, Service {
   }
 
   async start(): Promise<void> {
-    this.#queue.push(...(await this.#store.unfinished()));
-    if (this.#init.resume !== false) this.#go();
+    await this.#look();
+    if (this.#init.resume === false) return;
+    this.#cancelLook = this.#components.clock.every(PREPARE_LEASE_MS, () => {
+      this.#look().catch((error: unknown) => this.#log.warn({ err: error }, "jobs could not be looked for"));
+    });
+    this.#go();
   }
 
   /** Stops at once: what is unfinished goes on at the next start. */
   async stop(): Promise<void> {
+    this.#cancelLook();
     this.#stopping.abort(new CidcastError("SHUTTING_DOWN", "The node is stopping"));
     await this.#working;
     await this.#pool.stop();
@@ -204,6 +215,21 @@ class PrepareService implements Prepare, Service {
     return this.#store.prepared(source);
   }
 
+  /** Puts unfinished jobs into the queue: of an earlier run, or of another node of this database that may be gone. */
+  async #look(): Promise<void> {
+    const known = new Set(this.#unfinished().map(job => job.id));
+    const found = (await this.#store.unfinished()).filter(job => !known.has(job.id));
+    this.#queue.push(...found);
+    if (this.#init.resume !== false) this.#go();
+  }
+
+  /** Takes a job for this node for a while. False when it is over or another node has it. */
+  #claim(id: string): Promise<boolean> {
+    const nowMs = this.#components.clock.now();
+    const { node = "node" } = this.#init;
+    return this.#store.claim(id, { node, nowMs, untilMs: nowMs + PREPARE_LEASE_MS });
+  }
+
   #unfinished(): PrepareJob[] {
     return this.#current === undefined ? this.#queue : [this.#current.job, ...this.#queue];
   }
@@ -259,6 +285,13 @@ class PrepareService implements Prepare, Service {
     }
   }
 
+  /** Tells who waits for a job that another node has ended. */
+  #settle(job: PrepareJob | undefined): void {
+    if (job === undefined || job.state === "queued" || job.state === "running") return;
+    this.#waiting.get(job.id)?.resolve(job);
+    this.#waiting.delete(job.id);
+  }
+
   async #run(queued: PrepareJob): Promise<void> {
     const { content, clock, events } = this.#components;
     const abort = new AbortController();
@@ -269,9 +302,17 @@ class PrepareService implements Prepare, Service {
     const store = this.#store;
     const meter = new Meter(clock, progress => this.#report(running, progress));
     const keeper = new SegmentKeeper({ jobId, store, content, signal });
+    const stay = clock.every(PREPARE_LEASE_MS / 3, () => {
+      this.#claim(jobId).then(
+        ours => ours || abort.abort(new CidcastError("CONFLICT", "Another node has taken the job over")),
+        (error: unknown) => this.#log.warn({ job: jobId, err: error }, "the job's lease was not renewed"),
+      );
+    });
     // Until the manifest is pinned nothing but the guard keeps its blocks from a collection.
     using _guard = content.guard();
     try {
+      if (!(await this.#claim(jobId))) return this.#settle(await store.job(jobId));
+      signal.throwIfAborted();
       await store.update(running.job);
       events.publish("job_started", { jobId, cid });
       const root = await this.#make({ keeper, meter, signal }, running.job);
@@ -279,9 +320,13 @@ class PrepareService implements Prepare, Service {
       await this.#end({ ...running.job, state: "done", result: root });
     } catch (error) {
       if (this.#stopping.signal.aborted) throw error;
+      // The other node writes down how it ends.
+      if (isCidcastError(abort.signal.reason, "CONFLICT")) return;
       const { code, message } = toCidcastError(error);
       if (abort.signal.aborted) await this.#end({ ...running.job, state: "cancelled" });
       else await this.#end({ ...running.job, state: "failed", error: { code, message } });
+    } finally {
+      stay();
     }
   }
 
