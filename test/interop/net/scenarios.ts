@@ -59,7 +59,8 @@ export const SCENARIOS = {
   },
   moved: {
     name: "a change of address",
-    seconds: 10,
+    // A browser checks its path every 2.5 s, and the node follows its next check.
+    seconds: 14,
     steps: [
       { atSeconds: 0, path: { down: HOME, up: HOME } },
       { atSeconds: 3, move: true },
