@@ -41,6 +41,7 @@ const EXPECTED: Readonly<Record<string, Action>> = {
   "PUT /api/v0/captions/:cid/:captions": "content:pin",
   "DELETE /api/v0/captions/:cid/:captions": "content:pin",
   "GET /api/v0/frame/:cid": "media:play",
+  "GET /api/v0/why-stalled": "node:admin",
   "GET /api/v0/poster/:cid": "media:play",
   "GET /api/v0/storyboard/:cid": "media:play",
   "GET /api/v0/storyboard/:cid/:sheet": "media:play",
