@@ -92,7 +92,11 @@ async function ours(
   const name = via === "libp2p" ? `cidcast libp2p, ${encryption}` : `cidcast ${via}`;
   note(`${leaf / 1024} KiB · ${name}`, { ...got, senderCpuMs: cpuMsOf(from.pid) - before });
   if (via === "libp2p" && encryption === "tls") {
-    note(`${leaf / 1024} KiB · seek`, await to.ask({ do: "seek", cid, from: from.address, bytes: BYTES }));
+    await using seeker = await startNode(encryption);
+    note(
+      `${leaf / 1024} KiB · seek`,
+      await seeker.ask({ do: "seek", cid, from: from.address, bytes: BYTES }),
+    );
   }
   rmSync(file);
 }
