@@ -13,6 +13,7 @@ import {
   systemClock,
 } from "./core/index.ts";
 import type { Mcp } from "./mcp/index.ts";
+import { type BackupOptions, createBackup } from "./node/backup/index.ts";
 import { connectivityOf } from "./node/check/index.ts";
 import {
   type Captions,
@@ -103,6 +104,8 @@ export interface CidcastNode extends AsyncDisposable {
   readonly dataDir: string;
   readonly adminKeyFile: string;
   status(): Promise<NodeStatus>;
+  /** A backup as a tar file, consistent while the node works: `restoreBackup` makes a data directory of it. */
+  backup(options?: BackupOptions): AsyncIterable<Uint8Array>;
   stop(): Promise<void>;
 }
 
@@ -169,7 +172,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const tenancy = serve || withMcp ? await startTenancy(shared, database) : undefined;
 
   /** What comes up later, for those who ask before and after. */
-  const running: { peer?: Peer; webrtc?: WebRTCParts; transfers?: Transfers } = {};
+  const running: { peer?: Peer; webrtc?: WebRTCParts; mcp?: Mcp; transfers?: Transfers } = {};
   const content = createContent({
     directory: config.dataDir,
     blockstore: { durability: config.content.durability },
@@ -253,14 +256,27 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     transfers: () => running.transfers,
     connections: () => running.peer?.connections(),
   };
-  const mcpInit = { ...shared, console, work, content, media, dataDir, baseUrl: () => place.url ?? "" };
+  const backup = (backupOptions: BackupOptions = {}) =>
+    createBackup({ dataDir: config.dataDir, database, content }, backupOptions);
+  const mcpInit = {
+    ...shared,
+    backup,
+    console,
+    work,
+    content,
+    media,
+    dataDir,
+    baseUrl: () => place.url ?? "",
+  };
   // All load much code and wait for sockets: side by side they are up in the time of the slowest one.
   const [peer, webrtc, mcp] = await settle([
     serve ? startPeer(shared, content, database, serveStream) : undefined,
-    serve && tenancy !== undefined ? startWebRTC(shared, media, tenancy) : undefined,
+    serve && tenancy !== undefined
+      ? startWebRTC(shared, media, { tenancy, mcp: () => running.mcp })
+      : undefined,
     withMcp && tenancy !== undefined ? startMcp({ ...mcpInit, tenancy }) : undefined,
   ]);
-  Object.assign(running, { peer, webrtc });
+  Object.assign(running, { peer, webrtc, mcp: mcp?.mcp });
   const transfers = await startTransfers(shared, {
     content,
     database,
@@ -279,7 +295,9 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   }));
   const frames = statusFrames({ status, dataDir: config.dataDir, pinning });
   const metadata = await startMetadata(shared, { content, prepare, database, peer });
-  if (peer !== undefined) await startRemoteActions(shared, { peer, content, transfers, status });
+  if (peer !== undefined && tenancy !== undefined) {
+    await startRemoteActions(shared, { peer, content, transfers, status, tenancy, mcp: mcp?.mcp });
+  }
   const doors =
     openHttp === undefined || notify === undefined || tenancy === undefined
       ? undefined
@@ -360,6 +378,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     dataDir: config.dataDir,
     adminKeyFile: dataDir.adminKey().file,
     status,
+    backup,
     stop,
     [Symbol.asyncDispose]: stop,
   };

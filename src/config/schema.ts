@@ -235,6 +235,12 @@ const p2p = z.strictObject({
     .describe(
       "PeerIds that may ask this node for everything over `/ipfs-kit/mcp/1.0.0`; others may read what they know the CID of.",
     ),
+  peerTokens: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      "Peers that act with a tenant's token without showing it, each as `<PeerId>=<id of the token>`; revoking the token ends it.",
+    ),
 });
 
 const transfer = z.strictObject({

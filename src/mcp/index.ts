@@ -6,6 +6,7 @@ export {
   type RouteResponse,
 } from "./api/route.ts";
 export type { OAuth, OAuthInit } from "./oauth.ts";
+export type { BackupSource } from "./api/admin-routes.ts";
 export type { ConsoleSource } from "./api/console-routes.ts";
 export type { McpSocket, McpSocketInit } from "./doors/socket.ts";
 export type { StdioInit } from "./doors/stdio.ts";

@@ -12,7 +12,7 @@ import {
 } from "../core/index.ts";
 import type { Media } from "../media/index.ts";
 import type { Tenancy } from "../tenancy/index.ts";
-import { adminRoutes } from "./api/admin-routes.ts";
+import { adminRoutes, type BackupSource } from "./api/admin-routes.ts";
 import type { ConsoleSource } from "./api/console-routes.ts";
 import { clientRoutes } from "./api/client-routes.ts";
 import { bearerOf, type McpRoute } from "./api/route.ts";
@@ -48,6 +48,8 @@ export interface McpInit {
   readonly baseUrl: () => string;
   /** What the console shows of the node. */
   readonly console?: ConsoleSource | undefined;
+  /** Writes a backup of the node, for who has the admin key. */
+  readonly backup?: BackupSource | undefined;
   /** Whose access tokens `/mcp` takes beside the node's own. */
   readonly oauth?: OAuthInit | undefined;
   /** Offer tools under the names of other IPFS servers too: `ipfs_add` and its like. */
@@ -168,6 +170,7 @@ export function createMcp(init: McpInit, components: McpComponents): Mcp {
           adminKey: init.adminKey,
           openOnLoopback: init.adminOpen === "loopback",
           console: init.console,
+          backup: init.backup,
         },
         inner,
       ),

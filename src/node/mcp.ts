@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import { CLOSE_REASONS, CLOSE_UNAUTHENTICATED } from "@cidcast/protocols/mcp";
+import { CLOSE_REASONS, CLOSE_UNAUTHENTICATED, RPC_ERRORS } from "@cidcast/protocols/mcp";
 import type { Content } from "../content/index.ts";
 import { type Action, CidcastError, systemClock } from "../core/index.ts";
 import type { MountedRoute } from "../http/index.ts";
 import type { Config } from "../config/index.ts";
-import type { ConsoleSource, Mcp, McpRoute, OAuth, OAuthInit, NodeWork } from "../mcp/index.ts";
+import type { BackupSource, ConsoleSource, Mcp, McpRoute, OAuth, OAuthInit, NodeWork } from "../mcp/index.ts";
 import type { Media } from "../media/index.ts";
 import type { SocketConnection, SocketHandler, SocketInit } from "../notify/index.ts";
 import type { JsonRpcDoor } from "../rooms/index.ts";
@@ -22,6 +22,7 @@ export interface McpParts extends Shared {
   readonly baseUrl: () => string;
   readonly console: ConsoleSource;
   readonly work: NodeWork;
+  readonly backup: BackupSource;
 }
 
 /** MCP as the doors use it. */
@@ -48,6 +49,7 @@ export async function startMcp(init: McpParts): Promise<RunningMcp | undefined> 
       adminOpen: config.adminOpen === "loopback" ? "loopback" : undefined,
       baseUrl,
       console,
+      backup: init.backup,
       ipfsNames: config.mcp.ipfsNames,
       oauth: oauthOf(config.mcp),
     },
@@ -141,6 +143,12 @@ function mcpDoor(mcp: Mcp): JsonRpcDoor {
 function refusalOf({ principal, query }: SocketInit): string | undefined {
   if (principal.tenantId === undefined) return CLOSE_REASONS.tokenRequired;
   return query?.get("tenant_id") ? undefined : CLOSE_REASONS.tenantRequired;
+}
+
+/** The last message of a connection that has no close codes. */
+export function mcpRefusal(message: string, code = "UNAUTHENTICATED"): string {
+  const error = { code: RPC_ERRORS.forbidden, message, data: { code } };
+  return JSON.stringify({ jsonrpc: "2.0", id: null, error });
 }
 
 /** What a client of `/ws/mcp/` is told whose token is refused. */

@@ -14,7 +14,8 @@ import {
   type VerifiedRecord,
 } from "../transfer/index.ts";
 import { closing } from "./parts.ts";
-import { peerPrincipals } from "./remote-actions.ts";
+import { peerPrincipals } from "./peer-principal.ts";
+import { EVERYBODY } from "./remote-actions.ts";
 import type { Shared } from "./shared.ts";
 import { VERSION } from "./version.ts";
 
@@ -62,7 +63,8 @@ export async function startMetadata(
     throw new CidcastError("FEATURE_DISABLED", "libp2p is switched off or could not start");
   };
   if (peer !== undefined) {
-    const common = { peer, authenticate: peerPrincipals(config), authoriser: scopeAuthoriser, log };
+    const authenticate = peerPrincipals(() => config, EVERYBODY);
+    const common = { peer, authenticate, authoriser: scopeAuthoriser, log };
     const agent = `cidcast/${VERSION}`;
     const ends = [
       await serveMetadata({ ...common, metadata, agent, protocols: () => peer.protocols }),

@@ -1,5 +1,6 @@
 import type { ContentService } from "../content/index.ts";
 import { isCidcastError, messageOf, scopeAuthoriser, systemClock } from "../core/index.ts";
+import type { Mcp } from "../mcp/index.ts";
 import type { Media } from "../media/index.ts";
 import type { Notify } from "../notify/index.ts";
 import { createPeer, type Peer } from "../p2p/index.ts";
@@ -8,11 +9,13 @@ import type { Tenancy } from "../tenancy/index.ts";
 import { type ByteStream, serveContent, transferMetrics } from "../transfer/index.ts";
 import {
   createSignallingHandler,
+  type ChannelDoor,
   createWebRTCStreamingManager,
   type RunningWebRTC,
   type SignallingHandler,
 } from "../webrtc/index.ts";
 import { peerInitOf } from "./peer-settings.ts";
+import { mcpRefusal } from "./mcp.ts";
 import { servePeerEvents } from "./peer-events.ts";
 import { createPeerPrincipals } from "./peer-principal.ts";
 import { tenantViewers } from "./viewers.ts";
@@ -98,7 +101,11 @@ export async function startPeerEvents(
   const stopServing = await servePeerEvents({
     peer,
     notifications: notify.notifications,
-    authenticate: createPeerPrincipals({ token: config.token, tenancy }),
+    authenticate: createPeerPrincipals({
+      token: config.token,
+      tenancy,
+      peerTokens: config.p2p.peerTokens,
+    }),
     watch: (principal, onEnd) => tenancy.watch(principal, onEnd),
     authoriser: scopeAuthoriser,
     log,
@@ -116,8 +123,9 @@ export interface WebRTCParts {
 export async function startWebRTC(
   shared: Shared,
   media: Media,
-  tenancy: Tenancy,
+  init: { readonly tenancy: Tenancy; readonly mcp: () => Mcp | undefined },
 ): Promise<WebRTCParts | undefined> {
+  const { tenancy, mcp } = init;
   const { config, log, metrics, events, parts, opened } = shared;
   if (!config.webrtc.enabled) {
     parts.disabled("webrtc", "it is switched off");
@@ -129,6 +137,7 @@ export async function startWebRTC(
       events,
       log,
       metrics,
+      channels: mcpChannels(mcp),
     });
     opened.push({ name: "webrtc", start: async () => undefined, stop: () => running.stop() });
     const manager = tenantViewers(running, tenancy);
@@ -148,4 +157,24 @@ export async function startWebRTC(
     parts.failed("webrtc", messageOf(error));
     return undefined;
   }
+}
+
+/** MCP over data channels: the viewer's session says who it is. Who came to watch one piece of content gets none. */
+function mcpChannels(mcp: () => Mcp | undefined): ChannelDoor {
+  return {
+    connect({ principal, send, close }) {
+      const server = mcp();
+      if (server === undefined || principal.capability !== undefined) return undefined;
+      return server.connect({
+        carrier: "data-channel",
+        door: "ws",
+        principal,
+        send,
+        close: (_code, reason) => {
+          if (reason !== "") send(mcpRefusal(reason));
+          close();
+        },
+      });
+    },
+  };
 }

@@ -9,7 +9,7 @@ import {
   withTimeout,
 } from "../core/index.ts";
 import type { SocketConnection, SocketHandler } from "../notify/index.ts";
-import type { Peer, PeerStream } from "../p2p/index.ts";
+import { LineCutter, type Peer, type PeerStream } from "../p2p/index.ts";
 import type { PeerToken } from "./peer-principal.ts";
 
 /** Longest line that a peer may send, bytes. */
@@ -135,8 +135,7 @@ class LineReader {
   readonly first: Promise<string>;
   open = true;
   readonly #waiting: string[] = [];
-  #rest: Uint8Array[] = [];
-  #restBytes = 0;
+  readonly #cutter = new LineCutter(MAX_EVENT_LINE_BYTES);
   #listener: LineListener | undefined;
   #tooLong = false;
 
@@ -154,14 +153,14 @@ class LineReader {
     };
     stream.consume({
       onData: chunk => {
-        for (const text of this.#cut(chunk)) {
+        for (const text of this.#cutter.cut(chunk)) {
           if (isFirst) {
             isFirst = false;
             resolve(text);
           } else if (this.#listener !== undefined) this.#listener.onLine(text);
           else if (this.#waiting.push(text) > MAX_WAITING_LINES) this.#tooLong = true;
         }
-        if (!this.#tooLong) return;
+        if (!this.#tooLong && !this.#cutter.tooLong) return;
         reject(new CidcastError("PAYLOAD_TOO_LARGE", "More was sent than is read here"));
         this.#listener?.onTooLong();
       },
@@ -173,24 +172,8 @@ class LineReader {
   start(listener: LineListener): void {
     this.#listener = listener;
     for (const text of this.#waiting.splice(0)) listener.onLine(text);
-    if (this.#tooLong) listener.onTooLong();
+    if (this.#tooLong || this.#cutter.tooLong) listener.onTooLong();
     if (!this.open) listener.onEnd();
-  }
-
-  *#cut(chunk: Uint8Array): Generator<string> {
-    let from = 0;
-    while (!this.#tooLong) {
-      const at = chunk.indexOf(0x0a, from);
-      const piece = chunk.subarray(from, at < 0 ? chunk.length : at);
-      this.#restBytes += piece.byteLength;
-      this.#tooLong = this.#restBytes > MAX_EVENT_LINE_BYTES;
-      this.#rest.push(piece);
-      if (at < 0 || this.#tooLong) return;
-      yield Buffer.concat(this.#rest).toString("utf8");
-      this.#rest = [];
-      this.#restBytes = 0;
-      from = at + 1;
-    }
   }
 }
 

@@ -1,5 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { CidcastError, type Principal } from "../core/index.ts";
+import { PLAYBACK_TOKEN_PREFIX } from "@cidcast/protocols/playback";
+import type { Config } from "../config/index.ts";
+import { type Action, CidcastError, type Principal } from "../core/index.ts";
 import type { Tenancy } from "../tenancy/index.ts";
 
 /** What a peer shows to be more than a peer. */
@@ -10,29 +12,83 @@ export interface PeerToken {
 
 /** How tokens of tenants begin. */
 const TENANT_TOKEN = "cct_";
+const EVERYTHING: ReadonlySet<string> = new Set(["*"]);
+
+export interface PeerPrincipalsInit {
+  /** The node's own token. */
+  readonly token: string | undefined;
+  readonly tenancy: Pick<Tenancy, "resolveToken" | "principalOfToken">;
+  /** Ids of tenants' tokens by the PeerId that acts with them: `<PeerId>=<id>`. */
+  readonly peerTokens: readonly string[];
+  /** What a peer may do that shows nothing. */
+  readonly everybody?: ReadonlySet<Action>;
+  /** PeerIds that may do everything. */
+  readonly granted?: readonly string[];
+  /** Take playback tokens too: where an authoriser is asked about each piece of content. */
+  readonly playback?: boolean;
+}
+
+/** Tells who a peer is. `UNAUTHENTICATED` for a token that is not good. */
+export type PeerPrincipals = (peerId: string, shown: PeerToken) => Promise<Principal>;
 
 /**
- * Tells who a peer is: the owner by the node's token, a tenant by one of its own, else a peer without rights. That it comes
- * from this machine proves nothing: relays and tunnels do too. `UNAUTHENTICATED` for a token that is not good.
+ * Tells who a peer is: the owner by the node's token, a tenant by one of its own or by a setting that names the peer, else a
+ * peer. That it comes from this machine proves nothing: relays and tunnels do too.
  */
-export function createPeerPrincipals(init: {
-  readonly token: string | undefined;
-  readonly tenancy: Pick<Tenancy, "resolveToken">;
-}): (peerId: string, shown: PeerToken) => Promise<Principal> {
+export function createPeerPrincipals(init: PeerPrincipalsInit): PeerPrincipals {
+  const { tenancy, everybody = new Set<Action>(), playback = false } = init;
   const expected = init.token === undefined ? undefined : digest(init.token);
+  const granted = new Set(init.granted);
+  const tokenIds = tokenIdsOf(init.peerTokens);
+  const known = async (peerId: string): Promise<Principal> => {
+    const peer = { kind: "peer", id: peerId, door: "libp2p" } as const;
+    if (granted.has(peerId)) return { ...peer, scopes: EVERYTHING };
+    const tokenId = tokenIds.get(peerId);
+    const tenant = tokenId === undefined ? undefined : await tenancy.principalOfToken(tokenId, "libp2p");
+    return tenant ?? { ...peer, scopes: everybody };
+  };
   return async (peerId, { token, tenantId }) => {
-    if (token === undefined) {
-      return { kind: "peer", id: peerId, door: "libp2p", scopes: new Set() };
-    }
-    if (token.startsWith(TENANT_TOKEN)) {
-      return init.tenancy.resolveToken(token, { door: "libp2p", remoteAddress: peerId, tenantId });
+    if (token === undefined) return known(peerId);
+    if (token.startsWith(TENANT_TOKEN) || (playback && token.startsWith(PLAYBACK_TOKEN_PREFIX))) {
+      return tenancy.resolveToken(token, { door: "libp2p", remoteAddress: peerId, tenantId, playback });
     }
     // Digests have one length, so the comparison tells nothing about the token's.
     if (expected !== undefined && timingSafeEqual(digest(token), expected)) {
-      return { kind: "token", id: "token", door: "libp2p", scopes: new Set(["*"]) };
+      return { kind: "token", id: "token", door: "libp2p", scopes: EVERYTHING };
     }
     throw new CidcastError("UNAUTHENTICATED", "Invalid or expired token");
   };
+}
+
+/** Who a peer is where tenants have nothing: the owner by the node's token or a grant, else everybody. */
+export function peerPrincipals(
+  config: () => Pick<Config, "p2p" | "token">,
+  everybody: ReadonlySet<Action>,
+): (peerId: string, token: string | undefined) => Principal {
+  return (peerId, token) => {
+    const { p2p, token: expected } = config();
+    const peer = { kind: "peer", id: peerId, door: "libp2p" } as const;
+    if (token !== undefined) {
+      if (expected === undefined || !timingSafeEqual(digest(token), digest(expected))) {
+        throw new CidcastError("UNAUTHENTICATED", "The token is not this node's");
+      }
+      return { ...peer, scopes: EVERYTHING };
+    }
+    return { ...peer, scopes: p2p.grantedPeers.includes(peerId) ? EVERYTHING : everybody };
+  };
+}
+
+/** `INVALID_CONFIG` for what is not `<PeerId>=<id>`. */
+function tokenIdsOf(pairs: readonly string[]): ReadonlyMap<string, string> {
+  const ids = new Map<string, string>();
+  for (const pair of pairs) {
+    const [peerId, tokenId, ...more] = pair.split("=");
+    if (!peerId || !tokenId || more.length > 0) {
+      throw new CidcastError("INVALID_CONFIG", `p2p.peerTokens: ${pair} is not <PeerId>=<id of a token>`);
+    }
+    ids.set(peerId, tokenId);
+  }
+  return ids;
 }
 
 function digest(text: string): Buffer {

@@ -1,78 +1,77 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { NodeStatus } from "@cidcast/protocols/node-api";
-import type { Config } from "../config/index.ts";
 import type { ContentService } from "../content/index.ts";
 import { type Action, CidcastError, type Principal, scopeAuthoriser } from "../core/index.ts";
+import type { Mcp } from "../mcp/index.ts";
 import { type Peer, type RemoteActions, serveRemoteActions } from "../p2p/index.ts";
 import type { Transfer, Transfers } from "../transfer/index.ts";
+import type { OwnedContent, Tenancy } from "../tenancy/index.ts";
 import { closing } from "./parts.ts";
+import { createPeerMcp } from "./peer-mcp.ts";
+import { createPeerPrincipals } from "./peer-principal.ts";
 import type { Shared } from "./shared.ts";
 
 /** What any peer may ask: content whose CID it knows, as by bitswap. */
-const EVERYBODY: ReadonlySet<Action> = new Set<Action>(["content:read"]);
+export const EVERYBODY: ReadonlySet<Action> = new Set<Action>(["content:read"]);
 /** Longest that the answer to `transfer` waits for its end, milliseconds. */
 const TRANSFER_WAIT_MS = 2000;
-const EVERYTHING: ReadonlySet<string> = new Set(["*"]);
 
 interface RemoteParts {
   readonly peer: Peer;
   readonly content: ContentService;
   readonly transfers: Transfers;
   readonly status: () => Promise<NodeStatus>;
+  readonly tenancy: Tenancy;
+  /** Undefined: MCP is off. */
+  readonly mcp: Mcp | undefined;
 }
 
-/** Answers what peers ask by JSON. What changes anything needs a granted PeerId or the node's token. */
+/**
+ * Answers what peers ask over `/ipfs-kit/mcp/1.0.0`: by JSON, and by MCP. What changes anything needs a granted PeerId, the
+ * node's token, or a tenant's.
+ */
 export async function startRemoteActions(shared: Shared, parts: RemoteParts): Promise<void> {
   const { config, log, opened } = shared;
+  const { peer, tenancy, mcp } = parts;
+  const known = {
+    token: config.token,
+    tenancy,
+    peerTokens: config.p2p.peerTokens,
+    granted: config.p2p.grantedPeers,
+  };
+  const authenticate = createPeerPrincipals({ ...known, everybody: EVERYBODY, playback: true });
   const stop = await serveRemoteActions({
-    peer: parts.peer,
+    peer,
     actions: actionsOf(parts),
-    authenticate: peerPrincipals(config),
+    authenticate: (peerId, token) => authenticate(peerId, { token }),
     authoriser: scopeAuthoriser,
+    messages: mcp && createPeerMcp({ mcp, authenticate: createPeerPrincipals(known), log }),
     log,
   });
   opened.push(closing("remote-actions", stop));
 }
 
-/** Who a peer is to the protocols that take JSON: what it may do depends on its PeerId, or the token it shows. */
-export function peerPrincipals({
-  p2p,
-  token: expected,
-}: Pick<Config, "p2p" | "token">): (peerId: string, token: string | undefined) => Principal {
-  const granted = new Set(p2p.grantedPeers);
-  return (peerId, token) => principalOf(peerId, token, { granted, expected });
+/** Content as one caller sees it. */
+function viewOf({ content, tenancy }: RemoteParts, { tenantId }: Principal): OwnedContent {
+  return tenantId === undefined ? content : tenancy.contentView(content, tenantId);
 }
 
-function principalOf(
-  peerId: string,
-  token: string | undefined,
-  { granted, expected }: { readonly granted: ReadonlySet<string>; readonly expected: string | undefined },
-): Principal {
-  const peer = { kind: "peer", id: peerId, door: "libp2p" } as const;
-  if (token !== undefined) {
-    // Digests have one length, so the comparison tells nothing about the token's.
-    if (expected === undefined || !timingSafeEqual(digest(token), digest(expected))) {
-      throw new CidcastError("UNAUTHENTICATED", "The token is not this node's");
-    }
-    return { ...peer, scopes: EVERYTHING };
-  }
-  return { ...peer, scopes: granted.has(peerId) ? EVERYTHING : EVERYBODY };
+/** What works for the whole node is its owner's. */
+function requireOwner({ tenantId }: Principal, action: string): void {
+  if (tenantId !== undefined) throw new CidcastError("FORBIDDEN", `A tenant's token may not ${action}`);
 }
 
-function digest(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
-}
-
-function actionsOf({ peer, content, transfers, status }: RemoteParts): RemoteActions {
-  /** Peers get what is here: nobody makes this node search for them. */
-  const requireLocal = async (cid: string): Promise<void> => {
+function actionsOf(parts: RemoteParts): RemoteActions {
+  const { peer, content, transfers, status, tenancy } = parts;
+  /** Peers get what is here: nobody makes this node search for them. Tenants get what is theirs. */
+  const requireLocal = async (cid: string, principal: Principal): Promise<void> => {
+    await tenancy.content.requireRead(principal, cid.split("/", 1)[0] ?? "");
     if (!(await content.isLocal(cid))) throw new CidcastError("CONTENT_NOT_FOUND", `${cid} is not here`);
   };
   return {
-    async open(cid, options) {
-      await requireLocal(cid);
+    async open(cid, { principal, ...options }) {
+      await requireLocal(cid, principal);
       const file = await content.open(cid, options);
-      const record = await content.record(cid);
+      const record = await viewOf(parts, principal).record(cid);
       const contentType = record?.contentType ?? (await content.contentTypeOf(cid, options));
       return {
         size: file.size,
@@ -82,22 +81,22 @@ function actionsOf({ peer, content, transfers, status }: RemoteParts): RemoteAct
       };
     },
     handlers: {
-      async stat({ cid }, { signal }) {
-        await requireLocal(cid);
+      async stat({ cid }, { principal, signal }) {
+        await requireLocal(cid, principal);
         const { type, size, localBlocks, complete } = await content.stat(cid, { signal });
         return { cid, type, size, local_blocks: localBlocks, complete };
       },
-      async pin({ cid, name }, { signal }) {
-        const pin = await content.pin(cid, { signal, ...(name !== undefined && { name }) });
+      async pin({ cid, name }, { principal, signal }) {
+        const pin = await viewOf(parts, principal).pin(cid, { signal, ...(name !== undefined && { name }) });
         return { cid: pin.cid, name: pin.name };
       },
-      async unpin({ cid, name }, { signal }) {
-        await content.unpin(cid, { signal, ...(name !== undefined && { name }) });
+      async unpin({ cid, name }, { principal, signal }) {
+        await viewOf(parts, principal).unpin(cid, { signal, ...(name !== undefined && { name }) });
         return { cid };
       },
-      async list({ limit, offset }) {
+      async list({ limit, offset }, { principal }) {
         const query = { ...(limit !== undefined && { limit }), ...(offset !== undefined && { offset }) };
-        const { records, total } = await content.list(query);
+        const { records, total } = await viewOf(parts, principal).list(query);
         return {
           total,
           records: records.map(({ cid, name, size, contentType }) => ({
@@ -108,11 +107,13 @@ function actionsOf({ peer, content, transfers, status }: RemoteParts): RemoteAct
           })),
         };
       },
-      async providers({ cid }) {
+      async providers({ cid }, { principal }) {
+        requireOwner(principal, "ask for providers");
         const isHere = await content.isLocal(cid);
         return { cid, providers: isHere ? [{ peer_id: peer.id, addresses: [...peer.multiaddrs] }] : [] };
       },
       async transfer({ cid, source }, { principal }) {
+        requireOwner(principal, "transfer");
         // A peer names peers: addresses of other kinds are for the owner to choose.
         if (source !== undefined && /[/:]/.test(source)) {
           throw new CidcastError("INVALID_REQUEST", "source: it is no PeerId");
@@ -120,7 +121,8 @@ function actionsOf({ peer, content, transfers, status }: RemoteParts): RemoteAct
         const { id } = await transfers.begin({ cid, from: [source ?? principal.id] });
         return resultOf(await soonOver(transfers, id));
       },
-      async health() {
+      async health(_request, { principal }) {
+        requireOwner(principal, "ask for the node's health");
         const { version, parts, peers, contentCount } = await status();
         const isWell = parts.every(part => !part.required || part.state === "ready");
         return { status: isWell ? "ok" : "failed", version, peers, content_count: contentCount };

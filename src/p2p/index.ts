@@ -7,6 +7,7 @@ export { createPeer } from "./peer.ts";
 export {
   callPeer,
   readJson,
+  type FirstObject,
   type RemoteActionComponents,
   type RemoteActions,
   type RemoteContent,
@@ -14,11 +15,12 @@ export {
   serveRemoteActions,
 } from "./remote-actions/index.ts";
 export type { PeerFacts, PeerOutcome, Reputation } from "./reputation/index.ts";
-export type {
-  PeerStream,
-  ProtocolHandler,
-  ProtocolHandlerOptions,
-  StreamConsumer,
+export {
+  LineCutter,
+  type PeerStream,
+  type ProtocolHandler,
+  type ProtocolHandlerOptions,
+  type StreamConsumer,
 } from "./streams/index.ts";
 export type { Reachability, RelayState } from "./nat/index.ts";
 export type { FindProvidersOptions, Provider, ProvideStatus, Routing } from "./routing/index.ts";

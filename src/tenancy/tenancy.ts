@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { PLAYBACK_TOKEN_PREFIX } from "@cidcast/protocols/playback";
-import type { Clock, EventPublisher, Logger, Metrics, Principal, Service } from "../core/index.ts";
+import type { Clock, Door, EventPublisher, Logger, Metrics, Principal, Service } from "../core/index.ts";
 import type { Database } from "../store/index.ts";
 import { type AuditLog, createAuditLog } from "./audit/audit.ts";
 import { type CredentialStore, createCredentialStore } from "./credentials/credentials.ts";
@@ -51,6 +51,8 @@ export interface Tenancy extends Service, TokenResolver {
   contentView(store: OwnedContent, tenantId: string): OwnedContent;
   /** The principal of a token that somebody else has issued; the caller has checked it, and that the tenant is active. */
   adoptToken(token: AdoptedToken): Principal;
+  /** The principal of a tenant's token by its id, for who is known without showing it; undefined when it is not good. */
+  principalOfToken(id: string, door: Door): Promise<Principal | undefined>;
   /** Ends a token everywhere before this resolves: sockets, sessions and subscriptions are told at once. */
   revokeToken(id: string): Promise<TokenInfo>;
   /** Ends a tenant and all its tokens everywhere. */
@@ -129,6 +131,13 @@ export async function createTenancy(init: TenancyInit, components: TenancyCompon
     isLive: principal => ownerOf(principal).isLive(principal),
     watch: (principal, onEnd) => ownerOf(principal).watch(principal, onEnd),
     adoptToken: token => resolver.adopt(token),
+    async principalOfToken(id, door) {
+      const token = await tokens.get(id);
+      if (token === undefined || !token.active) return undefined;
+      const { tenantId, scopes, expiresAtMs } = token;
+      const principal = resolver.adopt({ id, tenantId, scopes, expiresAtMs, door });
+      return resolver.isLive(principal) ? principal : undefined;
+    },
     async revokeToken(id) {
       const token = await tokens.revoke(id);
       resolver.endToken(id);

@@ -103,7 +103,8 @@ export interface AdoptedToken {
   readonly id: string;
   readonly tenantId: string;
   readonly scopes: readonly string[];
-  readonly expiresAtMs: number;
+  /** Undefined: it does not expire. */
+  readonly expiresAtMs: number | undefined;
   readonly door: Door;
 }
 

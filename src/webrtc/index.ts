@@ -13,6 +13,8 @@ export {
 } from "./signalling/handler.ts";
 export type {
   CandidateInit,
+  ChannelConnection,
+  ChannelDoor,
   ControlCommand,
   Greeting,
   IceServer,
@@ -23,6 +25,7 @@ export type {
   SignallingConnection,
   SignallingHandler,
   StreamingSession,
+  ViewerChannel,
   WebRTCEvents,
   WebRTCStreamingManager,
 } from "./types.ts";

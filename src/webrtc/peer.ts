@@ -45,6 +45,12 @@ export interface PeerTransport {
   readonly roundTripMs: number | undefined;
 }
 
+/** What happens on a channel for messages; each channel that a viewer opens has a number of its own. */
+export type ChannelEvent =
+  | { readonly type: "open"; readonly channel: number }
+  | { readonly type: "message"; readonly channel: number; readonly text: string }
+  | { readonly type: "closed"; readonly channel: number };
+
 /** What a peer tells its owner. Calls come from its own thread, never after {@link EgressPeer.close}. */
 export interface PeerHandlers {
   onTransport(transport: PeerTransport): void;
@@ -55,6 +61,8 @@ export interface PeerHandlers {
   onControlOpen(): void;
   /** A message on a data channel called `control`; a binary one is undefined. */
   onControl(text: string | undefined): void;
+  /** Something on a channel that the viewer has opened for messages. */
+  onChannel(event: ChannelEvent): void;
   /** The connection failed, lost its consent to send, or was closed by the viewer. */
   onClosed(reason: string): void;
 }
@@ -80,6 +88,9 @@ export interface EgressPeer {
   streams(): readonly NegotiatedStream[];
   /** False while there is no open channel. */
   sendControl(text: string): boolean;
+  /** Sends on a channel for messages; one that is closed takes nothing. */
+  sendMessage(channel: number, text: string): void;
+  closeChannel(channel: number): void;
   /** Sends a protected RTCP packet on the selected path. */
   sendRtcp(packet: Buffer): void;
   /** Where media goes now; undefined while there is no path, or its consent is lost. */

@@ -77,6 +77,27 @@ export interface PlaybackState {
   readonly soundMuted: boolean;
 }
 
+/** A channel for messages that a viewer has opened. */
+export interface ViewerChannel {
+  readonly principal: Principal;
+  readonly sessionId: string;
+  send(text: string): void;
+  close(): void;
+}
+
+/** The other end of a {@link ViewerChannel}. */
+export interface ChannelConnection {
+  /** One message, whole. */
+  receive(text: string): void;
+  /** The channel is gone. */
+  close(): void;
+}
+
+/** Serves channels for messages; undefined: the viewer gets none. */
+export interface ChannelDoor {
+  connect(channel: ViewerChannel): ChannelConnection | undefined;
+}
+
 /** A viewer's session, whatever door it came through. */
 export interface StreamingSession {
   /** `pc_id` on the wire. */

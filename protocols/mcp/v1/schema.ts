@@ -7,6 +7,9 @@ export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024 + 64 * 1024;
 /** Longest request id and method name, characters. */
 export const MAX_ID_LENGTH = 256;
 
+/** Label of the WebRTC data channel that carries MCP. */
+export const MCP_CHANNEL_LABEL = "mcp";
+
 /** Close code of a WebSocket whose token or tenant is refused, now or later; the reason says why. */
 export const CLOSE_UNAUTHENTICATED = 4001;
 /** Close code of a WebSocket that sent more than a message may hold. */

@@ -16,7 +16,7 @@ import {
   withTimeout,
 } from "../../core/index.ts";
 import type { PeerStream } from "../streams/index.ts";
-import { readJson } from "./json-stream.ts";
+import { type FirstObject, readFirstObject } from "./first-object.ts";
 import { type RemoteActionComponents, type RemoteContent, REQUIRED_RIGHT } from "./types.ts";
 
 /** Longest a peer may take to send its request, milliseconds. */
@@ -68,11 +68,15 @@ async function answer(
   let requestId: string | undefined;
   let reply: RemoteReply;
   try {
-    const value = await withTimeout(requestTimeoutMs, "Reading the request", signal =>
-      readJson(stream, { maxBytes: MAX_REQUEST_BYTES, signal }),
+    const first = await withTimeout(requestTimeoutMs, "Reading the request", signal =>
+      readFirstObject(stream, { maxBytes: MAX_REQUEST_BYTES, signal }),
     );
-    requestId = requestIdOf(value);
-    const request = parseRequest(value);
+    if (components.messages !== undefined && isMessages(first)) {
+      await components.messages(stream, first);
+      return;
+    }
+    requestId = requestIdOf(first.value);
+    const request = parseRequest(first.value);
     reply = await withTimeout(actionTimeoutMs, request.action, signal =>
       act(request, stream.peerId, { ...components, signal }),
     );
@@ -82,6 +86,12 @@ async function answer(
     reply = { success: false, code, error: message } satisfies ErrorReply;
   }
   await send(stream, requestId === undefined ? reply : { ...reply, request_id: requestId });
+}
+
+/** True for a stream of JSON-RPC messages, or one that begins with who asks. */
+function isMessages({ value }: FirstObject): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return "jsonrpc" in value || ("action" in value && value.action === "authenticate");
 }
 
 async function act(
@@ -94,7 +104,7 @@ async function act(
   const resource = "cid" in request ? { cid: request.cid } : {};
   authoriser.authorise(principal, REQUIRED_RIGHT[request.action], resource);
   if (request.action === "get_content") {
-    const content = await actions.open(request.cid, { signal });
+    const content = await actions.open(request.cid, { principal, signal });
     try {
       return await contentReply(request, content, components);
     } finally {

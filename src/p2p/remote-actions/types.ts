@@ -1,6 +1,8 @@
 import type { RemoteAction, RemoteRequest } from "@cidcast/protocols/ipfs-kit-mcp";
 import type { AbortOptions, Action, Authoriser, Logger, Principal } from "../../core/index.ts";
+import type { PeerStream } from "../streams/index.ts";
 import type { Peer } from "../types.ts";
+import type { FirstObject } from "./first-object.ts";
 
 /** Content as the reply of `get_content` shows it. */
 export interface RemoteContent {
@@ -21,7 +23,7 @@ export type RemoteHandler<A extends RemoteAction> = (
 
 /** What the node does for peers; joined in node.ts. An action that is left out is answered with `FEATURE_DISABLED`. */
 export interface RemoteActions {
-  open(cid: string, options?: AbortOptions): Promise<RemoteContent>;
+  open(cid: string, context: AbortOptions & { readonly principal: Principal }): Promise<RemoteContent>;
   readonly handlers: { readonly [A in Exclude<RemoteAction, "get_content">]?: RemoteHandler<A> };
 }
 
@@ -31,6 +33,8 @@ export interface RemoteActionComponents {
   /** Who a peer is: by its PeerId, and by its token where it gave one (`UNAUTHENTICATED` when that is no good). */
   readonly authenticate: (peerId: string, token: string | undefined) => Principal | Promise<Principal>;
   readonly authoriser: Authoriser;
+  /** Takes over a stream that begins with JSON-RPC, or with `authenticate`; without it such a stream is answered with `INVALID_REQUEST`. */
+  readonly messages?: ((stream: PeerStream, first: FirstObject) => Promise<void> | void) | undefined;
   readonly log: Logger;
 }
 

@@ -17,6 +17,7 @@ import type { HostClient } from "../thread/host-client.ts";
 import type { StallReport } from "../quality/stall-report.ts";
 import type { HostStats, SessionStats } from "../thread/messages.ts";
 import type {
+  ChannelDoor,
   IceServer,
   QualityController,
   SessionInit,
@@ -80,6 +81,8 @@ export interface WebRTCComponents {
   readonly clock?: Clock;
   /** Default: one quality. */
   readonly quality?: QualityController;
+  /** Default: viewers open no channels but that of media control. */
+  readonly channels?: ChannelDoor | undefined;
 }
 
 /** The manager as its owner has it. */
@@ -317,7 +320,7 @@ class Manager implements RunningWebRTC {
         cid: source.cid,
         owner: init.owner,
         address: init.address,
-        tenantId: init.principal.tenantId,
+        principal: init.principal,
         kind: tracks.some(track => track.info.kind === "video") ? "video" : "audio",
         source,
         tracks: carried,
@@ -325,6 +328,7 @@ class Manager implements RunningWebRTC {
         clock: this.#clock,
         quality: adaptive ?? this.#quality,
         hooks: this.#hooks,
+        channels: this.#components.channels,
       });
       this.#sessions.set(id, session);
       const quality = adaptive?.session() ?? oneQuality(tracks, init);

@@ -1,5 +1,5 @@
 import type { ControlEventMessage } from "@cidcast/protocols/media-control";
-import { type Cancel, CidcastError, type Clock, toCidcastError } from "../../core/index.ts";
+import { type Cancel, CidcastError, type Clock, type Principal, toCidcastError } from "../../core/index.ts";
 import type { MediaInfo, MediaSource, TrackVerdict } from "../../media/index.ts";
 import { stallEntry, type StallReport } from "../quality/stall-report.ts";
 import type { QualityDecision, QualityEventKind, QualityWish } from "../quality/types.ts";
@@ -9,6 +9,7 @@ import type { SessionNote, SessionStats, SessionTotals } from "../thread/message
 import type {
   AddTrackInit,
   CandidateInit,
+  ChannelDoor,
   ControlCommand,
   PlaybackState,
   QualityController,
@@ -18,6 +19,7 @@ import type {
 import { connectionStats, type SessionTimes } from "./connection-stats.ts";
 import { Feeder } from "./feeder.ts";
 import { whyStalled } from "./why-stalled.ts";
+import { SessionChannels } from "./session-channels.ts";
 import { ANSWER_TIMEOUT_MS, CONNECT_TIMEOUT_MS, MAX_SDP_LENGTH } from "./limits.ts";
 import type { SessionTracks } from "./session-tracks.ts";
 
@@ -56,8 +58,8 @@ export interface SessionParts {
   readonly owner: string;
   /** Where the viewer came from. */
   readonly address: string | undefined;
-  /** Whose events tell of it. */
-  readonly tenantId: string | undefined;
+  /** Who opened it, and whose events tell of it. */
+  readonly principal: Principal;
   readonly kind: "video" | "audio";
   readonly source: MediaSource;
   readonly tracks: SessionTracks;
@@ -65,6 +67,7 @@ export interface SessionParts {
   readonly clock: Clock;
   readonly quality: QualityController;
   readonly hooks: SessionHooks;
+  readonly channels: ChannelDoor | undefined;
 }
 
 /** A viewer's session as the main thread keeps it: the media file, its segments, and the way to the media thread. */
@@ -76,6 +79,7 @@ export class Session implements StreamingSession {
   readonly tenantId: string | undefined;
   readonly #parts: SessionParts;
   readonly #feeder: Feeder;
+  readonly #channels: SessionChannels;
   readonly #createdAtMs: number;
   readonly #requestedMs: number;
   readonly #listeners = new Set<(event: ControlEventMessage) => void>();
@@ -97,7 +101,7 @@ export class Session implements StreamingSession {
     this.cid = parts.cid;
     this.owner = parts.owner;
     this.address = parts.address;
-    this.tenantId = parts.tenantId;
+    this.tenantId = parts.principal.tenantId;
     this.#createdAtMs = parts.clock.now();
     this.#qualityChangedAtMs = this.#createdAtMs;
     this.#requestedMs = parts.clock.monotonicMs();
@@ -106,6 +110,14 @@ export class Session implements StreamingSession {
       atTempo: (track, tempo) => parts.tracks.atTempo(track, tempo),
       choose: (track, rung) => parts.tracks.choose(track, rung),
       send: answer => parts.host.send(answer),
+    });
+    const { id, host, principal, channels: door } = parts;
+    this.#channels = new SessionChannels({
+      door,
+      sessionId: id,
+      principal,
+      send: (channel, text) => host.send({ type: "channel", id, channel, text }),
+      close: channel => host.send({ type: "channel", id, channel, text: undefined }),
     });
   }
 
@@ -271,6 +283,8 @@ export class Session implements StreamingSession {
       for (const listener of this.#listeners) listener(note.event);
     } else if (note.type === "quality") {
       this.#decided(note.decision);
+    } else if (note.type === "channel") {
+      if (this.#state !== "closed") this.#channels.handle(note.event);
     } else if (note.type === "connected") {
       this.#cancelTimer();
       this.#state = "connected";
@@ -330,6 +344,7 @@ export class Session implements StreamingSession {
     this.#state = "closed";
     this.#cancelTimer();
     this.#feeder.close();
+    this.#channels.end();
     const { host, tracks, quality, hooks } = this.#parts;
     quality.forget(this.id);
     hooks.onClosed(this, end);

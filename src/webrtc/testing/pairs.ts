@@ -53,6 +53,7 @@ export function watched(factory: PeerFactory, handlers: Partial<PeerHandlers> = 
       onMedia: () => undefined,
       onControlOpen: () => controlOpen.resolve(),
       onControl: text => messages.push(text),
+      onChannel: () => undefined,
       onClosed: closed.resolve,
       ...handlers,
     },

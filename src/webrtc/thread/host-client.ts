@@ -2,7 +2,15 @@ import { MessageChannel, Worker } from "node:worker_threads";
 import { CidcastError, type Logger, messageOf } from "../../core/index.ts";
 import type { EgressKind } from "../rtp/egress/index.ts";
 import { runHost } from "./host.ts";
-import type { FromHost, HostInit, HostPort, HostRequests, SessionNote, ToHost } from "./messages.ts";
+import type {
+  FromHost,
+  HostInit,
+  HostPort,
+  HostRequest,
+  HostRequests,
+  SessionNote,
+  ToHost,
+} from "./messages.ts";
 
 /** Longest start of a host, ms: a cold process loads the whole media path, beside whatever else the machine does. */
 const START_TIMEOUT_MS = 60_000;
@@ -28,7 +36,7 @@ export interface HostClient {
     type: K,
     argument: HostRequests[K]["argument"],
   ): Promise<HostRequests[K]["answer"]>;
-  send(message: Extract<ToHost, { type: "segment" | "segment_silent" | "segment_failed" }>): void;
+  send(message: Exclude<ToHost, HostRequest>): void;
   stop(): Promise<void>;
 }
 

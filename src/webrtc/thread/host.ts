@@ -79,6 +79,8 @@ class Host {
       this.#parts.egress.flush();
     } else if (message.type === "segment_silent") {
       this.#viewers.get(message.id)?.silence(message.track, message.ticket);
+    } else if (message.type === "channel") {
+      this.#viewers.get(message.id)?.channel(message.channel, message.text);
     } else if (message.type === "segment_failed") {
       this.#viewers.get(message.id)?.failSegment(message.track, message.ticket, message.error);
     } else {

@@ -2,6 +2,7 @@ import type { ErrorCode } from "@cidcast/protocols/errors";
 import type { ControlEventMessage } from "@cidcast/protocols/media-control";
 import type { RtpCodec, Segment } from "../../media/index.ts";
 import type { EstimateCause } from "../congestion/index.ts";
+import type { ChannelEvent } from "../peer.ts";
 import type { EgressKind } from "../rtp/egress/index.ts";
 import type { SegmentPlace } from "../player/track-queue.ts";
 import type { QualityDecision, QualityWish, Rung } from "../quality/types.ts";
@@ -136,6 +137,13 @@ export type ToHost =
       readonly track: number;
       readonly ticket: number;
     }
+  /** On a channel for messages; without a text it is closed. */
+  | {
+      readonly type: "channel";
+      readonly id: string;
+      readonly channel: number;
+      readonly text: string | undefined;
+    }
   | {
       readonly type: "segment_failed";
       readonly id: string;
@@ -178,6 +186,7 @@ export type FromHost =
   | { readonly type: "seen"; readonly id: string }
   /** What the controller has decided. */
   | { readonly type: "quality"; readonly id: string; readonly decision: QualityDecision }
+  | { readonly type: "channel"; readonly id: string; readonly event: ChannelEvent }
   /** The session is over by itself: the viewer left, its path failed, its media failed. */
   | {
       readonly type: "closed";

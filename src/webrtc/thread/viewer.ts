@@ -109,6 +109,7 @@ export class Viewer {
         },
         onControlOpen: () => this.#greet(),
         onControl: text => this.#onControl(text),
+        onChannel: event => init.tell({ type: "channel", id: open.id, event }),
         onClosed: reason => this.#fail(reason, undefined),
       },
     });
@@ -255,6 +256,12 @@ export class Viewer {
   /** Our own loop was late by so much. */
   late(lagMs: number, nowMs: number): void {
     this.#adaptation.late(lagMs, nowMs);
+  }
+
+  /** Sends on a channel for messages; without a text it is closed. */
+  channel(channel: number, text: string | undefined): void {
+    if (text === undefined) this.#peer.closeChannel(channel);
+    else this.#peer.sendMessage(channel, text);
   }
 
   /** The media cannot be had any more. */

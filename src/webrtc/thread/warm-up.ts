@@ -42,6 +42,7 @@ export async function warmUp({
       onMedia: () => undefined,
       onControlOpen: () => resolve(true),
       onControl: () => undefined,
+      onChannel: () => undefined,
       onClosed: () => resolve(false),
     };
     const offerer = peers.create({ tracks, handlers });

@@ -8,6 +8,8 @@ export const MAX_VIEWER_CHANNELS = 4;
 export interface ControlChannelsInit {
   readonly pc: RTCPeerConnection;
   readonly onOpen: () => void;
+  /** Takes channels under other labels; false: the channel is closed. */
+  readonly onOther: (channel: RTCDataChannel) => boolean;
   readonly onMessage: (text: string | undefined) => void;
 }
 
@@ -21,9 +23,9 @@ export class ControlChannels {
     this.#init = init;
     init.pc.onDataChannel.subscribe(channel => {
       this.#viewerChannels++;
-      if (channel.label === CONTROL_LABEL && this.#viewerChannels <= MAX_VIEWER_CHANNELS)
-        this.#adopt(channel);
-      else channel.close();
+      if (this.#viewerChannels > MAX_VIEWER_CHANNELS) channel.close();
+      else if (channel.label === CONTROL_LABEL) this.#adopt(channel);
+      else if (!init.onOther(channel)) channel.close();
     });
   }
 

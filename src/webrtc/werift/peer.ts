@@ -14,6 +14,7 @@ import type { MasterKey } from "../rtp/srtp/index.ts";
 import type { CandidateInit } from "../types.ts";
 import { clockRateOf, codecParameters, headerExtensions } from "./codecs.ts";
 import { ControlChannels } from "./control-channels.ts";
+import { MessageChannel } from "./message-channel.ts";
 import { replaceDtlsStart } from "./dtls/start.ts";
 import { attachIce, type IceInit } from "./ice.ts";
 import { IceRestart } from "./ice-restart.ts";
@@ -51,6 +52,7 @@ export class WeriftPeer implements EgressPeer {
   readonly #pc: RTCPeerConnection;
   readonly #transceivers: RTCRtpTransceiver[] = [];
   readonly #control: ControlChannels;
+  readonly #messages: MessageChannel;
   #port: MuxPort | undefined;
   #connection: IceInternals | undefined;
   #iceRestart: IceRestart | undefined;
@@ -82,9 +84,11 @@ export class WeriftPeer implements EgressPeer {
       bundlePolicy: "max-bundle",
     });
     const handlers = this.#guarded(init.handlers);
+    this.#messages = new MessageChannel(event => handlers.onChannel(event));
     this.#control = new ControlChannels({
       pc: this.#pc,
       onOpen: () => handlers.onControlOpen(),
+      onOther: channel => this.#messages.adopt(channel),
       onMessage: text => handlers.onControl(text),
     });
     this.#pc.connectionStateChange.subscribe(state => {
@@ -216,6 +220,14 @@ export class WeriftPeer implements EgressPeer {
 
   sendControl(text: string): boolean {
     return !this.#closed && this.#control.send(text);
+  }
+
+  sendMessage(channel: number, text: string): void {
+    if (!this.#closed) this.#messages.send(channel, text);
+  }
+
+  closeChannel(channel: number): void {
+    if (!this.#closed) this.#messages.close(channel);
   }
 
   sendRtcp(packet: Buffer): void {
@@ -361,6 +373,7 @@ export class WeriftPeer implements EgressPeer {
       onMedia: guard(datagram => handlers.onMedia(datagram)),
       onControlOpen: guard(() => handlers.onControlOpen()),
       onControl: guard(text => handlers.onControl(text)),
+      onChannel: guard(event => handlers.onChannel(event)),
       onClosed: guard(reason => handlers.onClosed(reason)),
       onRestartFailed: guard(() => handlers.onClosed("the ICE restart came to nothing")),
     };

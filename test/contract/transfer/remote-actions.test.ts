@@ -72,6 +72,52 @@ describe("actions asked for by JSON", () => {
   });
 });
 
+describe("tokens of a tenant, over JSON", () => {
+  test("open what is the tenant's, and a playback token what it was made for", async () => {
+    await using asker = await startPeer();
+    await using node = await serveNode({ p2p: P2P });
+    const peerId = node.node.peer?.id ?? "";
+    await asker.peer.connectToPeer(node.node.peer?.multiaddrs[0] ?? "");
+    const tenancy = node.node.tenancy!;
+    const [mine, others] = [await add(node, "mine"), await add(node, "the owner's")];
+    const { id: tenantId } = await tenancy.tenants.create({ name: "acme" });
+    const scopes = ["content:read", "content:write", "peers", "admin"];
+    const made = await tenancy.tokens.create({ tenantId, scopes, expiresInDays: 1 });
+    await tenancy.content.grant(tenantId, { cid: mine, name: "m.txt", size: 4, contentType: "text/plain" });
+    const said = (request: Parameters<typeof callPeer>[2], token: string): Promise<unknown> =>
+      callPeer(asker.peer, peerId, { ...request, token }).then(
+        reply => ("result" in reply ? reply.result : reply),
+        (error: { code: string }) => error.code,
+      );
+    const as = (request: Parameters<typeof callPeer>[2]) => said(request, made.token);
+    expect(await as({ action: "get_content", cid: mine })).toMatchObject({ size: 4 });
+    for (const cid of [others, ELSEWHERE]) {
+      for (const action of ["get_content", "stat", "pin", "unpin"] as const) {
+        expect([action, await as({ action, cid })]).toEqual([action, "CONTENT_NOT_FOUND"]);
+      }
+    }
+    expect(await as({ action: "list" })).toMatchObject({ total: 1, records: [{ cid: mine, name: "m.txt" }] });
+    expect(await as({ action: "pin", cid: mine, name: "kept" })).toEqual({ cid: mine, name: "kept" });
+    expect(await as({ action: "unpin", cid: mine, name: "kept" })).toEqual({ cid: mine });
+    for (const action of ["providers", "transfer"] as const) {
+      expect([action, await as({ action, cid: mine })]).toEqual([action, "FORBIDDEN"]);
+    }
+    expect(await as({ action: "health" })).toBe("FORBIDDEN");
+
+    const owner = { kind: "local", id: "owner", door: "embed", scopes: new Set(["*"]) } as const;
+    const playback = await tenancy.playback.create(owner, { cid: others, expiresInSeconds: 60 });
+    const watch = (request: Parameters<typeof callPeer>[2]) => said(request, playback.token);
+    expect(await watch({ action: "get_content", cid: others })).toMatchObject({ size: 11 });
+    expect(await watch({ action: "get_content", cid: mine })).toBe("FORBIDDEN");
+    expect(await watch({ action: "pin", cid: others })).toBe("FORBIDDEN");
+    expect(await watch({ action: "list" })).toBe("FORBIDDEN");
+    await tenancy.playback.revoke(owner, playback.id);
+    expect(await watch({ action: "get_content", cid: others })).toBe("UNAUTHENTICATED");
+    await tenancy.revokeToken(made.id);
+    expect(await as({ action: "list" })).toBe("UNAUTHENTICATED");
+  });
+});
+
 describe("content is brought to another node", () => {
   test("over libp2p, to a node that grants it", async () => {
     await using from = await serveNode({ p2p: P2P });
