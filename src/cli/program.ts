@@ -17,6 +17,7 @@ import { probeCommand } from "./commands/media/probe.ts";
 import { whyStalledCommand } from "./commands/media/why-stalled.ts";
 import { idCommand, statusCommand, stopCommand, versionCommand } from "./commands/node/about.ts";
 import { checkCommand } from "./commands/node/check.ts";
+import { backupCommand, restoreCommand } from "./commands/node/backup.ts";
 import { mcpCommand } from "./commands/node/mcp.ts";
 import { peersCommand } from "./commands/node/peers.ts";
 import { tokenCommand } from "./commands/node/token.ts";
@@ -75,6 +76,8 @@ function createProgram(environment: CliEnvironment): Command {
     peersCommand,
     webhookCommand,
     tokenCommand,
+    backupCommand,
+    restoreCommand,
     stopCommand,
     mcpCommand,
   ]) {

@@ -16,6 +16,7 @@ import { MemoryBlockstore } from "./blockstore/memory-blockstore.ts";
 import { Mutex } from "./blockstore/mutex.ts";
 import { PackBlockstore } from "./blockstore/pack/index.ts";
 import { type Blocks, VerifiedBlocks } from "./dag/blocks.ts";
+import type { DagBlock } from "./car/codec.ts";
 import type { DagSelection } from "./car/select.ts";
 import { IDENTITY, parseCid } from "./dag/cid.ts";
 import { type ContentLimits, DEFAULT_CONTENT_LIMITS } from "./limits.ts";
@@ -47,6 +48,7 @@ import type {
 import { NodeCache } from "./unixfs/index.ts";
 import { Adder } from "./verbs/add.ts";
 import { collect } from "./verbs/collect.ts";
+import { exportPinned } from "./verbs/export-pinned.ts";
 import type { ContentContext } from "./verbs/context.ts";
 import { blockOf, exportDag, resolvePath } from "./verbs/dag.ts";
 import { Holds } from "./verbs/holds.ts";
@@ -90,6 +92,10 @@ export interface ContentService extends Content, Service, AsyncDisposable {
   write(bytes: Uint8Array, options?: AbortOptions): Promise<string>;
   /** While open, blocks that are put or touched are not collected: for transfers, whose root may come last. */
   guard(): BlockGuard;
+  /** Runs `work` while nothing is collected: what is pinned when it begins stays until it ends. */
+  keeping<T>(work: () => Promise<T>): Promise<T>;
+  /** Hands over every block here that a pin needs, once each. Within {@link ContentService.keeping}. */
+  exportPinned(write: (block: DagBlock) => Promise<void>, options?: AbortOptions): Promise<void>;
   /** Blocks here, and their bytes. */
   usage(): Promise<{ readonly blocks: number; readonly bytes: number }>;
 }
@@ -274,6 +280,14 @@ class DefaultContent implements ContentService {
 
   guard(): BlockGuard {
     return this.#context.store.guard();
+  }
+
+  keeping<T>(work: () => Promise<T>): Promise<T> {
+    return this.#tracked(this.#collecting.run(work));
+  }
+
+  exportPinned(write: (block: DagBlock) => Promise<void>, options: AbortOptions = {}): Promise<void> {
+    return exportPinned(this.#context, write, this.#until(options));
   }
 
   usage(): Promise<{ readonly blocks: number; readonly bytes: number }> {

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
+import { backup } from "node:sqlite";
 import { type Dialect, Kysely } from "kysely";
 import { isCidcastError, CidcastError } from "../core/index.ts";
 import { type Migration, migrate, POSTGRES_TYPES, SQLITE_TYPES } from "./migrate.ts";
@@ -22,6 +23,8 @@ export interface DatabaseInit {
 export interface Database extends AsyncDisposable {
   /** The same connection, typed for the caller's own tables. */
   tables<T>(): Kysely<T>;
+  /** Copies the database as it is at one moment to a new file; false where it is no file of ours (PostgreSQL). */
+  snapshot(file: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -52,18 +55,30 @@ export async function openDatabase(init: DatabaseInit): Promise<Database> {
   return {
     // Which tables exist is known by the migrations of the domain that asks.
     tables: <T>() => kysely as unknown as Kysely<T>,
+    snapshot: opened.snapshot,
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-async function open(
-  init: DatabaseInit,
-): Promise<{ readonly dialect: Dialect; readonly release: () => Promise<void> }> {
-  if (init.url !== undefined) return openPostgres(init.url, init.onError ?? (() => undefined));
+interface OpenDatabase extends Pick<Database, "snapshot"> {
+  readonly dialect: Dialect;
+  readonly release: () => Promise<void>;
+}
+
+async function open(init: DatabaseInit): Promise<OpenDatabase> {
+  if (init.url !== undefined) {
+    const postgres = await openPostgres(init.url, init.onError ?? (() => undefined));
+    return { ...postgres, snapshot: async () => false };
+  }
   if (init.file !== ":memory:") mkdirSync(dirname(init.file), { recursive: true });
+  const sqlite = openSqlite(init.file, init.durability);
   return {
-    dialect: nodeSqliteDialect(openSqlite(init.file, init.durability)),
+    dialect: nodeSqliteDialect(sqlite),
     release: async () => undefined,
+    async snapshot(file) {
+      await backup(sqlite, file);
+      return true;
+    },
   };
 }

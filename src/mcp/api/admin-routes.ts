@@ -38,7 +38,15 @@ export interface AdminRoutesInit {
   readonly openOnLoopback: boolean;
   /** What the console shows of the node. */
   readonly console?: ConsoleSource | undefined;
+  /** Writes a backup of the node. */
+  readonly backup?: BackupSource | undefined;
 }
+
+/** A backup of the node as a tar file; `blocks`: with every block that is pinned. */
+export type BackupSource = (options: {
+  readonly blocks: boolean;
+  readonly signal: AbortSignal | undefined;
+}) => AsyncIterable<Uint8Array>;
 
 /** The admin API of tenants, tokens and credentials. */
 export function adminRoutes(
@@ -66,6 +74,7 @@ export function adminRoutes(
     ...credentialRoutes(route, tenancy),
     ...overviewRoutes(route, components),
     ...auditRoutes(route, tenancy),
+    ...backupRoutes(route, init.backup),
     ...consoleRoutes(route, { tenancy, clock: components.clock, source: init.console }),
   ];
 }
@@ -81,6 +90,22 @@ function requireAdmin(init: AdminRoutesInit, tenancy: Tenancy, request: RouteReq
   if (shown === undefined && init.openOnLoopback && isLoopback(request.remoteAddress)) return;
   if (shown !== undefined) tenancy.guesses.failed(request.remoteAddress);
   throw new CidcastError("UNAUTHENTICATED", shown === undefined ? "Admin key required" : "Invalid admin key");
+}
+
+function backupRoutes(route: MakeRoute, backup: BackupSource | undefined): McpRoute[] {
+  if (backup === undefined) return [];
+  return [
+    route({
+      method: "POST",
+      path: "/api/admin/backup",
+      summary: "Database, keys and files of tenants as a tar file; with ?blocks=true the pinned blocks too",
+      handle: async ({ query, signal }) => ({
+        status: 200,
+        headers: { "content-type": "application/x-tar" },
+        body: backup({ blocks: query.get("blocks") === "true", signal }),
+      }),
+    }),
+  ];
 }
 
 function tenantRoutes(route: MakeRoute, tenancy: Tenancy): McpRoute[] {

@@ -54,9 +54,11 @@ function exportCommand(environment: CliEnvironment): Command {
         });
         let bytes = 0;
         try {
-          await saveStream(api.exportCar(ref, { signal }), target, more => {
-            bytes += more;
-            progress.update(bytes);
+          await saveStream(api.exportCar(ref, { signal }), target, {
+            onBytes: more => {
+              bytes += more;
+              progress.update(bytes);
+            },
           });
         } finally {
           progress.done();

@@ -99,9 +99,11 @@ class Saver {
 
   async file(cid: string, target: string): Promise<void> {
     const chunks = this.#context.api.cat(cid, { signal: this.#context.signal });
-    await saveStream(chunks, target, more => {
-      this.bytes += more;
-      this.#progress.update(this.bytes);
+    await saveStream(chunks, target, {
+      onBytes: more => {
+        this.bytes += more;
+        this.#progress.update(this.bytes);
+      },
     });
   }
 }

@@ -1,0 +1,97 @@
+import { createReadStream } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { Command } from "commander";
+import { type Config, loadConfig } from "../../../config/index.ts";
+import { CidcastError, silentLogger } from "../../../core/index.ts";
+import { findRunningNode } from "../../../store/index.ts";
+import { findApi } from "../../api/open-api.ts";
+import { createHttpClient } from "../../api/http-client.ts";
+import { type CommonOptions, nodeCommand } from "../../command.ts";
+import type { CliEnvironment } from "../../environment.ts";
+import { createOutput } from "../../output/output.ts";
+import { saveStream } from "../../output/save.ts";
+
+interface BackupFlags extends CommonOptions {
+  readonly blocks?: boolean;
+}
+
+/** `cidcast backup <file>`: of a running node with the admin key of its data directory, else of the directory itself. */
+export function backupCommand(environment: CliEnvironment): Command {
+  return nodeCommand(
+    "backup",
+    "write database, keys and files of tenants to a tar file, also while the node runs",
+  )
+    .argument("<file>", "the tar file; it holds the keys: keep it where nobody else reads it")
+    .option("--blocks", "also every block that is pinned")
+    .action(async (path: string, flags: BackupFlags) => {
+      const { cwd, env, signal } = environment;
+      const output = createOutput(environment, flags.json === true);
+      const { dataDir, token, config: file } = flags;
+      const config = loadConfig({ env, cwd, file, flags: { dataDir, token } });
+      const target = resolve(cwd, path);
+      let bytes = 0;
+      const save = (source: AsyncIterable<Uint8Array>): Promise<void> =>
+        saveStream(source, target, {
+          onBytes: more => {
+            bytes += more;
+          },
+          mode: 0o600,
+        });
+      const blocks = flags.blocks === true;
+      await using running = await findApi(environment, flags);
+      if (running !== undefined) {
+        await save(await remoteBackup(config, { blocks, signal, ca: running.ca }));
+      } else {
+        const options = { serve: false, mcp: false, log: silentLogger };
+        await using node = await environment.openNode({ ...config, sample: false }, options);
+        await save(node.backup({ blocks, signal }));
+      }
+      output.result({ event: "backup", file: target, bytes, blocks }, `${target}  ${bytes} bytes`);
+    });
+}
+
+async function remoteBackup(
+  config: Config,
+  call: { readonly blocks: boolean; readonly signal: AbortSignal; readonly ca?: Buffer | undefined },
+): Promise<AsyncIterable<Uint8Array>> {
+  const { dataDir, token } = config;
+  const found = findRunningNode(dataDir);
+  if (found === undefined) {
+    throw new CidcastError(
+      "INVALID_REQUEST",
+      `A backup needs the admin key in the node's data directory: ${dataDir} is not that of a running node`,
+    );
+  }
+  const key = (await readFile(join(dataDir, "admin-key"), "utf8")).trim();
+  const client = createHttpClient({ url: found.url, token, ca: call.ca });
+  return client.bytes("/api/admin/backup", {
+    method: "POST",
+    headers: { "x-admin-key": key },
+    query: { blocks: String(call.blocks) },
+    signal: call.signal,
+  });
+}
+
+/** `cidcast restore <file>`: to a data directory that is new. */
+export function restoreCommand(environment: CliEnvironment): Command {
+  return nodeCommand("restore", "make a data directory of a backup; one that is not empty is left alone")
+    .argument("<file>", "a file that `cidcast backup` wrote")
+    .action(async (path: string, flags: CommonOptions) => {
+      const { cwd, env, signal } = environment;
+      const output = createOutput(environment, flags.json === true);
+      const { dataDir: given, config: file } = flags;
+      const { dataDir } = loadConfig({ env, cwd, file, flags: { dataDir: given } });
+      // Loaded here: no other command needs it.
+      const { restoreBackup } = await import("../../../node/backup/index.ts");
+      const source = createReadStream(resolve(cwd, path)) as AsyncIterable<Buffer>;
+      const { manifest, files, blocks } = await restoreBackup({ source, dataDir, signal });
+      if (manifest.database === "postgres") {
+        output.note("the database was PostgreSQL's and is not in this backup: restore it with its own tools");
+      }
+      if (!manifest.blocks)
+        output.note("no blocks in this backup: content is fetched from peers, where they have it");
+      const told = { event: "restored", dataDir, files, blocks, created_at: manifest.created_at };
+      output.result(told, `${dataDir}  ${files} files, ${blocks} blocks, as of ${manifest.created_at}`);
+    });
+}

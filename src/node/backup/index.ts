@@ -1,0 +1,2 @@
+export { type BackupOptions, createBackup } from "./backup.ts";
+export { type Restored, restoreBackup } from "./restore.ts";
