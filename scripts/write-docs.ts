@@ -145,6 +145,8 @@ A setting is looked for on the command line, then in the environment, then in a 
 
 \`FFMPEG_PATH\` is read as \`CIDCAST_MEDIA_FFMPEG_PATH\`, \`MCP_ENCRYPTION_KEY\` as \`CIDCAST_MCP_ENCRYPTION_KEY\`.
 
+↻: a running node takes it over when it reads its settings again (\`SIGHUP\`, see OPERATIONS.md); all others need a restart.
+
 ${configTable()}
 
 As a file:

@@ -26,6 +26,9 @@ import {
 import { consoleSource } from "./node/console.ts";
 import { byteRoutes } from "./node/bytes.ts";
 import { httpOf, type NodeRoutes, type OpenDoors, startDoors } from "./node/doors.ts";
+import { createDrain } from "./node/drain.ts";
+import { Live, type Reloaded } from "./node/live.ts";
+import { httpOf, type NodeRoutes, startDoors } from "./node/doors.ts";
 import { eventSockets, startNotify, startRooms, startWebhooks } from "./node/events.ts";
 import { contentSocket, startTransfers } from "./node/transfers.ts";
 import { startRemoteActions } from "./node/remote-actions.ts";
@@ -44,7 +47,7 @@ import { type Peer, peerMigrations, signerOf } from "./p2p/index.ts";
 import { createSettings, lockDataDir, openDatabase, settingsMigrations } from "./store/index.ts";
 import { type Notify, notifyMigrations } from "./notify/index.ts";
 import { type Tenancy, tenancyMigrations } from "./tenancy/index.ts";
-import { createLogger, createMetrics } from "./telemetry/index.ts";
+import { createLogger, createMetrics, type LevelledLogger } from "./telemetry/index.ts";
 import {
   createContentServer,
   transferMetrics,
@@ -106,6 +109,10 @@ export interface CidcastNode extends AsyncDisposable {
   status(): Promise<NodeStatus>;
   /** A backup as a tar file, consistent while the node works: `restoreBackup` makes a data directory of it. */
   backup(options?: BackupOptions): AsyncIterable<Uint8Array>;
+  /** Takes over the settings that can change while it runs. `INVALID_CONFIG`, and nothing has changed, when they cannot be. */
+  reload(config: Config): Reloaded;
+  /** Takes no new viewers and lets those that are there finish, for as long as `drainTimeoutMs` says; then `stop` is due. */
+  drain(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -166,7 +173,8 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const parts = new Parts(log, message => events.publish("system_warning", { message, code: "DEGRADED" }));
   const pinning = countPinning(events);
 
-  const shared = { config, log, metrics, events, parts, opened };
+  const live = new Live(config, log);
+  const shared = { config, live, log, metrics, events, parts, opened };
   const notify = serve ? await startNotify(shared) : undefined;
   const withMcp = options.mcp ?? serve;
   const tenancy = serve || withMcp ? await startTenancy(shared, database) : undefined;
@@ -251,6 +259,10 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     peer: () => running.peer,
     notify,
   });
+  const drain = createDrain({
+    viewers: () => running.webrtc?.manager.sessions().length ?? 0,
+    ...{ events, parts, clock: systemClock, log },
+  });
   const work = {
     prepare: () => prepare,
     transfers: () => running.transfers,
@@ -272,7 +284,11 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const [peer, webrtc, mcp] = await settle([
     serve ? startPeer(shared, content, database, serveStream) : undefined,
     serve && tenancy !== undefined
-      ? startWebRTC(shared, media, { tenancy, mcp: () => running.mcp })
+      ? startWebRTC(shared, media, {
+          tenancy,
+          mcp: () => running.mcp,
+          admit: () => drain.admit(),
+        })
       : undefined,
     withMcp && tenancy !== undefined ? startMcp({ ...mcpInit, tenancy }) : undefined,
   ]);
@@ -353,10 +369,13 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
 
   looked.sampleCid = sampleCid;
 
+  if (options.log === undefined) followLevel(live, log);
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= stopAll(opened, log));
   return {
-    config,
+    get config() {
+      return live.config;
+    },
     version: VERSION,
     content,
     media,
@@ -379,12 +398,22 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     adminKeyFile: dataDir.adminKey().file,
     status,
     backup,
+    reload: next => live.reload(next),
+    drain: () => drain.begin(live.config.drainTimeoutMs),
     stop,
     [Symbol.asyncDispose]: stop,
   };
 }
 
-function loggerOf(config: Config): Logger {
+/** The node's own logger: one that an application hands in is that application's. */
+function followLevel(live: Live, log: Logger): void {
+  if (!("setLevel" in log)) return;
+  // Made by `loggerOf`.
+  const own = log as LevelledLogger;
+  live.follow(({ debug, logLevel }) => own.setLevel(debug ? "debug" : logLevel));
+}
+
+function loggerOf(config: Config): LevelledLogger {
   const pretty = config.logFormat === "pretty" || (config.logFormat === "auto" && process.stderr.isTTY);
   return createLogger({ level: config.debug ? "debug" : config.logLevel, pretty });
 }

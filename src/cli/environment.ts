@@ -12,6 +12,8 @@ export interface CliEnvironment {
   readonly version: string;
   /** Aborts at Ctrl-C or when the process is asked to end. */
   readonly signal: AbortSignal;
+  /** Calls `listener` whenever the process is asked to read its settings again; returns what ends that. */
+  readonly onReload: (listener: () => void) => () => void;
   /** Opens a data directory: `serve: false` for one command, else a node that listens. */
   readonly openNode: (config: Config, options: NodeOptions) => Promise<CidcastNode>;
   /** Opens an address in the user's browser. */

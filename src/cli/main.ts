@@ -23,6 +23,13 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+/** SIGHUP: of somebody who wants the settings read again, or of a terminal that was closed under the program. */
+function onReload(listener: () => void): () => void {
+  if (process.stdout.isTTY) return () => undefined;
+  process.on("SIGHUP", listener);
+  return () => void process.off("SIGHUP", listener);
+}
+
 const environment: CliEnvironment = {
   stdin: process.stdin,
   stdout: process.stdout,
@@ -31,6 +38,7 @@ const environment: CliEnvironment = {
   cwd: process.cwd(),
   version: versionOf(new URL("../../package.json", import.meta.url)),
   signal: interrupt.signal,
+  onReload,
   // Loaded when needed: a verb that talks to a running node starts in a fraction of the time.
   openNode: async (config, options) => (await import("../node.ts")).createNode(config, options),
   openBrowser,

@@ -1,5 +1,6 @@
 import type { Config } from "./schema.ts";
 import { OPTIONS } from "./options.ts";
+import { RELOADABLE } from "./reload.ts";
 
 /** Every setting as rows of a Markdown table. */
 export function configTable(): string {
@@ -7,7 +8,8 @@ export function configTable(): string {
     const value = option.defaultValue === undefined ? "–" : `\`${JSON.stringify(option.defaultValue)}\``;
     const choices =
       option.choices === undefined ? "" : ` One of ${option.choices.map(c => `\`${c}\``).join(", ")}.`;
-    return `| \`${option.path}\` | \`${option.flag}\` | \`${option.env}\` | ${value} | ${option.description}${choices} |`;
+    const live = RELOADABLE.has(option.path) ? " ↻" : "";
+    return `| \`${option.path}\` | \`${option.flag}\` | \`${option.env}\` | ${value} | ${option.description}${choices}${live} |`;
   });
   return ["| setting | flag | environment | default | meaning |", "|---|---|---|---|---|", ...rows].join(
     "\n",

@@ -394,6 +394,15 @@ export const configSchema = z.strictObject({
     ),
   maxUploadBytes: bytes.default(64 * 1024 ** 3).describe("Largest upload over HTTP, bytes."),
   sample: z.boolean().default(true).describe("Add the shipped sample clip on the first start."),
+  drainTimeoutMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(24 * 60 * 60 * 1000)
+    .default(0)
+    .describe(
+      "How long viewers may finish when the node is told to stop, milliseconds; meanwhile it takes no new ones and `/readyz` says 503. 0: it stops at once.",
+    ),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error"]).default("info").describe("What is logged."),
   logFormat: z
     .enum(["auto", "pretty", "json"])

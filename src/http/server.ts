@@ -100,6 +100,7 @@ export function createHttpServer(init: HttpInit): (components: HttpComponents) =
         return place;
       },
       admitUpgrade: request => admitUpgrade(door, request, guard.current?.stopping() ?? false),
+      setRules: rules => door.setRules(rules),
       routes,
       start: () => (started ??= start(app, server, init, api)),
       stop() {

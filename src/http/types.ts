@@ -1,3 +1,4 @@
+import type { DoorRules } from "./door/door.ts";
 import type { IncomingMessage, Server } from "node:http";
 import type { CheckBody, CheckReport } from "@cidcast/protocols/connectivity";
 import type { NodeStatus, IdResult, PeerBody } from "@cidcast/protocols/node-api";
@@ -105,6 +106,8 @@ export interface HttpServer extends Service {
   address(): { readonly host: string; readonly port: number; readonly url: string };
   /** Checks Host and Origin of an upgrade and tells who asks. `HOST_NOT_ALLOWED`, `ORIGIN_NOT_ALLOWED`. */
   admitUpgrade(request: IncomingMessage): Promise<Principal>;
+  /** From now on these hosts and origins. `INVALID_CONFIG`, and the old ones stay, for what is none. */
+  setRules(rules: DoorRules): void;
   /** Every route; known after `start`. */
   routes(): readonly RegisteredRoute[];
 }

@@ -109,6 +109,7 @@ export async function startDoors(doors: Doors): Promise<OpenDoors> {
   for (const route of doors.sockets) sockets.handle(route);
   const unfollow = doors.notify.sockets.follow(route => serveRoute(sockets, route));
   opened.push(closing("registered-sockets", unfollow));
+  doors.live.follow(({ allowedHosts, corsOrigins }) => http.setRules({ allowedHosts, corsOrigins }));
   await sockets.start();
   // Stopped backwards: sockets are told why before HTTP takes them away.
   opened.push(http, sockets);

@@ -45,7 +45,7 @@ export async function startMetadata(
     readonly peer: Peer | undefined;
   },
 ): Promise<NodeMetadata> {
-  const { config, log, opened } = shared;
+  const { live, log, opened } = shared;
   const { content, prepare, database, peer } = parts;
   const metadata = createMetadata({
     database,
@@ -63,7 +63,7 @@ export async function startMetadata(
     throw new CidcastError("FEATURE_DISABLED", "libp2p is switched off or could not start");
   };
   if (peer !== undefined) {
-    const authenticate = peerPrincipals(() => config, EVERYBODY);
+    const authenticate = peerPrincipals(() => live.config, EVERYBODY);
     const common = { peer, authenticate, authoriser: scopeAuthoriser, log };
     const agent = `cidcast/${VERSION}`;
     const ends = [

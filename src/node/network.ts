@@ -17,7 +17,7 @@ import {
 import { peerInitOf } from "./peer-settings.ts";
 import { mcpRefusal } from "./mcp.ts";
 import { servePeerEvents } from "./peer-events.ts";
-import { createPeerPrincipals } from "./peer-principal.ts";
+import { livePeerPrincipals } from "./peer-principal.ts";
 import { tenantViewers } from "./viewers.ts";
 import { closing } from "./parts.ts";
 import type { Shared } from "./shared.ts";
@@ -94,18 +94,18 @@ function provideAdded(events: Shared["events"], peer: Peer): () => void {
 
 /** Lets peers that show a token subscribe to events. */
 export async function startPeerEvents(
-  { config, log, opened }: Shared,
+  { live, log, opened }: Shared,
   init: { readonly peer: Peer; readonly notify: Notify; readonly tenancy: Tenancy },
 ): Promise<void> {
   const { peer, notify, tenancy } = init;
   const stopServing = await servePeerEvents({
     peer,
     notifications: notify.notifications,
-    authenticate: createPeerPrincipals({
-      token: config.token,
+    authenticate: livePeerPrincipals(live, ({ token, p2p }) => ({
+      token,
       tenancy,
-      peerTokens: config.p2p.peerTokens,
-    }),
+      peerTokens: p2p.peerTokens,
+    })),
     watch: (principal, onEnd) => tenancy.watch(principal, onEnd),
     authoriser: scopeAuthoriser,
     log,
@@ -123,9 +123,14 @@ export interface WebRTCParts {
 export async function startWebRTC(
   shared: Shared,
   media: Media,
-  init: { readonly tenancy: Tenancy; readonly mcp: () => Mcp | undefined },
+  init: {
+    readonly tenancy: Tenancy;
+    readonly mcp: () => Mcp | undefined;
+    /** Throws while no new viewers are taken. */
+    readonly admit: () => void;
+  },
 ): Promise<WebRTCParts | undefined> {
-  const { tenancy, mcp } = init;
+  const { tenancy, mcp, admit } = init;
   const { config, log, metrics, events, parts, opened } = shared;
   if (!config.webrtc.enabled) {
     parts.disabled("webrtc", "it is switched off");
@@ -140,7 +145,8 @@ export async function startWebRTC(
       channels: mcpChannels(mcp),
     });
     opened.push({ name: "webrtc", start: async () => undefined, stop: () => running.stop() });
-    const manager = tenantViewers(running, tenancy);
+    shared.live.follow(({ webrtc }) => running.setMaxSessions(webrtc.maxSessions));
+    const manager = tenantViewers(running, tenancy, { admit });
     parts.ready("webrtc", false);
     return {
       manager,

@@ -33,6 +33,11 @@ export class Parts {
     this.#parts.set(name, { name, state: "failed", reason, required: false });
   }
 
+  /** The node is about to stop: it is not ready for anybody new. */
+  draining(reason: string): void {
+    this.#parts.set("node", { name: "node", state: "degraded", reason, required: true });
+  }
+
   reason(name: string): string | undefined {
     return this.#parts.get(name)?.reason;
   }

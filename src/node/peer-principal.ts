@@ -3,6 +3,7 @@ import { PLAYBACK_TOKEN_PREFIX } from "@cidcast/protocols/playback";
 import type { Config } from "../config/index.ts";
 import { type Action, CidcastError, type Principal } from "../core/index.ts";
 import type { Tenancy } from "../tenancy/index.ts";
+import type { Live } from "./live.ts";
 
 /** What a peer shows to be more than a peer. */
 export interface PeerToken {
@@ -35,7 +36,7 @@ export type PeerPrincipals = (peerId: string, shown: PeerToken) => Promise<Princ
  * Tells who a peer is: the owner by the node's token, a tenant by one of its own or by a setting that names the peer, else a
  * peer. That it comes from this machine proves nothing: relays and tunnels do too.
  */
-export function createPeerPrincipals(init: PeerPrincipalsInit): PeerPrincipals {
+function createPeerPrincipals(init: PeerPrincipalsInit): PeerPrincipals {
   const { tenancy, everybody = new Set<Action>(), playback = false } = init;
   const expected = init.token === undefined ? undefined : digest(init.token);
   const granted = new Set(init.granted);
@@ -58,6 +59,15 @@ export function createPeerPrincipals(init: PeerPrincipalsInit): PeerPrincipals {
     }
     throw new CidcastError("UNAUTHENTICATED", "Invalid or expired token");
   };
+}
+
+/** The same by the settings in force. */
+export function livePeerPrincipals(live: Live, init: (config: Config) => PeerPrincipalsInit): PeerPrincipals {
+  let current = createPeerPrincipals(init(live.config));
+  live.follow(config => {
+    current = createPeerPrincipals(init(config));
+  });
+  return (peerId, shown) => current(peerId, shown);
 }
 
 /** Who a peer is where tenants have nothing: the owner by the node's token or a grant, else everybody. */

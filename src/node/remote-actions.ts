@@ -1,4 +1,5 @@
 import type { NodeStatus } from "@cidcast/protocols/node-api";
+import type { Config } from "../config/index.ts";
 import type { ContentService } from "../content/index.ts";
 import { type Action, CidcastError, type Principal, scopeAuthoriser } from "../core/index.ts";
 import type { Mcp } from "../mcp/index.ts";
@@ -7,7 +8,7 @@ import type { Transfer, Transfers } from "../transfer/index.ts";
 import type { OwnedContent, Tenancy } from "../tenancy/index.ts";
 import { closing } from "./parts.ts";
 import { createPeerMcp } from "./peer-mcp.ts";
-import { createPeerPrincipals } from "./peer-principal.ts";
+import { livePeerPrincipals } from "./peer-principal.ts";
 import type { Shared } from "./shared.ts";
 
 /** What any peer may ask: content whose CID it knows, as by bitswap. */
@@ -30,21 +31,25 @@ interface RemoteParts {
  * node's token, or a tenant's.
  */
 export async function startRemoteActions(shared: Shared, parts: RemoteParts): Promise<void> {
-  const { config, log, opened } = shared;
+  const { live, log, opened } = shared;
   const { peer, tenancy, mcp } = parts;
-  const known = {
-    token: config.token,
+  const known = ({ token, p2p }: Config) => ({
+    token,
     tenancy,
-    peerTokens: config.p2p.peerTokens,
-    granted: config.p2p.grantedPeers,
-  };
-  const authenticate = createPeerPrincipals({ ...known, everybody: EVERYBODY, playback: true });
+    peerTokens: p2p.peerTokens,
+    granted: p2p.grantedPeers,
+  });
+  const authenticate = livePeerPrincipals(live, config => ({
+    ...known(config),
+    everybody: EVERYBODY,
+    playback: true,
+  }));
   const stop = await serveRemoteActions({
     peer,
     actions: actionsOf(parts),
     authenticate: (peerId, token) => authenticate(peerId, { token }),
     authoriser: scopeAuthoriser,
-    messages: mcp && createPeerMcp({ mcp, authenticate: createPeerPrincipals(known), log }),
+    messages: mcp && createPeerMcp({ mcp, authenticate: livePeerPrincipals(live, known), log }),
     log,
   });
   opened.push(closing("remote-actions", stop));

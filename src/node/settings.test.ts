@@ -7,6 +7,7 @@ import { loadConfig } from "../config/index.ts";
 import { EventBus, noMetrics, silentLogger, stopAll, type Service } from "../core/index.ts";
 import { type CidcastNode, createNode } from "../node.ts";
 import { startRooms } from "./events.ts";
+import { Live } from "./live.ts";
 import { Parts } from "./parts.ts";
 import type { NodeEvents } from "./shared.ts";
 
@@ -83,6 +84,7 @@ test("the tokens of rooms are good at nodes of the same key alone", async () => 
     const config = configOf({ SECRET_KEY: key });
     const shared = {
       config,
+      live: new Live(config, log),
       log,
       metrics: noMetrics,
       events: new EventBus<NodeEvents>(log),

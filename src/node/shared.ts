@@ -7,6 +7,7 @@ import type { TenancyEvents } from "../tenancy/index.ts";
 import type { TransferEvents } from "../transfer/index.ts";
 import type { WebRTCEvents } from "../webrtc/index.ts";
 import type { ClusterEvents } from "./cluster.ts";
+import type { Live } from "./live.ts";
 import type { Parts } from "./parts.ts";
 import type { SystemEvents } from "./system-events.ts";
 
@@ -25,6 +26,8 @@ export interface NodeEvents
 /** What every part of the node is given. */
 export interface Shared {
   readonly config: Config;
+  /** The settings in force, for what takes over changes. */
+  readonly live: Live;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly events: EventBus<NodeEvents>;

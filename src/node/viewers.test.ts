@@ -72,7 +72,7 @@ describe("viewers of a tenant", () => {
     await t.tenancy.content.grant(tenantId, { cid: CID, name: undefined, size: 1, contentType: "video/mp4" });
     const principal = await t.tenancy.resolveToken(token, { door: "ws" });
     const { manager, sessions } = fakeManager();
-    const viewers = tenantViewers(manager, t.tenancy, t.clock);
+    const viewers = tenantViewers(manager, t.tenancy, { clock: t.clock });
     const play = () => viewers.createOffer({ cid: CID, principal, owner: "viewer" });
     return { play, sessions, tokenId };
   };
@@ -104,7 +104,7 @@ describe("viewers of a tenant", () => {
     });
     const principal = await t.tenancy.resolveToken(made.token, { door: "ws", playback: true });
     const { manager, sessions } = fakeManager();
-    const viewers = tenantViewers(manager, t.tenancy, t.clock);
+    const viewers = tenantViewers(manager, t.tenancy, { clock: t.clock });
     const init = { cid: CID, principal, owner: "viewer" };
     const line = (byte: string) =>
       `a=fingerprint:sha-256 ${Array.from({ length: 32 }, () => byte).join(":")}`;
@@ -135,7 +135,7 @@ describe("viewers of a tenant", () => {
     const { token } = await t.tenancy.playback.create(ownerPrincipal, init);
     const principal = await t.tenancy.resolveToken(token, { door: "ws", playback: true });
     const { manager, sessions } = fakeManager();
-    const viewers = tenantViewers(manager, t.tenancy, t.clock);
+    const viewers = tenantViewers(manager, t.tenancy, { clock: t.clock });
     const { session } = await viewers.createOffer({ cid: CID, principal, owner: "viewer" });
     for (const quality of ["auto", "very_high", "low", "medium"] as const) await session.setQuality(quality);
     expect(sessions[0]!.qualities).toEqual(["medium", "medium", "medium", "low", "medium"]);

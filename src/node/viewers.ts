@@ -6,6 +6,12 @@ import type { QualityLevel, SessionInit, StreamingSession, WebRTCStreamingManage
 /** Time between two counts of what a viewer was sent, milliseconds: as much may be sent beyond the quota of the day. */
 const COUNT_MS = 1000;
 
+export interface TenantViewersInit {
+  readonly clock?: Clock;
+  /** Throws while no new viewers are taken. */
+  readonly admit?: () => void;
+}
+
 /**
  * Viewers of a tenant see that tenant's content, as many at a time and as many bytes a day as its quota says, for as long as
  * their token is good. Who came with a token for one viewer has to be that viewer, and gets no better quality than it allows.
@@ -13,7 +19,7 @@ const COUNT_MS = 1000;
 export function tenantViewers<M extends WebRTCStreamingManager>(
   manager: M,
   tenancy: Pick<Tenancy, "content" | "quotas" | "watch">,
-  clock: Clock = systemClock,
+  { clock = systemClock, admit = () => undefined }: TenantViewersInit = {},
 ): M {
   /** Sessions with a capability, as their viewers may use them. */
   const bounded = new Map<string, StreamingSession>();
@@ -23,6 +29,7 @@ export function tenantViewers<M extends WebRTCStreamingManager>(
     init: SessionInit,
     open: () => Promise<R>,
   ): Promise<R> => {
+    admit();
     const { principal, cid } = init;
     const { tenantId, capability } = principal;
     if (tenantId === undefined && capability === undefined) return open();

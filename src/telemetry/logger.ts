@@ -2,7 +2,14 @@ import { type DestinationStream, type Logger as Pino, pino } from "pino";
 import { type PrettyStream, build } from "pino-pretty";
 import type { LogFields, Logger } from "../core/index.ts";
 
-export type LogLevel = "trace" | "debug" | "info" | "warn" | "error";
+/** From the most that is written to the least. */
+const LEVELS = ["trace", "debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof LEVELS)[number];
+
+/** A logger whose level, and that of all its children, can be changed. */
+export interface LevelledLogger extends Logger {
+  setLevel(level: LogLevel): void;
+}
 
 export interface LoggerInit {
   readonly level: LogLevel;
@@ -33,13 +40,16 @@ const REDACTED = "[secret]";
 const STDERR = 2;
 
 /** The node's logger. Secret fields and `token=` in addresses are taken out, whatever a caller hands in. */
-export function createLogger(init: LoggerInit): Logger {
+export function createLogger(init: LoggerInit): LevelledLogger {
+  let least = LEVELS.indexOf(init.level);
   const destination = init.destination ?? pino.destination({ fd: STDERR, sync: true });
   const stream = init.pretty ? prettyStream(destination) : destination;
-  return wrap(
+  const enabled = (level: LogLevel): boolean => LEVELS.indexOf(level) >= least;
+  const logger = wrap(
     pino(
       {
-        level: init.level,
+        // Children keep the level they were made with: what is written is decided here, for all of them.
+        level: "trace",
         base: undefined,
         timestamp: pino.stdTimeFunctions.isoTime,
         formatters: { level: label => ({ level: label }), log: scrubFields },
@@ -52,7 +62,14 @@ export function createLogger(init: LoggerInit): Logger {
       },
       stream,
     ),
+    enabled,
   );
+  return {
+    ...logger,
+    setLevel(level) {
+      least = LEVELS.indexOf(level);
+    },
+  };
 }
 
 function prettyStream(destination: DestinationStream | NodeJS.WritableStream): PrettyStream {
@@ -90,13 +107,18 @@ function serialiseError(error: unknown): unknown {
   return { ...plain, message: scrub(plain.message), stack: scrub(plain.stack) };
 }
 
-function wrap(target: Pino): Logger {
+function wrap(target: Pino, enabled: (level: LogLevel) => boolean): Logger {
+  const write =
+    (level: LogLevel) =>
+    (fields: LogFields, message: string): void => {
+      if (enabled(level)) target[level](fields, message);
+    };
   return {
-    trace: (fields: LogFields, message: string) => target.trace(fields, message),
-    debug: (fields: LogFields, message: string) => target.debug(fields, message),
-    info: (fields: LogFields, message: string) => target.info(fields, message),
-    warn: (fields: LogFields, message: string) => target.warn(fields, message),
-    error: (fields: LogFields, message: string) => target.error(fields, message),
-    child: (fields: LogFields) => wrap(target.child(fields)),
+    trace: write("trace"),
+    debug: write("debug"),
+    info: write("info"),
+    warn: write("warn"),
+    error: write("error"),
+    child: (fields: LogFields) => wrap(target.child(fields), enabled),
   };
 }

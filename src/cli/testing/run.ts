@@ -20,6 +20,7 @@ export async function run(
     readonly env?: Readonly<Record<string, string>>;
     readonly stdin?: string;
     readonly signal?: AbortSignal;
+    readonly onReload?: CliEnvironment["onReload"];
     readonly tty?: boolean;
   },
 ): Promise<Ended> {
@@ -35,6 +36,7 @@ export async function run(
     cwd: init.cwd,
     version: "0.0.0-cli",
     signal: init.signal ?? new AbortController().signal,
+    onReload: init.onReload ?? (() => () => undefined),
     openNode: createNode,
     openBrowser: async url => {
       opened.push(url);

@@ -92,6 +92,8 @@ export interface RunningWebRTC extends WebRTCStreamingManager, AsyncDisposable {
   /** How packets leave at the moment. */
   readonly egress: EgressKind;
   hostStats(): Promise<HostStats>;
+  /** From now on so many viewers at a time; those that are there stay. */
+  setMaxSessions(maxSessions: number): void;
   /** Closes all sessions and the media thread. Idempotent. */
   stop(): Promise<void>;
 }
@@ -109,7 +111,7 @@ export function createWebRTCStreamingManager(init: WebRTCStreamingManagerInit) {
 }
 
 class Manager implements RunningWebRTC {
-  readonly limits: WebRTCStreamingManager["limits"];
+  #limits: WebRTCStreamingManager["limits"];
   readonly #init: WebRTCStreamingManagerInit;
   readonly #components: WebRTCComponents;
   readonly #clock: Clock;
@@ -140,11 +142,19 @@ class Manager implements RunningWebRTC {
       perSecond: (init.joinsPerSecond ?? DEFAULT_JOINS_PER_SECOND) * Math.max(1, init.workers ?? 1),
       clock: this.#clock,
     });
-    this.limits = {
+    this.#limits = {
       maxSessions: init.maxSessions ?? DEFAULT_MAX_SESSIONS,
       maxSessionsPerOwner: init.maxSessionsPerOwner ?? MAX_SESSIONS_PER_OWNER,
       maxSessionsPerAddress: init.maxSessionsPerAddress ?? 0,
     };
+  }
+
+  get limits(): WebRTCStreamingManager["limits"] {
+    return this.#limits;
+  }
+
+  setMaxSessions(maxSessions: number): void {
+    this.#limits = { ...this.#limits, maxSessions };
   }
 
   async start(): Promise<void> {

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { type Config, loadConfig } from "../../../config/index.ts";
+import { toCidcastError } from "../../../core/index.ts";
 import type { CidcastNode } from "../../../node.ts";
 import type { CliEnvironment } from "../../environment.ts";
 import { createOutput, type Output, table } from "../../output/output.ts";
@@ -16,25 +17,41 @@ export function startCommand(environment: CliEnvironment): Command {
   return command.action(async (flags: Readonly<Record<string, unknown>>) => {
     const { env, cwd } = environment;
     const file = flags["config"];
-    const config = loadConfig({
-      env,
-      cwd,
-      flags: settingsOf(flags),
-      file: typeof file === "string" ? file : undefined,
-    });
+    const load = (): Config =>
+      loadConfig({
+        env,
+        cwd,
+        flags: settingsOf(flags),
+        file: typeof file === "string" ? file : undefined,
+      });
     const output = createOutput(environment, flags["json"] === true);
-    await run(environment, config, output);
+    await run(environment, load, output);
   });
 }
 
-async function run(environment: CliEnvironment, config: Config, output: Output): Promise<void> {
+async function run(environment: CliEnvironment, load: () => Config, output: Output): Promise<void> {
   const { promise: asked, resolve: stop } = Promise.withResolvers<void>();
   environment.signal.addEventListener("abort", () => stop(), { once: true });
   environment.signal.throwIfAborted();
-  await using node = await environment.openNode(config, { onShutdownRequest: stop });
+  await using node = await environment.openNode(load(), { onShutdownRequest: stop });
   await announce(node, output);
+  const unfollow = environment.onReload(() => reload(node, load, output));
   await asked;
+  unfollow();
+  if (node.config.drainTimeoutMs > 0) output.note("letting viewers finish");
+  await node.drain();
   output.note("stopping");
+}
+
+/** What cannot be read or used is told; the node goes on as it is. */
+function reload(node: CidcastNode, load: () => Config, output: Output): void {
+  try {
+    const { applied, restart } = node.reload(load());
+    const rest = restart.length === 0 ? "" : `; ${restart.join(", ")} need a restart`;
+    output.note(`settings read again: ${applied.length === 0 ? "nothing new" : applied.join(", ")}${rest}`);
+  } catch (error) {
+    output.note(`the settings are as they were: ${toCidcastError(error).message}`);
+  }
 }
 
 async function announce(node: CidcastNode, output: Output): Promise<void> {
