@@ -42,6 +42,7 @@ import type {
   MediaSummary,
   PathOptions,
   Pin,
+  PinQuery,
   RangeOptions,
   ResolvedPath,
 } from "./types.ts";
@@ -220,8 +221,11 @@ class DefaultContent implements ContentService {
     return unpinDag(this.#telling(options), cid, options);
   }
 
-  pins(): Promise<Pin[]> {
-    return this.#context.records.pins();
+  pins(query: PinQuery = {}): Promise<Pin[]> {
+    const { cid } = query;
+    return this.#context.records.pins(
+      cid === undefined ? query : { ...query, cid: parseCid(cid).toString() },
+    );
   }
 
   /** The domain as a caller uses it who is told what happens. */

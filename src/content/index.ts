@@ -37,6 +37,7 @@ export type {
   ListQuery,
   MediaSummary,
   Pin,
+  PinQuery,
   RangeOptions,
   ResolvedPath,
 } from "./types.ts";

@@ -93,6 +93,13 @@ export interface ContentStat {
   readonly complete: boolean;
 }
 
+/** Which pins; all without. */
+export interface PinQuery {
+  readonly cid?: string;
+  /** How their names begin. */
+  readonly namePrefix?: string;
+}
+
 export interface Pin {
   readonly cid: string;
   readonly name: string;
@@ -191,7 +198,8 @@ export interface Content extends ContentDag {
   /** Pins recursively: fetches what is missing first. */
   pin(cid: string, options?: ChangeOptions & { readonly name?: string }): Promise<Pin>;
   unpin(cid: string, options?: ChangeOptions & { readonly name?: string }): Promise<void>;
-  pins(): Promise<Pin[]>;
+  /** Oldest first. */
+  pins(query?: PinQuery): Promise<Pin[]>;
   gc(options?: AbortOptions): Promise<GcResult>;
   list(query?: ListQuery): Promise<{ readonly records: ContentRecord[]; readonly total: number }>;
   record(cid: string): Promise<ContentRecord | undefined>;

@@ -1,5 +1,8 @@
-import type { ColumnType } from "kysely";
+import { type ColumnType, sql } from "kysely";
 import type { Migration } from "../../store/index.ts";
+
+/** As much of a pin's name is in an index of its own, characters: `tenant:` and a UUID. */
+const PIN_OWNER_LENGTH = 43;
 
 /** A number of 64 bits: PostgreSQL gives it as text. */
 type BigNumber = ColumnType<number | string, number, number>;
@@ -43,6 +46,17 @@ export const contentMigrations: readonly Migration[] = [
         .addColumn("name", "text", column => column.notNull())
         .addColumn("pinned_at_ms", "bigint", column => column.notNull())
         .addPrimaryKeyConstraint("content_pin_key", ["cid", "name"])
+        .execute();
+    },
+  },
+  {
+    // Pins are looked for by how their names begin: whoever owns several names them alike.
+    id: "content-0002",
+    up: async db => {
+      await db.schema
+        .createIndex("content_pin_owner")
+        .on("content_pin")
+        .expression(sql`substr(name, 1, ${sql.lit(PIN_OWNER_LENGTH)})`)
         .execute();
     },
   },

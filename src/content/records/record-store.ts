@@ -9,7 +9,7 @@ import {
   MAX_PINS_PER_CID,
   MAX_SEARCH_LENGTH,
 } from "../limits.ts";
-import type { ContentRecord, ListQuery, MediaSummary, Pin } from "../types.ts";
+import type { ContentRecord, ListQuery, MediaSummary, Pin, PinQuery } from "../types.ts";
 import type { ContentTables } from "./migrations.ts";
 
 type Rows = Kysely<ContentTables> | Transaction<ContentTables>;
@@ -138,11 +138,16 @@ export class RecordStore {
     return gone.numDeletedRows > 0n;
   }
 
-  /** All pins, oldest first; those of one CID where one is given. */
-  pins(cid?: string): Promise<Pin[]> {
+  /** Pins, oldest first: all, those of one CID, or those whose names begin alike. */
+  pins({ cid, namePrefix }: PinQuery = {}): Promise<Pin[]> {
     return this.#guarded(async () => {
       let query = this.#db.selectFrom("content_pin").selectAll();
       if (cid !== undefined) query = query.where("cid", "=", cid);
+      if (namePrefix !== undefined) {
+        // As the index has it, so that the length has to be a literal.
+        const begin = sql<string>`substr(name, 1, ${sql.lit(namePrefix.length)})`;
+        query = query.where(begin, "=", namePrefix);
+      }
       const rows = await query.orderBy("pinned_at_ms").orderBy("cid").orderBy("name").execute();
       return rows.map(row => ({ cid: row.cid, name: row.name, pinnedAtMs: Number(row.pinned_at_ms) }));
     });

@@ -23,7 +23,7 @@ export async function pinDag(context: ContentContext, text: string, options: Pin
   checkPinName(name);
   const root = parseCid(text);
   const cid = root.toString();
-  const before = (await context.records.pins(cid)).find(pin => pin.name === name);
+  const before = (await context.records.pins({ cid })).find(pin => pin.name === name);
   using _hold = holds.hold(root);
   using _guard = store.guard();
   events.publish("pin_status_changed", { cid, status: "pinning" });
@@ -45,7 +45,7 @@ export async function unpinDag(context: ContentContext, text: string, options: P
   const { records, events } = context;
   options.signal?.throwIfAborted();
   const cid = parseCid(text).toString();
-  const there = await records.pins(cid);
+  const there = await records.pins({ cid });
   const going = options.name === undefined ? there : there.filter(pin => pin.name === options.name);
   if (going.length === 0) {
     const under = options.name === undefined ? "" : ` under “${options.name}”`;

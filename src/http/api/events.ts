@@ -19,6 +19,7 @@ export function eventRoutes(app: FastifyInstance, components: ApiComponents): vo
     method: "GET",
     url: "/api/v0/events",
     action: "events:subscribe",
+    endsItself: true,
     query: eventsQuery,
     summary: "What happens, as server-sent events; `Last-Event-ID` goes on where a lost connection ended",
     handler: async ({ query, principal, signal, request, reply }) => {

@@ -70,7 +70,7 @@ export function guardRequests(app: FastifyInstance, components: GuardComponents)
       if (answerCors(request, reply, door.origins)) return reply;
       if (changesState(request.method)) door.origins.check(request.headers.origin, request.headers.host);
       request.principal = await callerOf(request, door);
-      if (!request.is404) await authorise(request, components);
+      if (!request.is404) await authorise(request, reply, components);
     } catch (error) {
       if (isCidcastError(error)) metrics.refused.add(1, { reason: error.code });
       throw error;
@@ -119,6 +119,7 @@ async function callerOf(request: FastifyRequest, door: Door): Promise<Principal>
 
 async function authorise(
   request: FastifyRequest,
+  reply: FastifyReply,
   { authoriser, tenants }: Pick<GuardComponents, "authoriser" | "tenants">,
 ): Promise<void> {
   const { action, resource } = request.routeOptions.config;
@@ -127,7 +128,16 @@ async function authorise(
   }
   const on = resource?.(request);
   authoriser.authorise(request.principal, action, on);
-  if (tenants !== undefined) await keepToTenant(tenants, request.principal, { action, resource: on });
+  if (tenants === undefined) return;
+  await keepToTenant(tenants, request.principal, { action, resource: on });
+  if (request.routeOptions.config.endsItself !== true) endWithToken(request, reply, tenants);
+}
+
+/** What a token began ends with it: a body that is being sent either way is cut off. */
+function endWithToken(request: FastifyRequest, reply: FastifyReply, tenants: TenantDoor): void {
+  if (request.principal.kind !== "token") return;
+  const unwatch = tenants.watch(request.principal, () => request.raw.destroy());
+  reply.raw.once("close", unwatch);
 }
 
 /** An answer that came before the end of the body: the client gets a moment to read it, then the connection ends. */

@@ -9,6 +9,8 @@ declare module "fastify" {
     action?: Action;
     /** The route asks for tokens of tenants by itself. */
     ownAccess?: boolean;
+    /** The route itself ends its answer when the caller's token does. */
+    endsItself?: boolean;
     resource?: (request: FastifyRequest) => Resource;
   }
   interface FastifyRequest {
@@ -36,6 +38,8 @@ export interface RouteInit<P extends z.ZodType, Q extends z.ZodType, B extends z
   readonly action: Action;
   /** The route itself asks for tokens of tenants; the caller is then known by the node's own token alone. */
   readonly ownAccess?: boolean;
+  /** The route itself ends its answer when the caller's token does, in good order; others are cut off. */
+  readonly endsItself?: boolean;
   /** `false`: HEAD is not answered where GET is. */
   readonly head?: false;
   /** What the action is done to. */
@@ -64,6 +68,7 @@ export function route<
     config: {
       action: init.action,
       ...(init.ownAccess === true && { ownAccess: true }),
+      ...(init.endsItself === true && { endsItself: true }),
       ...(resource && { resource: request => resource(parse(params, request.params, "path")) }),
     },
     schema: documentation(init),

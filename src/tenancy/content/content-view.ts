@@ -32,6 +32,11 @@ interface ViewPin {
   readonly pinnedAtMs: number;
 }
 
+interface ViewPinQuery {
+  readonly cid?: string;
+  readonly namePrefix?: string;
+}
+
 type PinOptions = ChangeOptions & { readonly name?: string };
 
 /** What is kept of content, by whoever: the part of the content domain that has owners. */
@@ -47,7 +52,7 @@ export interface OwnedContent {
   record(cid: string): Promise<ViewRecord | undefined>;
   pin(cid: string, options?: PinOptions): Promise<ViewPin>;
   unpin(cid: string, options?: PinOptions): Promise<void>;
-  pins(): Promise<ViewPin[]>;
+  pins(query?: ViewPinQuery): Promise<ViewPin[]>;
   remove(cid: string, options?: ChangeOptions): Promise<void>;
 }
 
@@ -130,10 +135,11 @@ function createView(init: {
     tellRest();
     return record;
   };
-  const pins = async (): Promise<ViewPin[]> =>
-    (await store.pins())
+  const pins = async ({ cid, namePrefix = "" }: ViewPinQuery = {}): Promise<ViewPin[]> =>
+    (await store.pins({ ...(cid !== undefined && { cid }), namePrefix: mark }))
       .filter(pin => pin.name === mark || pin.name.startsWith(`${mark}:`))
-      .map(pin => ({ ...pin, name: ownName(pin.name) }));
+      .map(pin => ({ ...pin, name: ownName(pin.name) }))
+      .filter(pin => pin.name.startsWith(namePrefix));
   const withMedia = async (own: TenantContentRecord): Promise<ViewRecord> => ({
     ...own,
     media: (await store.record(own.cid))?.media,
@@ -174,17 +180,17 @@ function createView(init: {
     async unpin(cid, options = {}) {
       await require(cid);
       await store.unpin(cid, { ...options, ...told, name: pinName(options.name ?? "") });
-      if (!(await pins()).some(pin => pin.cid === cid))
+      if ((await pins({ cid })).length === 0)
         events.publish("pin_status_changed", { cid, status: "unpinned" }, { tenantId });
     },
     pins,
     async remove(cid, options) {
       await require(cid);
-      for (const pin of await pins()) {
-        if (pin.cid === cid) await store.unpin(cid, { ...options, ...told, name: pinName(pin.name) });
+      for (const { name } of await pins({ cid })) {
+        await store.unpin(cid, { ...options, ...told, name: pinName(name) });
       }
       const last = await content.revoke(tenantId, cid);
-      const stillPinned = (await store.pins()).some(pin => pin.cid === cid);
+      const stillPinned = (await store.pins({ cid })).length > 0;
       if (last && !stillPinned && (await store.record(cid)) !== undefined) {
         await store.remove(cid, { ...options, ...told });
       }

@@ -32,8 +32,7 @@ function rootOf(ref: string): string {
 export function contentViewFor(content: Content, tenancy: Tenancy, principal: Principal): ContentView {
   const { tenantId } = principal;
   const own: OwnedContent = tenantId === undefined ? content : tenancy.contentView(content, tenantId);
-  const pinNames = async (cid: string): Promise<string[]> =>
-    (await own.pins()).filter(pin => pin.cid === cid).map(pin => pin.name);
+  const pinNames = async (cid: string): Promise<string[]> => (await own.pins({ cid })).map(pin => pin.name);
   return {
     search: query => own.list(query),
     record: cid => own.record(cid),

@@ -1,0 +1,379 @@
+import { createReadStream } from "node:fs";
+import { SCOPE_NAMES } from "@cidcast/protocols/tenancy";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { callPeer } from "../../../src/p2p/index.ts";
+import { startPeer, type TestPeer } from "../../../src/p2p/test-support.ts";
+import { TestClient } from "../../sockets/socket-server.ts";
+import { type ServedNode, serveNode } from "./serve-node.ts";
+
+const SAMPLE = new URL("../../../samples/sample-720p.mp4", import.meta.url);
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+
+/** What each tool asks for. A tool that is not in here has no decision yet, and fails. */
+const TOOL_SCOPES: Readonly<Record<string, readonly string[]>> = {
+  echo: [],
+  current_time: ["basic"],
+  calculator: ["basic"],
+  system_info: ["admin"],
+  file_operations: ["files"],
+  web_request: ["web"],
+  secure_api: ["api"],
+  content_search: ["content:read"],
+  content_stat: ["content:read"],
+  content_add: ["content:write"],
+  content_pin: ["content:write"],
+  content_unpin: ["content:write"],
+  content_remove: ["content:write"],
+  media_probe: ["media"],
+  play: ["media"],
+  media_prepare: ["media"],
+  job_status: ["media"],
+  job_cancel: ["media"],
+  transfer: ["peers"],
+  transfer_status: ["peers"],
+  peers: ["peers"],
+};
+
+/** What strangers may do with each libp2p protocol. One that is not in here has no decision yet, and fails. */
+const PROTOCOL_DECISIONS: Readonly<Record<string, string>> = {
+  "/ipfs/id/1.0.0": "everybody: who this peer is",
+  "/ipfs/id/push/1.0.0": "everybody: who that peer is",
+  "/ipfs/ping/1.0.0": "everybody",
+  "/ipfs/bitswap/1.2.0": "everybody: blocks whose CID they know",
+  "/ipfs-kit/content/1.0.0": "everybody: blocks whose CID they know",
+  "/ipfs-kit/metadata/1.0.0": "reading everybody, writing by grant or the node's token",
+  "/ipfs-kit/file/1.0.0": "everybody: what they know the CID of",
+  "/ipfs-kit/transfer/1.0.0": "everybody: what they know the CID of",
+  "/ipfs-kit/mcp/1.0.0": "reading what they know the CID of; more by token or grant",
+  "/ipfs-kit/events/1.0.0": "nobody without a token",
+};
+
+interface Who {
+  readonly tenantId: string;
+  readonly token: string;
+  readonly tokenId: string;
+}
+
+let served: ServedNode;
+let stranger: TestPeer;
+beforeAll(async () => {
+  served = await serveNode({
+    webrtc: { enabled: true },
+    p2p: { enabled: true, listen: ["/ip4/127.0.0.1/tcp/0"] },
+  });
+  stranger = await startPeer();
+  await stranger.peer.connectToPeer(String(served.node.peer?.multiaddrs[0]));
+});
+afterAll(async () => {
+  await stranger?.peer.stop();
+  await served?.[Symbol.asyncDispose]();
+});
+
+async function tenant(scopes: readonly string[]): Promise<Who> {
+  const { tenants, tokens } = served.node.tenancy!;
+  const { id: tenantId } = await tenants.create({ name: "acme" });
+  const { id: tokenId, token } = await tokens.create({ tenantId, scopes, expiresInDays: 1 });
+  return { tenantId, token, tokenId };
+}
+
+async function rpc({ token, tenantId }: Who, method: string, params: object = {}) {
+  const response = await fetch(`${served.url}/api/mcp/rpc/`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${token}`,
+      "x-tenant-id": tenantId,
+      "content-type": "application/json",
+    },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+  });
+  // Answers of every shape are looked at.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  return (await response.json()) as any;
+}
+
+async function http({ token }: Who, method: string, path: string, body?: string): Promise<string> {
+  const response = await fetch(`${served.url}${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(body !== undefined && { "content-type": "application/json" }),
+    },
+    body: body ?? null,
+  });
+  return `${response.status} ${response.headers.get("content-type")} ${await response.text()}`;
+}
+
+describe("what is decided", () => {
+  test("every tool asks for the scopes that were decided for it, and its list shows no other", async () => {
+    const { tools } = served.node.mcp!.definition;
+    expect(Object.fromEntries([...tools.values()].map(tool => [tool.name, [...tool.scopes]]))).toEqual(
+      TOOL_SCOPES,
+    );
+  });
+
+  test("scope by scope, a token may call what the scope is for and nothing else, whoever's it is", async () => {
+    for (const scope of ["none", ...SCOPE_NAMES]) {
+      const tenants = [await tenant([scope]), await tenant([scope])];
+      const allowed = Object.entries(TOOL_SCOPES)
+        .filter(([, scopes]) => scopes.every(needed => needed === scope))
+        .map(([name]) => name);
+      for (const who of tenants) {
+        const listed = (await rpc(who, "tools/list")).result.tools.map((tool: { name: string }) => tool.name);
+        expect([scope, listed]).toEqual([scope, allowed]);
+        for (const name of Object.keys(TOOL_SCOPES)) {
+          // Without arguments most end in an error of their own: that comes after the decision.
+          const { error } = await rpc(who, "tools/call", { name, arguments: {} });
+          const decision = error?.code === -32403 ? "refused" : "called";
+          expect([scope, name, decision]).toEqual([
+            scope,
+            name,
+            allowed.includes(name) ? "called" : "refused",
+          ]);
+        }
+      }
+    }
+  });
+
+  test("every libp2p protocol that is answered was decided on", () => {
+    expect([...served.node.peer!.protocols].toSorted()).toEqual(Object.keys(PROTOCOL_DECISIONS).toSorted());
+  });
+});
+
+/** Everything that is somebody else's, and the like of it that is nobody's. */
+async function things() {
+  const owner = await tenant(["content:read", "content:write", "media", "events", "peers"]);
+  const { content, webrtc, tenancy, prepare, transfers } = served.node;
+  const view = tenancy!.contentView(content, owner.tenantId);
+  const file = await view.add(createReadStream(SAMPLE), { name: "secret-name.mp4" });
+  const entries = async function* () {
+    yield { path: "deep/inner.txt", content: bytes("inner") };
+  };
+  const directory = await view.addDirectory(entries(), { name: "secret-folder" });
+  const inner = (await content.resolve(`${directory.cid}/deep/inner.txt`)).cid;
+  const principal = await tenancy!.resolveToken(owner.token, { door: "ws" });
+  const { session } = await webrtc!.createOffer({ cid: file.cid, owner: "somebody", principal });
+  const playback = await tenancy!.playback.create(principal, { cid: file.cid, expiresInSeconds: 60 });
+  const job = await prepare.submit(file.cid);
+  const transfer = await transfers.begin({ cid: NOBODYS.cid, from: ["http://127.0.0.1:9"] });
+  return {
+    owner,
+    cids: [file.cid, directory.cid, inner],
+    session: session.id,
+    playback: playback.id,
+    job: job.id,
+    transfer: transfer.id,
+    async [Symbol.asyncDispose]() {
+      await session.close();
+      await prepare.cancel(job.id).catch(() => undefined);
+    },
+  };
+}
+const NOBODYS = {
+  cid: "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy",
+  session: "pc_00000000-0000-4000-8000-000000000000",
+  id: "00000000-0000-4000-8000-000000000000",
+};
+
+async function* bytes(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
+
+describe("a tenant that asks for another's things", () => {
+  test("is answered at every door as if they were nobody's", async () => {
+    await using others = await things();
+    const me = await tenant(SCOPE_NAMES);
+    /** The answer for somebody's id and for nobody's differ in the id alone. */
+    const same = async (
+      what: string,
+      theirs: string,
+      nobodys: string,
+      ask: (id: string) => Promise<string>,
+    ) => {
+      const [one, two] = [await ask(theirs), await ask(nobodys)];
+      expect([what, one.replaceAll(theirs, "ID")]).toEqual([what, two.replaceAll(nobodys, "ID")]);
+    };
+    for (const cid of others.cids) {
+      for (const [method, path] of [
+        ["GET", "/ipfs/CID"],
+        ["GET", "/ipfs/CID/deep/inner.txt"],
+        ["GET", "/ipfs/CID?format=raw"],
+        ["GET", "/ipfs/CID?format=car"],
+        ["HEAD", "/ipfs/CID"],
+        ["GET", "/api/v0/content/CID"],
+        ["DELETE", "/api/v0/content/CID"],
+        ["GET", "/api/v0/stat/CID"],
+        ["GET", "/api/v0/cat/CID"],
+        ["GET", "/api/v0/ls/CID"],
+        ["GET", "/api/v0/probe/CID"],
+        ["POST", "/api/v0/pin/CID"],
+        ["DELETE", "/api/v0/pin/CID"],
+        ["POST", "/whep/CID"],
+        ["GET", "/sse/stream/CID"],
+      ] as const) {
+        await same(`${method} ${path}`, cid, NOBODYS.cid, id => http(me, method, path.replace("CID", id)));
+      }
+      await same("POST /api/v0/playback-tokens", cid, NOBODYS.cid, id =>
+        http(me, "POST", "/api/v0/playback-tokens", JSON.stringify({ cid: id })),
+      );
+      for (const name of ["content_stat", "media_probe", "play", "media_prepare"]) {
+        await same(name, cid, NOBODYS.cid, async id =>
+          JSON.stringify(await rpc(me, "tools/call", { name, arguments: { ref: id } })),
+        );
+      }
+      for (const name of ["content_pin", "content_unpin", "content_remove", "transfer"]) {
+        const more = name === "transfer" ? { from: ["http://127.0.0.1:9"] } : { confirm: true };
+        await same(name, cid, NOBODYS.cid, async id =>
+          JSON.stringify(await rpc(me, "tools/call", { name, arguments: { cid: id, ...more } })),
+        );
+      }
+      await same("completion", cid, NOBODYS.cid, async id => {
+        const ref = { type: "ref/resource", uri: "ipfs://{cid}" };
+        const argument = { name: "cid", value: id.slice(0, 20) };
+        return JSON.stringify(await rpc(me, "completion/complete", { ref, argument }));
+      });
+      for (const action of ["get_content", "stat", "pin", "unpin"] as const) {
+        await same(`libp2p ${action}`, cid, NOBODYS.cid, id =>
+          callPeer(stranger.peer, served.node.peer!.id, { action, cid: id, token: me.token }).then(
+            reply => JSON.stringify(reply),
+            (error: Error) => error.message,
+          ),
+        );
+      }
+    }
+    for (const name of ["job_status", "job_cancel"]) {
+      await same(name, others.job, NOBODYS.id, async id =>
+        JSON.stringify(await rpc(me, "tools/call", { name, arguments: { job_id: id } })),
+      );
+    }
+    await same("transfer_status", others.transfer, NOBODYS.id, async id =>
+      JSON.stringify(
+        await rpc(me, "tools/call", { name: "transfer_status", arguments: { transfer_id: id } }),
+      ),
+    );
+    for (const [method, path, theirs, nobodys] of [
+      ["GET", "/api/v0/jobs/ID", others.job, NOBODYS.id],
+      ["DELETE", "/api/v0/jobs/ID", others.job, NOBODYS.id],
+      ["GET", "/api/v0/transfers/ID", others.transfer, NOBODYS.id],
+      ["POST", "/api/v0/transfers/ID/cancel", others.transfer, NOBODYS.id],
+      ["DELETE", "/api/v0/playback-tokens/ID", others.playback, NOBODYS.id],
+      ["PATCH", "/whep/sessions/ID", others.session, NOBODYS.session],
+      ["DELETE", "/whep/sessions/ID", others.session, NOBODYS.session],
+    ] as const) {
+      await same(`${method} ${path}`, theirs, nobodys, id => http(me, method, path.replace("ID", id)));
+    }
+    // Nothing of it was touched.
+    expect(served.node.webrtc!.session(others.session)).toBeDefined();
+    for (const cid of others.cids.slice(0, 2)) {
+      expect(await http(others.owner, "GET", `/api/v0/content/${cid}`)).toMatch(/^200 /);
+    }
+  });
+
+  test("gets no session of it over signalling, and hears nothing of it", async () => {
+    await using others = await things();
+    const me = await tenant(SCOPE_NAMES);
+    using socket = await TestClient.open(`${served.wsUrl}/webrtc?token=${me.token}`);
+    for (const type of ["get_stats", "close", "answer", "candidate", "control"]) {
+      const answers: string[] = [];
+      for (const id of [others.session, NOBODYS.session]) {
+        socket.send({
+          type,
+          pc_id: id,
+          sdp: "v=0",
+          sdpType: "answer",
+          candidate: "",
+          command: { type: "get_state" },
+        });
+        socket.send({ type: "ping" });
+        const heard: string[] = [];
+        for (let frame = await socket.text(); !frame.includes('"pong"'); frame = await socket.text()) {
+          heard.push(frame.replaceAll(id, "ID"));
+        }
+        answers.push(heard.join());
+      }
+      expect([type, answers[0]]).toEqual([type, answers[1]]);
+    }
+    using listener = await TestClient.open(`${served.wsUrl}/ws/notifications?token=${me.token}`);
+    await listener.next();
+    listener.send({
+      action: "subscribe",
+      notification_types: ["all_events"],
+      filters: { cid: others.cids[0] },
+    });
+    await listener.next();
+    const { content, tenancy, notify } = served.node;
+    await tenancy!.contentView(content, others.owner.tenantId).pin(others.cids[0] ?? "", { name: "again" });
+    listener.send({ action: "get_history", limit: 1000 });
+    const history = await listener.until(frame => frame["type"] === "history");
+    expect(JSON.stringify(history)).not.toContain(others.cids[0]);
+    listener.send({ action: "subscribe", notification_types: ["all_events"], filters: {} });
+    await listener.until(frame => frame["type"] === "subscription_confirmed");
+    notify!.emitEvent("system_info", { message: "fence" }, { tenantId: me.tenantId });
+    const heard: unknown[] = [];
+    for (;;) {
+      const frame = await listener.next();
+      if (JSON.stringify(frame).includes("fence")) break;
+      heard.push(frame);
+    }
+    expect(heard).toEqual([]);
+  });
+});
+
+describe("a token that is revoked takes with it what it began", () => {
+  test("an answer that is being sent", async () => {
+    const who = await tenant(["content:read", "content:write"]);
+    const view = served.node.tenancy!.contentView(served.node.content, who.tenantId);
+    const { cid } = await view.add(bytes("x".repeat(40 * 1024 * 1024)));
+    const response = await fetch(`${served.url}/ipfs/${cid}`, {
+      headers: { authorization: `Bearer ${who.token}` },
+    });
+    const reader = response.body!.getReader();
+    expect((await reader.read()).done).toBe(false);
+    await served.node.tenancy!.revokeToken(who.tokenId);
+    const drained = async (): Promise<void> => {
+      while (!(await reader.read()).done);
+    };
+    await expect(drained()).rejects.toThrow();
+  });
+
+  test("an upload that is under way", async () => {
+    const who = await tenant(["content:write"]);
+    const pull = Promise.withResolvers<void>();
+    let pulls = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        pulls++;
+        if (pulls === 3) pull.resolve();
+        if (pulls < 3) controller.enqueue(Buffer.alloc(1000));
+        // The rest never comes.
+        return pulls < 3 ? undefined : new Promise(() => undefined);
+      },
+    });
+    const init = { method: "POST", headers: { authorization: `Bearer ${who.token}` }, body, duplex: "half" };
+    const answer = fetch(`${served.url}/api/v0/add`, init as RequestInit);
+    answer.catch(() => undefined);
+    await pull.promise;
+    await served.node.tenancy!.revokeToken(who.tokenId);
+    const ended = await answer.then(
+      response => response.status,
+      () => "cut off",
+    );
+    expect([401, "cut off"]).toContain(ended);
+  });
+
+  test("a viewer's session, and its sockets", async () => {
+    const who = await tenant(["content:read", "content:write", "media", "events"]);
+    const view = served.node.tenancy!.contentView(served.node.content, who.tenantId);
+    const { cid } = await view.add(createReadStream(SAMPLE));
+    using viewer = await TestClient.open(`${served.wsUrl}/webrtc?token=${who.token}`);
+    viewer.send({ type: "offer_request", cid });
+    const { pc_id: id } = await viewer.until(frame => frame["type"] === "offer");
+    expect(served.node.webrtc!.session(String(id))).toBeDefined();
+    using events = await TestClient.open(`${served.wsUrl}/ws/notifications?token=${who.token}`);
+    await events.next();
+    using room = await TestClient.open(`${served.wsUrl}/ws/signal/?room=a&token=${who.token}`);
+    await served.node.tenancy!.revokeToken(who.tokenId);
+    for (const socket of [viewer, events, room]) expect((await socket.closed).code).toBe(4001);
+    await expect.poll(() => served.node.webrtc!.session(String(id))).toBeUndefined();
+  });
+});
