@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { startPeer, type TestPeer } from "../../../src/p2p/test-support.ts";
 import { TestClient } from "../../sockets/socket-server.ts";
 import { type DoorClient, type DoorTenant, type Json, mcpDoorSuite } from "../../suites/mcp-doors.ts";
+import { captureLog } from "./captured-log.ts";
 import { type ServedNode, serveNode } from "./serve-node.ts";
 
 const SAMPLE = new URL("../../../samples/sample-720p.mp4", import.meta.url);
@@ -13,16 +14,19 @@ const MCP_PROTOCOL = "/ipfs-kit/mcp/1.0.0";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
+/** Everything the node writes while the suite runs, and what must not be in it. */
+const captured = captureLog();
+const secrets: string[] = [];
 let served: ServedNode;
 let asker: TestPeer;
 let mapped: TestPeer;
 let sample: string;
 
 beforeAll(async () => {
-  served = await serveNode({
-    webrtc: { enabled: true },
-    p2p: { enabled: true, listen: ["/ip4/127.0.0.1/tcp/0"] },
-  });
+  served = await serveNode(
+    { webrtc: { enabled: true }, p2p: { enabled: true, listen: ["/ip4/127.0.0.1/tcp/0"] } },
+    captured.log,
+  );
   sample = (await served.node.content.add(createReadStream(SAMPLE), { name: "sample.mp4" })).cid;
   [asker, mapped] = [await startPeer(), await startPeer()];
   for (const { peer } of [asker, mapped]) await peer.connectToPeer(address(served));
@@ -40,6 +44,7 @@ async function tenant(scopes: readonly string[], at: ServedNode = served): Promi
   const { tenants, tokens } = at.node.tenancy!;
   const { id: tenantId } = await tenants.create({ name: "acme" });
   const { id: tokenId, token } = await tokens.create({ tenantId, scopes, expiresInDays: 1 });
+  secrets.push(token);
   return { tenantId, token, tokenId };
 }
 
@@ -293,4 +298,10 @@ test("a peer that a setting names is the tenant of that token, until it is revok
   const after = await peerClient(mapped, again);
   expect(await after.raw(JSON.stringify(INITIALIZE))).toMatchObject({ error: { code: -32403 } });
   await owner.close();
+});
+
+test("no token that the suite used came into the log, at its most talkative", () => {
+  expect(secrets.length).toBeGreaterThan(50);
+  expect(captured.text().length).toBeGreaterThan(1000);
+  expect(secrets.filter(secret => captured.text().includes(secret))).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ConfigInput } from "../../../src/config/index.ts";
-import { silentLogger } from "../../../src/core/index.ts";
+import { type Logger, silentLogger } from "../../../src/core/index.ts";
 import { type CidcastNode, createNode } from "../../../src/node.ts";
 
 /** A whole node on free ports and an empty data directory; both are gone after `await using`. */
@@ -16,7 +16,7 @@ export interface ServedNode extends AsyncDisposable {
 }
 
 /** Starts a node as `cidcast start` does, without the sample. WebRTC and libp2p only where a test asks for them. */
-export async function serveNode(config: ConfigInput = {}): Promise<ServedNode> {
+export async function serveNode(config: ConfigInput = {}, log: Logger = silentLogger): Promise<ServedNode> {
   const folder = await mkdtemp(join(tmpdir(), "cidcast-node-"));
   const dataDir = config.dataDir ?? folder;
   const node = await createNode(
@@ -28,7 +28,7 @@ export async function serveNode(config: ConfigInput = {}): Promise<ServedNode> {
       webrtc: { enabled: false, udpPort: 0, workers: 0, ...config.webrtc },
       p2p: { enabled: false, ...config.p2p },
     },
-    { log: silentLogger },
+    { log },
   );
   const url = node.url ?? "";
   return {
