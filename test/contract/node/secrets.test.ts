@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { TestClient } from "../../sockets/socket-server.ts";
 import { captureLog } from "./captured-log.ts";
 import { serveNode } from "./serve-node.ts";
@@ -15,6 +15,8 @@ const SEEDS = {
   wrongAdminKey: "seed-wrong-admin-key-1f2e3d4c5b6a",
   inArguments: "seed-in-arguments-1f2e3d4c5b6a",
 };
+
+vi.setConfig({ testTimeout: 60_000 });
 
 test("seeded secrets are used right and wrong at every door, and are in no log, metric, event, list or audit record", async () => {
   const { log, text } = captureLog();
