@@ -28,7 +28,6 @@ import { byteRoutes } from "./node/bytes.ts";
 import { httpOf, type NodeRoutes, type OpenDoors, startDoors } from "./node/doors.ts";
 import { createDrain } from "./node/drain.ts";
 import { Live, type Reloaded } from "./node/live.ts";
-import { httpOf, type NodeRoutes, startDoors } from "./node/doors.ts";
 import { eventSockets, startNotify, startRooms, startWebhooks } from "./node/events.ts";
 import { contentSocket, startTransfers } from "./node/transfers.ts";
 import { startRemoteActions } from "./node/remote-actions.ts";
