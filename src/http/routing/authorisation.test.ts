@@ -42,6 +42,8 @@ const EXPECTED: Readonly<Record<string, Action>> = {
   "DELETE /api/v0/captions/:cid/:captions": "content:pin",
   "GET /api/v0/frame/:cid": "media:play",
   "GET /api/v0/why-stalled": "node:admin",
+  "POST /api/v0/check": "node:admin",
+  "GET /api/v0/why-stalled/:id": "node:admin",
   "GET /api/v0/poster/:cid": "media:play",
   "GET /api/v0/storyboard/:cid": "media:play",
   "GET /api/v0/storyboard/:cid/:sheet": "media:play",
