@@ -260,7 +260,10 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   });
   const drain = createDrain({
     viewers: () => running.webrtc?.manager.sessions().length ?? 0,
-    ...{ events, parts, clock: systemClock, log },
+    events,
+    parts,
+    clock: systemClock,
+    log,
   });
   const work = {
     prepare: () => prepare,

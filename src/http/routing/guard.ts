@@ -5,6 +5,7 @@ import {
   isCidcastError,
   type Logger,
   type Principal,
+  type Resource,
 } from "../../core/index.ts";
 import { answerCors } from "../door/cors.ts";
 import type { Door } from "../door/door.ts";
@@ -126,7 +127,14 @@ async function authorise(
   if (action === undefined) {
     throw new CidcastError("FORBIDDEN", "Nobody has said who may use this address");
   }
-  const on = resource?.(request);
+  let on: Resource | undefined;
+  try {
+    on = resource?.(request);
+  } catch (error) {
+    // What is wrong with an address is told only to who may use it.
+    authoriser.authorise(request.principal, action);
+    throw error;
+  }
   authoriser.authorise(request.principal, action, on);
   if (tenants === undefined) return;
   await keepToTenant(tenants, request.principal, { action, resource: on });

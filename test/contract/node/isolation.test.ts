@@ -47,6 +47,7 @@ const PROTOCOL_DECISIONS: Readonly<Record<string, string>> = {
   "/ipfs-kit/transfer/1.0.0": "everybody: what they know the CID of",
   "/ipfs-kit/mcp/1.0.0": "reading what they know the CID of; more by token or grant",
   "/ipfs-kit/events/1.0.0": "nobody without a token",
+  "/libp2p/circuit/relay/0.2.0/stop": "relays that this node has a reservation with",
 };
 
 interface Who {
