@@ -286,11 +286,11 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const [peer, webrtc, mcp] = await settle([
     serve ? startPeer(shared, content, database, serveStream) : undefined,
     serve && tenancy !== undefined
-      ? startWebRTC(shared, media, {
-          tenancy,
-          mcp: () => running.mcp,
-          admit: () => drain.admit(),
-        })
+      ? startWebRTC(
+          shared,
+          { media, captions },
+          { tenancy, mcp: () => running.mcp, admit: () => drain.admit() },
+        )
       : undefined,
     withMcp && tenancy !== undefined ? startMcp({ ...mcpInit, tenancy }) : undefined,
   ]);

@@ -1,7 +1,7 @@
 import type { ContentService } from "../content/index.ts";
 import { isCidcastError, messageOf, scopeAuthoriser, systemClock } from "../core/index.ts";
 import type { Mcp } from "../mcp/index.ts";
-import type { Media } from "../media/index.ts";
+import type { Captions, Media } from "../media/index.ts";
 import type { Notify } from "../notify/index.ts";
 import { createPeer, type Peer } from "../p2p/index.ts";
 import type { Database } from "../store/index.ts";
@@ -122,7 +122,7 @@ export interface WebRTCParts {
 /** A node goes on without WebRTC where it cannot run; a port that is taken is for the owner to settle. */
 export async function startWebRTC(
   shared: Shared,
-  media: Media,
+  { media, captions }: { readonly media: Media; readonly captions: Captions },
   init: {
     readonly tenancy: Tenancy;
     readonly mcp: () => Mcp | undefined;
@@ -139,6 +139,7 @@ export async function startWebRTC(
   try {
     const running = await createWebRTCStreamingManager({ ...config.webrtc, host: config.host })({
       media,
+      captions,
       events,
       log,
       metrics,

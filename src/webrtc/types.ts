@@ -55,6 +55,7 @@ export type ControlCommand =
   | { readonly type: "set_rate"; readonly rate: number }
   | { readonly type: "step"; readonly frames: 1 | -1 }
   | { readonly type: "set_view"; readonly width: number; readonly height: number }
+  | { readonly type: "captions"; readonly trackId: string | null }
   | { readonly type: "get_state" };
 
 /** A part that is repeated, seconds of media. */

@@ -1,4 +1,3 @@
-import { MAX_SOUND_RATE, MIN_SOUND_RATE } from "@cidcast/client";
 import type { ClientError, LoopRange } from "@cidcast/client";
 import type { CidPlayerDetail, CidPlayerEventMap } from "./events.ts";
 import { createFileFallback } from "./playback/file-fallback.ts";
@@ -7,19 +6,21 @@ import type { PlayerSource } from "./playback/player-source.ts";
 import { Playback } from "./playback/playback.ts";
 import type { PlayerState } from "./playback/player-state.ts";
 import type { PlayerStats } from "./playback/stats.ts";
+import { type CaptionTrack, createCaptionTrack } from "./ui/caption-track.ts";
 import { keyCommand } from "./ui/keyboard.ts";
 import { type KeyPanels, obeyKey } from "./ui/obey-key.ts";
 import { createPictureInPicture, type PictureInPicture } from "./ui/picture-in-picture.ts";
-import { checkRate, rateText } from "./ui/rates.ts";
+import { checkRate, rateWords } from "./ui/rates.ts";
 import { createSound, type Sound } from "./ui/sound.ts";
 import { createPlayerStyles } from "./ui/styles.ts";
 import { createView, type View } from "./ui/view.ts";
 import { watchKeys } from "./ui/watch-keys.ts";
 import { adaptToViewer } from "./viewing/adapt-to-viewer.ts";
+import { textActions, textsOf } from "./playback/texts.ts";
 import { createMediaKeys } from "./viewing/media-session.ts";
 import { createGestures } from "./viewing/gestures.ts";
 import { checkRange, LoopMarks } from "./viewing/loop-marks.ts";
-import { copyLink, shareLink } from "./viewing/share-link.ts";
+import { copyLink, shareLink, storyboardUrl } from "./viewing/share-link.ts";
 import { createPlaces } from "./viewing/places.ts";
 import { createStatsSampler } from "./viewing/stats-sampler.ts";
 
@@ -41,6 +42,7 @@ export class CidPlayer extends HTMLElement {
   readonly #view: View;
   readonly #sampler: ReturnType<typeof createStatsSampler>;
   readonly #sound: Sound;
+  readonly #captions: CaptionTrack;
   readonly #pip: PictureInPicture;
   readonly #places = createPlaces(() => localStorage);
   #playback: PlayerSource | undefined;
@@ -105,10 +107,13 @@ export class CidPlayer extends HTMLElement {
       copyLink: () => this.#panels.copyLink(),
       setRate: rate => this.#changeRate(rate),
       setQuality: level => this.#playback?.setQuality(level),
+      ...textActions(() => this.#playback),
+      pictureUrl: path => storyboardUrl(this.#node, this.srcCid, path, this.#token),
       touch: createGestures(this, { say, changeRate: rate => this.#changeRate(rate) }),
       retry: () => this.play(),
     });
     root.append(this.#view.frame);
+    this.#captions = createCaptionTrack(this.#view.video, () => this.#playback);
     this.#sampler = createStatsSampler(this.#view.stats);
     this.#pip = createPictureInPicture(this.#view.video, () => this.#soundOnly);
     this.#sound = createSound(this.#view.video, () => this.#update());
@@ -124,8 +129,7 @@ export class CidPlayer extends HTMLElement {
   }
   /** True when the viewer wants it to stand still, or it has ended or failed. */
   get paused(): boolean {
-    const stands = this.state === "idle" || this.state === "ended" || this.state === "error";
-    return stands || (this.#playback?.paused ?? true);
+    return ["idle", "ended", "error"].includes(this.state) || (this.#playback?.paused ?? true);
   }
   /** Position in seconds; setting it seeks. */
   get currentTime(): number {
@@ -401,8 +405,7 @@ export class CidPlayer extends HTMLElement {
     this.#playback = undefined;
     this.#view.video.srcObject = null;
     this.#view.error.hide();
-    this.#soundOnly = false;
-    this.#seen = false;
+    this.#soundOnly = this.#seen = false;
     this.#marks.forget();
   }
 
@@ -448,9 +451,7 @@ export class CidPlayer extends HTMLElement {
 
   #changeRate(rate: number): void {
     this.playbackRate = rate;
-    this.#view.notice.say(
-      rateText(rate) + (rate < MIN_SOUND_RATE || rate > MAX_SOUND_RATE ? ", no sound" : ""),
-    );
+    this.#view.notice.say(rateWords(rate));
   }
 
   #onRate(): void {
@@ -466,6 +467,7 @@ export class CidPlayer extends HTMLElement {
   }
 
   #update(): void {
+    this.#captions.update();
     this.#mediaKeys.update({
       playing: this.state === "playing",
       positionSeconds: this.currentTime,
@@ -484,6 +486,7 @@ export class CidPlayer extends HTMLElement {
       rate: this.#rate,
       qualities: this.qualities,
       quality: this.quality,
+      ...textsOf(this.#playback),
       pictureInPicture: this.#pip.on,
       posterUrl: this.getAttribute("poster") ?? undefined,
       seen: this.#seen,

@@ -25,6 +25,9 @@ export const MAX_VIEW_SIDE = 65_535;
 /** Shortest part that can be repeated, seconds: each turn costs a jump. */
 export const MIN_LOOP_SECONDS = 0.2;
 
+/** Longest `id` of captions, characters: that of an attached file holds its CID. */
+export const MAX_TEXT_ID_LENGTH = 600;
+
 const id = z.string().max(MAX_COMMAND_ID_LENGTH).optional().describe("Comes back in the answer.");
 const seconds = z.number().min(0);
 const count = z.number().int().nonnegative();
@@ -54,6 +57,8 @@ export const controlCommand = z.discriminatedUnion("type", [
   z.object({ type: z.literal("step"), frames: z.union([z.literal(1), z.literal(-1)]), id }),
   /** Size at which the picture is shown, pixels of the screen: no larger one is sent than fills it. */
   z.object({ type: z.literal("set_view"), width: viewSide, height: viewSide, id }),
+  /** Sends all cues of some captions; null: of none. */
+  z.object({ type: z.literal("captions"), trackId: z.string().max(MAX_TEXT_ID_LENGTH).nullable(), id }),
   z.object({ type: z.literal("get_state"), id }),
 ]);
 
@@ -112,6 +117,22 @@ export const controlEvent = z.discriminatedUnion("type", [
     /** What the path is thought to carry, bits per second. */
     estimateBps: count,
   }),
+  /** Captions and chapters that there are; nothing is said where there are none. */
+  z.object({
+    type: z.literal("text"),
+    captions: z.array(
+      z.object({ id: z.string(), language: z.string().optional(), label: z.string().optional() }),
+    ),
+    chapters: z.array(z.object({ startSeconds: seconds, title: z.string() })),
+  }),
+  /** Cues that were asked for, in order of time and in several messages: `[start, end, text]`, seconds of media. */
+  z.object({
+    type: z.literal("cues"),
+    trackId: z.string(),
+    cues: z.array(z.tuple([seconds, seconds, z.string()])),
+    last: z.boolean(),
+  }),
+  z.object({ type: z.literal("cues_failed"), trackId: z.string(), code: z.enum(codes), message: z.string() }),
   z.object({ type: z.literal("error"), code: z.enum(codes), message: z.string(), id }),
 ]);
 

@@ -168,6 +168,21 @@ describe("captions of content", () => {
     await expect(attach(CAPTIONS_MAX_ATTACHED)).rejects.toMatchObject({ code: "LIMIT_REACHED" });
   });
 
+  test.skipIf(!hasEncoder)("chapters of an MP4", async () => {
+    const clip = await makeClip({
+      container: "mp4",
+      video: { encoder: "libx264", frames: 30 },
+      chapters: [
+        [0.5, "Zwei"],
+        [0, "Eins"],
+      ],
+    });
+    expect((await captions.embedded(await add(clip, "film.mp4"))).chapters).toEqual([
+      { startSeconds: 0, title: "Eins" },
+      { startSeconds: 0.5, title: "Zwei" },
+    ]);
+  });
+
   test("a file without text has none, and damaged ones never hang", async () => {
     expect(await captions.embedded(await add(bytes("plain text"), "t"))).toEqual({
       captions: [],

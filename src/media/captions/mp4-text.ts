@@ -253,7 +253,8 @@ function vttText(view: DataView): string {
 
 /** The `chpl` box: times in 100 ns, titles after their length. */
 function neroChapters(moov: Box): Chapter[] {
-  const view = find(moov, "udta", "chpl")?.view;
+  const userData = children(moov).filter(box => box.type === "udta");
+  const view = userData.map(box => find(box, "chpl")).find(box => box !== undefined)?.view;
   if (view === undefined || view.byteLength < 9) return [];
   const chapters: Chapter[] = [];
   for (let at = 9; at + 9 <= view.byteLength && chapters.length < view.getUint8(8); ) {

@@ -63,6 +63,8 @@ export interface ClipInit {
   readonly cover?: "mjpeg" | "png";
   /** Lines of text, one a second. */
   readonly subtitles?: readonly string[];
+  /** Chapters of an MP4, `[seconds, title]`: its index is written anew with them, and lies at the end. */
+  readonly chapters?: readonly (readonly [number, string])[];
 }
 
 /** What the encoders of sound take; those not named take planar floats. */
@@ -117,7 +119,8 @@ export async function makeClip(init: ClipInit): Promise<Uint8Array> {
     check(await format.writeTrailer(), "write the index");
     await format.closeOutput();
     format.freeContext();
-    return await readFile(path);
+    const file = await readFile(path);
+    return init.chapters === undefined ? file : withChapters(file, init.chapters);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -290,4 +293,31 @@ function textTrack(format: FormatContext, lines: readonly string[], container: C
       }
     },
   };
+}
+
+/** The file with a `udta/chpl` box at the end of its index, which has to be the last box. */
+function withChapters(file: Buffer, chapters: readonly (readonly [number, string])[]): Uint8Array {
+  const box = (type: string, body: Buffer): Buffer => {
+    const head = Buffer.alloc(8);
+    head.writeUInt32BE(body.length + 8);
+    head.write(type, 4, "latin1");
+    return Buffer.concat([head, body]);
+  };
+  const entries = chapters.map(([seconds, title]) => {
+    const text = Buffer.from(title);
+    const entry = Buffer.alloc(9);
+    entry.writeBigUInt64BE(BigInt(Math.round(seconds * 1e7)));
+    entry[8] = text.length;
+    return Buffer.concat([entry, text]);
+  });
+  const head = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0, chapters.length]);
+  const added = box("udta", box("chpl", Buffer.concat([head, ...entries])));
+  for (let at = 0; at + 8 <= file.length; at += file.readUInt32BE(at)) {
+    if (file.toString("latin1", at + 4, at + 8) !== "moov") continue;
+    if (at + file.readUInt32BE(at) !== file.length) break;
+    const out = Buffer.concat([file, added]);
+    out.writeUInt32BE(file.readUInt32BE(at) + added.length, at);
+    return out;
+  }
+  throw new Error("the index is not at the end of the file");
 }

@@ -11,7 +11,7 @@ import {
   systemClock,
   toCidcastError,
 } from "../../core/index.ts";
-import type { Media, MediaSource } from "../../media/index.ts";
+import type { Captions, Media, MediaSource } from "../../media/index.ts";
 import type { EgressKind } from "../rtp/egress/index.ts";
 import type { HostClient } from "../thread/host-client.ts";
 import type { StallReport } from "../quality/stall-report.ts";
@@ -76,6 +76,8 @@ export interface WebRTCStreamingManagerInit {
 export interface WebRTCComponents {
   readonly media: Pick<Media, "open">;
   readonly events: EventPublisher<WebRTCEvents>;
+  /** Undefined: viewers are told of no captions. */
+  readonly captions?: Pick<Captions, "list" | "cues"> | undefined;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly clock?: Clock;
@@ -334,6 +336,8 @@ class Manager implements RunningWebRTC {
         kind: tracks.some(track => track.info.kind === "video") ? "video" : "audio",
         source,
         tracks: carried,
+        captions: this.#components.captions,
+        log: this.#components.log,
         host,
         clock: this.#clock,
         quality: adaptive ?? this.#quality,

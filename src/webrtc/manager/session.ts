@@ -1,5 +1,12 @@
 import type { ControlEventMessage } from "@cidcast/protocols/media-control";
-import { type Cancel, CidcastError, type Clock, type Principal, toCidcastError } from "../../core/index.ts";
+import {
+  type Cancel,
+  CidcastError,
+  type Clock,
+  type Logger,
+  type Principal,
+  toCidcastError,
+} from "../../core/index.ts";
 import type { MediaInfo, MediaSource, TrackVerdict } from "../../media/index.ts";
 import { stallEntry, type StallReport } from "../quality/stall-report.ts";
 import type { QualityDecision, QualityEventKind, QualityWish } from "../quality/types.ts";
@@ -21,6 +28,7 @@ import { Feeder } from "./feeder.ts";
 import { whyStalled } from "./why-stalled.ts";
 import { SessionChannels } from "./session-channels.ts";
 import { ANSWER_TIMEOUT_MS, CONNECT_TIMEOUT_MS, MAX_SDP_LENGTH } from "./limits.ts";
+import { SessionText, type SessionTextInit } from "./session-text.ts";
 import type { SessionTracks } from "./session-tracks.ts";
 
 /** Decisions that change what the viewer sees. */
@@ -63,6 +71,8 @@ export interface SessionParts {
   readonly kind: "video" | "audio";
   readonly source: MediaSource;
   readonly tracks: SessionTracks;
+  readonly captions: SessionTextInit["captions"];
+  readonly log: Logger;
   readonly host: HostClient;
   readonly clock: Clock;
   readonly quality: QualityController;
@@ -80,6 +90,7 @@ export class Session implements StreamingSession {
   readonly #parts: SessionParts;
   readonly #feeder: Feeder;
   readonly #channels: SessionChannels;
+  readonly #text: SessionText;
   readonly #createdAtMs: number;
   readonly #requestedMs: number;
   readonly #listeners = new Set<(event: ControlEventMessage) => void>();
@@ -105,6 +116,13 @@ export class Session implements StreamingSession {
     this.#createdAtMs = parts.clock.now();
     this.#qualityChangedAtMs = this.#createdAtMs;
     this.#requestedMs = parts.clock.monotonicMs();
+    this.#text = new SessionText({
+      cid: parts.cid,
+      owner: parts.tenantId ?? "",
+      captions: parts.captions,
+      say: (event, keep) => parts.host.send({ type: "say", id: parts.id, event, keep }),
+      log: parts.log,
+    });
     this.#feeder = new Feeder({
       renditions: parts.tracks.renditions,
       atTempo: (track, tempo) => parts.tracks.atTempo(track, tempo),
@@ -291,8 +309,11 @@ export class Session implements StreamingSession {
       const connectMs = clock.monotonicMs() - (this.#answeredMs ?? clock.monotonicMs());
       this.#times = { ...this.#times, connectMs };
       hooks.onConnected(this, connectMs);
+      void this.#text.tell();
     } else if (note.type === "seen") {
       hooks.onSeen(this, clock.monotonicMs() - this.#requestedMs);
+    } else if (note.type === "captions") {
+      void this.#text.choose(note.trackId);
     } else if (note.type === "started") {
       this.#times = { ...this.#times, firstPacketMs: this.#sinceRequest() };
       hooks.onStarted(this, this.#sinceRequest());
@@ -345,6 +366,7 @@ export class Session implements StreamingSession {
     this.#cancelTimer();
     this.#feeder.close();
     this.#channels.end();
+    this.#text.close();
     const { host, tracks, quality, hooks } = this.#parts;
     quality.forget(this.id);
     hooks.onClosed(this, end);

@@ -77,6 +77,8 @@ class Host {
     if (message.type === "segment") {
       this.#viewers.get(message.id)?.deliver(message.track, message.ticket, message.segment, message.rung);
       this.#parts.egress.flush();
+    } else if (message.type === "say") {
+      this.#viewers.get(message.id)?.say(message.event, message.keep);
     } else if (message.type === "segment_silent") {
       this.#viewers.get(message.id)?.silence(message.track, message.ticket);
     } else if (message.type === "channel") {

@@ -120,6 +120,8 @@ export interface WireError {
 
 export type ToHost =
   | HostRequest
+  /** An event for the viewer alone; `keep`: also on channels that open later. */
+  | { readonly type: "say"; readonly id: string; readonly event: ControlEventMessage; readonly keep: boolean }
   | {
       /** The segment asked for by `need`; undefined at the end of the track. */
       readonly type: "segment";
@@ -179,6 +181,8 @@ export type FromHost =
     }
   /** ICE and DTLS are up, and the viewer is proven. */
   | { readonly type: "connected"; readonly id: string }
+  /** The viewer wants the cues of some captions, or none any more. */
+  | { readonly type: "captions"; readonly id: string; readonly trackId: string | null }
   /** The first packet has left. */
   | { readonly type: "started"; readonly id: string }
   | { readonly type: "event"; readonly id: string; readonly event: ControlEventMessage }

@@ -82,6 +82,7 @@ export class Viewer {
   #wish: QualityWish;
   /** Size of the page's picture, as it told last. */
   #view: QualityWish["view"];
+  #kept: ControlEventMessage | undefined;
   #link: ViewerLink | undefined;
   #startTimer: NodeJS.Timeout | undefined;
   #lastState: PlaybackState["state"] | undefined;
@@ -296,12 +297,21 @@ export class Viewer {
         this.#view = { width: command.width, height: command.height };
         this.setQuality(this.#wish);
         break;
+      case "captions":
+        this.#init.tell({ type: "captions", id: this.id, trackId: command.trackId });
+        break;
       case "get_state":
         break;
       default:
         throw new CidcastError("INVALID_REQUEST", "unknown control command");
     }
     return this.#player.playback(performance.now());
+  }
+
+  /** Tells the viewer something that the main thread knows. */
+  say(event: ControlEventMessage, keep: boolean): void {
+    if (keep) this.#kept = event;
+    this.#reply(event);
   }
 
   /** Sends what is due; called every few milliseconds. */
@@ -452,6 +462,7 @@ export class Viewer {
   #greet(): void {
     this.#peer.sendControl(JSON.stringify(this.#greeting));
     this.#peer.sendControl(JSON.stringify({ type: "state", ...this.#player.playback(performance.now()) }));
+    if (this.#kept !== undefined) this.#peer.sendControl(JSON.stringify(this.#kept));
   }
 
   #tellTracks(greeting: ControlEventMessage): void {

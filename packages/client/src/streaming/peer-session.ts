@@ -41,6 +41,8 @@ export interface PeerSession<C extends RtcConnection = RtcConnection> {
   setQuality(level: string): void;
   /** Asks the node for its figures of the session; they come as `figures`. */
   askFigures(): void;
+  /** Goes on with another track of the content in the place of the one of its kind. */
+  setTrack(trackId: string): void;
   control(command: ControlCommand): void;
   on<Name extends keyof PeerSessionEvents>(
     name: Name,
@@ -134,6 +136,7 @@ export async function openPeerSession<C extends RtcConnection>(
     qualities,
     setQuality: quality => signalling.send({ type: "set_quality", pc_id: pcId, quality }),
     askFigures: () => signalling.send({ type: "get_stats", pc_id: pcId }),
+    setTrack: trackId => signalling.send({ type: "set_track", pc_id: pcId, track_id: trackId }),
     control: command => link.send(command),
     on: (name, listener) => events.on(name, listener),
     close,

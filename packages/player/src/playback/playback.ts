@@ -19,6 +19,7 @@ import { RECONNECT } from "./limits.ts";
 import { nextState, type PlayerSignal, type PlayerState } from "./player-state.ts";
 import { type NodeFigures, readNodeFigures } from "./node-figures.ts";
 import type { PlayerSource, PlayerSourceEvents } from "./player-source.ts";
+import { noTexts, takeTexts } from "./texts.ts";
 import { createPositionClock } from "./position-clock.ts";
 import { type PlayerStats, type StatsBaseline, summariseStats } from "./stats.ts";
 
@@ -70,6 +71,8 @@ export class Playback implements PlayerSource {
   #connected = false;
   /** Outlives a lost connection, as the viewer's other wishes do. */
   #quality = "auto";
+  #soundTrack = "";
+  readonly texts = noTexts();
   #scope: AbortController | undefined;
   #session: PeerSession<RTCPeerConnection> | undefined;
   #figures: NodeFigures | undefined;
@@ -188,6 +191,16 @@ export class Playback implements PlayerSource {
     this.#session?.control({ type: "set_view", ...size });
   }
 
+  setCaption(id: string): void {
+    Object.assign(this.texts, { caption: id, cues: [] });
+    this.#session?.control({ type: "captions", trackId: id || null });
+    this.#events.emit("position", undefined);
+  }
+  setSoundTrack(id: string): void {
+    this.#soundTrack = id;
+    this.#session?.setTrack(id);
+  }
+
   setRate(rate: number): void {
     if (rate === this.#clock.rate) return;
     this.#clock.rate = rate;
@@ -292,6 +305,8 @@ export class Playback implements PlayerSource {
     if (this.positionSeconds !== startSeconds) this.seek(this.positionSeconds);
     if (this.#paused) session.control({ type: "pause" });
     if (this.#quality !== "auto") session.setQuality(this.#quality);
+    if (this.#soundTrack !== "") session.setTrack(this.#soundTrack);
+    if (this.texts.caption !== "") this.setCaption(this.texts.caption);
     if (this.rate !== 1) session.control({ type: "set_rate", rate: this.rate });
     if (this.#loop || this.#loopRange) {
       session.control({ type: "set_loop", loop: true, range: this.#loopRange });
@@ -303,6 +318,7 @@ export class Playback implements PlayerSource {
   }
 
   #onControl(event: ControlEvent): void {
+    if (takeTexts(this.texts, event)) return this.#events.emit("position", undefined);
     switch (event.type) {
       case "state":
         this.#reported = event.state;
@@ -319,7 +335,8 @@ export class Playback implements PlayerSource {
         return this.#settle();
       case "tracks":
         this.#tracks = event.tracks;
-        return this.#events.emit("tracks", event.tracks);
+        this.#events.emit("tracks", event.tracks);
+        return this.#events.emit("position", undefined);
       case "quality":
         // At the start nothing is known yet.
         if (event.change !== "start") this.#init.bandwidth?.keep(event.estimateBps);

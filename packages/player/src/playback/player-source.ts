@@ -1,5 +1,6 @@
 import type { ClientError, LoopRange, TrackReport } from "@cidcast/client";
 import type { PlayerState } from "./player-state.ts";
+import type { Texts } from "./texts.ts";
 import type { PlayerStats } from "./stats.ts";
 
 export interface PlayerSourceEvents {
@@ -45,6 +46,12 @@ export interface PlayerSource {
   /** What the viewer has chosen; `auto` when nothing was. */
   readonly quality: string;
   setQuality(level: string): void;
+  /** Captions and chapters, and what is chosen; undefined where there can be none. */
+  readonly texts?: Texts;
+  /** Shows those captions; empty: none. */
+  setCaption?(id: string): void;
+  /** Goes on with that sound track. */
+  setSoundTrack?(id: string): void;
   /** One picture on or back; pauses where it plays. */
   step(frames: 1 | -1): void;
   /** To be called when the viewer sees or hears something of the newest stream. */

@@ -1,6 +1,8 @@
-import type { LoopRange } from "@cidcast/client";
+import type { LoopRange, TrackReport } from "@cidcast/client";
 import type { PlayerState } from "../playback/player-state.ts";
+import { languagesOf, type Texts } from "../playback/texts.ts";
 import { formatTime } from "../text/format.ts";
+import { languageText } from "../text/language-text.ts";
 import { qualityText } from "../text/quality-text.ts";
 import { el, setText } from "./dom.ts";
 import { createIconButton } from "./icon-button.ts";
@@ -22,6 +24,10 @@ export interface ControlActions {
   copyLink(): void;
   setRate(rate: number): void;
   setQuality(level: string): void;
+  setCaption(id: string): void;
+  setSoundTrack(id: string): void;
+  /** Address of what the node has of the storyboard under a path. */
+  pictureUrl(path: string): string;
 }
 
 /** What the control bar shows. */
@@ -38,6 +44,8 @@ export interface ControlState {
   /** Levels to choose from; none where there is one quality. */
   readonly qualities: readonly string[];
   readonly quality: string;
+  readonly texts: Texts | undefined;
+  readonly tracks: readonly TrackReport[];
   /** Undefined where the browser or this content has no picture in picture. */
   readonly pictureInPicture: boolean | undefined;
   readonly fullscreen: boolean;
@@ -60,7 +68,10 @@ const SPEEDS: readonly Choice<number>[] = RATES.map(rate => ({
 }));
 
 export function createControls(actions: ControlActions): Controls {
-  const seek = createSeekBar(seconds => actions.seek(seconds));
+  const seek = createSeekBar(
+    seconds => actions.seek(seconds),
+    path => actions.pictureUrl(path),
+  );
   const play = createIconButton("play", () => actions.togglePlay());
   const mute = createIconButton("mute", () => actions.toggleMute());
   const loop = createIconButton("loop", () => actions.toggleLoop());
@@ -78,6 +89,17 @@ export function createControls(actions: ControlActions): Controls {
     label: "Quality",
     onChoose: level => actions.setQuality(level),
   });
+  const captions = createChoiceMenu<string>({
+    name: "captions",
+    label: "Captions",
+    short: ({ value }) => (value === "" ? "CC" : "CC ✓"),
+    onChoose: id => actions.setCaption(id),
+  });
+  const language = createChoiceMenu<string>({
+    name: "language",
+    label: "Language",
+    onChoose: id => actions.setSoundTrack(id),
+  });
   const link = createIconButton("link", () => actions.copyLink());
   const pip = createIconButton("pip", () => actions.togglePictureInPicture());
   const full = createIconButton("fullscreen", () => actions.toggleFullscreen());
@@ -92,6 +114,8 @@ export function createControls(actions: ControlActions): Controls {
     el("div", { class: "volume" }, [mute.element, volume]),
     time,
     el("span", { class: "spacer" }),
+    language.element,
+    captions.element,
     quality.element,
     speed.element,
     loop.element,
@@ -113,7 +137,7 @@ export function createControls(actions: ControlActions): Controls {
       return seek.dragging;
     },
     update(state) {
-      seek.update(state);
+      seek.update({ ...state, chapters: state.texts?.chapters ?? [] });
       showPlay(play, state.state);
       const silent = state.muted || state.volume === 0;
       mute.show(silent ? "muted" : "volume", silent ? "Turn sound on (M)" : "Turn sound off (M)");
@@ -125,6 +149,24 @@ export function createControls(actions: ControlActions): Controls {
       quality.update(
         state.qualities.map(value => ({ value, text: qualityText(value) })),
         state.quality,
+      );
+      const { texts } = state;
+      captions.update(
+        [
+          { value: "", text: "Off" },
+          ...(texts?.captions ?? []).map(({ id, label, language: tag }, at) => {
+            return { value: id, text: label ?? languageText(tag, `Captions ${at + 1}`) };
+          }),
+        ],
+        texts?.caption ?? "",
+      );
+      const sounds = languagesOf(state.tracks);
+      language.update(
+        sounds.map(({ id, language: tag }, at) => ({
+          value: id,
+          text: languageText(tag, `Sound ${at + 1}`),
+        })),
+        sounds.find(({ sent }) => sent)?.id ?? "",
       );
       link.show("link", "Copy a link to this moment (C)");
       pip.element.hidden = state.pictureInPicture === undefined;

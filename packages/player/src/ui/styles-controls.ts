@@ -27,6 +27,8 @@ export const CONTROL_STYLES = `
   border: solid var(--accent); border-width: 0 2px 2px 0; transform: rotate(45deg);
 }
 .loop-part { position: absolute; top: 3px; height: 4px; min-width: 3px; border-radius: 2px; background: #fbbf24; pointer-events: none; }
+.chapters i { position: absolute; top: 2px; width: 3px; height: 6px; margin-left: -1px; background: #fff; box-shadow: 0 0 2px #000; pointer-events: none; }
+.thumbnail { display: block; margin: 2px -5px 4px; border-radius: 4px; }
 .row button[aria-pressed="true"] { color: var(--accent); }
 .time { font-variant-numeric: tabular-nums; padding: 0 8px; white-space: nowrap; text-shadow: 0 1px 2px #000; }
 .volume { display: flex; align-items: center; }
@@ -58,14 +60,15 @@ export const CONTROL_STYLES = `
   translate: -50% 0; padding: 3px 8px; border-radius: 6px; background: var(--shade);
   font-variant-numeric: tabular-nums; font-size: 13px; opacity: 0; pointer-events: none;
 }
-.seek:hover .seek-bubble:not(:empty) { opacity: 1; }
+.seek:hover .seek-bubble { opacity: 1; }
+.seek-bubble { text-align: center; white-space: nowrap; }
 @container (max-width: 480px) {
   .controls { padding-inline: 6px; }
   .volume-slider, .volume:hover .volume-slider, .volume:focus-within .volume-slider { width: 0; opacity: 0; margin: 0; pointer-events: none; }
   .time { padding: 0 4px; font-size: 13px; }
   .row .help { display: none; }
 }
-@container (max-width: 560px) { .row .stats, .row .link { display: none; } }
+@container (max-width: 560px) { .row .stats, .row .link, .row .language { display: none; } }
 @container (max-width: 400px) { .row .loop { display: none; } }
 @container (min-width: 2400px) {
   .row button { width: 64px; height: 64px; }

@@ -16,3 +16,9 @@ export async function copyLink(link: string, say: (text: string) => void): Promi
     say(link);
   }
 }
+
+/** Address of the storyboard of a piece of content, or of one of its sheets. */
+export function storyboardUrl(node: string, cid: string, path: string, token: string | undefined): string {
+  const query = token === undefined ? "" : `?token=${encodeURIComponent(token)}`;
+  return `${node.replace(/\/+$/, "")}/api/v0/storyboard/${encodeURIComponent(cid)}${path}${query}`;
+}
