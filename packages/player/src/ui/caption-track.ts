@@ -16,6 +16,9 @@ export interface CaptionTrack {
 const MAX_WAIT_MS = 500;
 const MIN_WAIT_MS = 15;
 
+/** Lines of text that the control bar takes the room of. */
+const LINES_BELOW = 3;
+
 /**
  * Shows cues in a text track of the element. Its own clock runs on over seeks and rates, so a cue is put in when it begins
  * and taken out when it ends, by the place in the media.
@@ -39,6 +42,8 @@ export function createCaptionTrack(video: HTMLVideoElement, place: () => Place |
         Number.MAX_SAFE_INTEGER,
         text.replaceAll("&", "&amp;").replaceAll("<", "&lt;"),
       );
+      // Above the control bar, whether it is shown or not: what jumps is hard to read.
+      cue.line = -LINES_BELOW - text.split("\n").length;
       track.addCue(cue);
     }
   };
