@@ -468,12 +468,7 @@ export class CidPlayer extends HTMLElement {
 
   #update(): void {
     this.#captions.update();
-    this.#mediaKeys.update({
-      playing: this.state === "playing",
-      positionSeconds: this.currentTime,
-      durationSeconds: this.duration,
-      rate: this.#rate,
-    });
+    this.#mediaKeys.update(this);
     this.#view.update({
       state: this.state,
       positionSeconds: this.currentTime,

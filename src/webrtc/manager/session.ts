@@ -118,7 +118,7 @@ export class Session implements StreamingSession {
     this.#requestedMs = parts.clock.monotonicMs();
     this.#text = new SessionText({
       cid: parts.cid,
-      owner: parts.tenantId ?? "",
+      owner: parts.principal.tenantId ?? "",
       captions: parts.captions,
       say: (event, keep) => parts.host.send({ type: "say", id: parts.id, event, keep }),
       log: parts.log,

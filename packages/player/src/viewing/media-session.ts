@@ -1,3 +1,5 @@
+import type { PlayerState } from "../playback/player-state.ts";
+
 /** What the keys of a keyboard, headset or lock screen can ask for. */
 export interface MediaKeyActions {
   play(): void;
@@ -6,12 +8,13 @@ export interface MediaKeyActions {
   seekBy(seconds: number): void;
 }
 
-/** What the system shows. */
+/** What the system shows; the player itself fits. */
 export interface MediaKeyState {
-  readonly playing: boolean;
-  readonly positionSeconds: number;
-  readonly durationSeconds: number;
-  readonly rate: number;
+  readonly state: PlayerState;
+  /** Seconds, as is `duration`. */
+  readonly currentTime: number;
+  readonly duration: number;
+  readonly playbackRate: number;
 }
 
 export interface MediaKeys {
@@ -45,12 +48,12 @@ export function createMediaKeys(session: MediaSession | undefined, actions: Medi
       session.metadata = metadata;
       for (const action of ACTIONS) session.setActionHandler(action, obey);
     },
-    update({ playing, positionSeconds, durationSeconds, rate }) {
+    update({ state, currentTime, duration, playbackRate }) {
       if (session === undefined || !mine()) return;
-      session.playbackState = playing ? "playing" : "paused";
-      if (!(durationSeconds > 0)) return;
-      const position = Math.min(Math.max(0, positionSeconds), durationSeconds);
-      session.setPositionState({ duration: durationSeconds, position, playbackRate: rate });
+      session.playbackState = state === "playing" ? "playing" : "paused";
+      if (!(duration > 0)) return;
+      const position = Math.min(Math.max(0, currentTime), duration);
+      session.setPositionState({ duration, position, playbackRate });
     },
     release() {
       if (session === undefined || !mine()) return;
