@@ -5,7 +5,7 @@ export default defineConfig({
     maxWorkers: 2,
     // What a machine that is several times overbooked needs: a hang is told late, slowness is none.
     testTimeout: 60_000,
-    hookTimeout: 60_000,
+    hookTimeout: 120_000,
     projects: [
       {
         extends: true,

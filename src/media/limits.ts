@@ -55,8 +55,8 @@ export const TRANSCODE_ORPHAN_MS = 2000;
 /** Longest that a child may work on one batch of packets, milliseconds; beyond, it is taken for hung. */
 export const TRANSCODE_STALL_MS = 15_000;
 
-/** Longest that an encoder process may take to be ready, milliseconds. */
-export const ENCODER_START_MS = 15_000;
+/** Longest that an encoder process may take to be ready, milliseconds: a second on an idle machine, many on a crowded one. */
+export const ENCODER_START_MS = 60_000;
 
 /** Largest picture that a live transcode makes, pixels of the long and the short side. */
 export const TRANSCODE_MAX_LONG_SIDE = 1280;

@@ -138,11 +138,17 @@ export class Uploads {
   async result(id: string, principal: Principal): Promise<UploadResult> {
     this.requireOwner(id, principal);
     const done = await this.#finished.get(id);
-    if (done !== undefined) {
-      const { added } = done;
-      return { id, offset: added.size, size: added.size, added };
+    if (done !== undefined) return wholeResult(id, done.added);
+    let upload: Stored;
+    try {
+      upload = await this.#upload(id);
+    } catch (error) {
+      // It may have become content between the two looks.
+      const now = await this.#finished.get(id);
+      if (now === undefined) throw error;
+      return wholeResult(id, now.added);
     }
-    const { offset, size = 0 } = await this.#upload(id);
+    const { offset, size = 0 } = upload;
     if (offset < size) return { id, offset, size };
     return { id, offset, size, added: await this.#finish(id) };
   }
@@ -226,6 +232,10 @@ export class Uploads {
     if (this.#components.stopping.aborted) return;
     this.#components.log.warn({ upload: id, err: toCidcastError(error) }, "an upload could not be added");
   }
+}
+
+function wholeResult(id: string, added: AddedContent): UploadResult {
+  return { id, offset: added.size, size: added.size, added };
 }
 
 /** The last name of an address, when it can be an upload's. */
