@@ -133,6 +133,8 @@ async function run(ask: Ask): Promise<unknown> {
       return measured(() => bitswap(ask));
     case "seek":
       return seek(ask);
+    default:
+      throw new Error(`unknown order ${String(ask.do)}`);
   }
 }
 

@@ -40,7 +40,7 @@ async function startNode(encryption: "tls" | "noise", media = "no"): Promise<Nod
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async (): Promise<Record<string, never>> => {
     const { value } = await lines.next();
-    return JSON.parse(String(value ?? "{}")) as Record<string, never>;
+    return JSON.parse(value ?? "{}") as Record<string, never>;
   };
   const { url = "", address = "", sampleCid, pid = 0 } = await next();
   return {
@@ -150,10 +150,8 @@ async function kuboBitswap(leaf: number): Promise<boolean> {
   await to.ipfs(["swarm", "connect", from.addresses.find(address => !address.includes("/ws")) ?? ""]);
   const before = [cpuMsOf(to.pid), cpuMsOf(from.pid)];
   const got = await intoFile(`${to.gateway}/ipfs/${cid}`);
-  const [cpuMs = 0, senderCpuMs = 0] = [
-    cpuMsOf(to.pid) - (before[0] ?? 0),
-    cpuMsOf(from.pid) - (before[1] ?? 0),
-  ];
+  const cpuMs = cpuMsOf(to.pid) - (before[0] ?? 0);
+  const senderCpuMs = cpuMsOf(from.pid) - (before[1] ?? 0);
   note(`${leaf / 1024} KiB · Kubo bitswap`, { ...got, cpuMs, senderCpuMs });
   note(`${leaf / 1024} KiB · CAR of Kubo, read`, await intoFile(`${from.gateway}/ipfs/${cid}?format=car`));
   return true;

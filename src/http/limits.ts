@@ -46,8 +46,6 @@ export const MAX_FRAGMENT_CANDIDATES = 64;
 export const MAX_CONTROL_STREAMS = 100;
 /** Benchmarks of viewers at a time. */
 export const MAX_BENCHMARKS = 4;
-/** Longest benchmark, seconds: its request waits so long. */
-export const MAX_BENCHMARK_SECONDS = 300;
 /** Reports of benchmarks that are kept. */
 export const MAX_BENCHMARK_REPORTS = 50;
 /** What the control plane did last that it remembers. */

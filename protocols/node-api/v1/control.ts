@@ -3,6 +3,9 @@ import { cidText, MAX_MULTIADDR_LENGTH, MAX_NAME_LENGTH, nameText } from "./sche
 
 /** What is sent to the control plane, `/api/v0/mcp/*` and `/api/v0/webrtc/*`. See spec.md, Control. */
 
+/** Longest benchmark, seconds: its request waits so long. */
+const MAX_BENCHMARK_SECONDS = 300;
+
 const controlQuality = z.enum(["auto", "very_low", "low", "medium", "high", "very_high"]);
 
 /** Body of `POST /api/v0/mcp/webrtc/stream`. What its clients send beside is passed over: it has no meaning here. */
@@ -14,7 +17,7 @@ export const controlStreamBody = z.object({ cid: cidText, quality: controlQualit
  */
 export const controlBenchmarkBody = z.object({
   cid: cidText,
-  duration: z.number().positive().max(300).default(60).describe("Seconds."),
+  duration: z.number().positive().max(MAX_BENCHMARK_SECONDS).default(60).describe("Seconds."),
   format: z.enum(["json", "html", "csv"]).default("json"),
 });
 /** Id of a benchmark in an address. */

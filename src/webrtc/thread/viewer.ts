@@ -16,6 +16,7 @@ import { StallMeter } from "../quality/stall-meter.ts";
 import { SupplyMeter } from "../quality/supply-meter.ts";
 import type { QualityDecision, QualityWish } from "../quality/types.ts";
 import type { ControlCommand, PlaybackState } from "../types.ts";
+import { obeyPlayer } from "./obey-player.ts";
 import type { Egress } from "../rtp/egress/index.ts";
 import { CommandBudget } from "./command-budget.ts";
 import type {
@@ -273,38 +274,15 @@ export class Viewer {
 
   async control(command: ControlCommand): Promise<PlaybackState> {
     const now = performance.now();
-    switch (command.type) {
-      case "pause":
-        this.#player.pause(now);
-        break;
-      case "resume":
-        this.#player.resume(now);
-        break;
-      case "seek":
-        this.#seeks++;
-        await this.#player.seek(command.positionSeconds, now, command.exact).finally(() => this.#seeks--);
-        break;
-      case "set_loop":
-        this.#player.setLoop(command.loop, command.range);
-        break;
-      case "set_rate":
-        this.#player.setRate(command.rate, now);
-        break;
-      case "step":
-        await this.#player.step(command.frames, now);
-        break;
-      case "set_view":
-        this.#view = { width: command.width, height: command.height };
-        this.setQuality(this.#wish);
-        break;
-      case "captions":
-        this.#init.tell({ type: "captions", id: this.id, trackId: command.trackId });
-        break;
-      case "get_state":
-        break;
-      default:
-        throw new CidcastError("INVALID_REQUEST", "unknown control command");
-    }
+    if (command.type === "set_view") {
+      this.#view = { width: command.width, height: command.height };
+      this.setQuality(this.#wish);
+    } else if (command.type === "captions") {
+      this.#init.tell({ type: "captions", id: this.id, trackId: command.trackId });
+    } else if (command.type === "seek") {
+      this.#seeks++;
+      await obeyPlayer(this.#player, command, now).finally(() => this.#seeks--);
+    } else await obeyPlayer(this.#player, command, now);
     return this.#player.playback(performance.now());
   }
 

@@ -234,10 +234,8 @@ describe("a process that is killed", () => {
       const ended = await transfers.finished(id);
       const back = await startProcess(dataDir, new URL(first.url).port);
       try {
-        if (!ended.ok) {
-          expect(ended.transfer.code).toBe("PEER_UNREACHABLE");
-          await transfers.resume(id);
-        }
+        expect([undefined, "PEER_UNREACHABLE"]).toContain(ended.ok ? undefined : ended.transfer.code);
+        if (!ended.ok) await transfers.resume(id);
         expect((await transfers.finished(id)).ok).toBe(true);
         expect((await bytesOf(to, cid)).equals(content)).toBe(true);
         const { localBlocks } = await to.node.content.stat(cid);
@@ -266,9 +264,12 @@ test("the token of a source survives a restart, sealed", async () => {
       expect((await readFile(join(dataDir, file))).includes(TOKEN)).toBe(false);
     }
     await using again = await serveNode({ dataDir });
-    await again.node.transfers
-      .resume(id)
-      .catch((error: { code: string }) => expect(error.code).toBe("CONFLICT"));
+    // Resumed by the start itself, or by hand.
+    const refused = await again.node.transfers.resume(id).then(
+      () => undefined,
+      (error: { code: string }) => error.code,
+    );
+    expect([undefined, "CONFLICT"]).toContain(refused);
     expect((await again.node.transfers.finished(id)).ok).toBe(true);
   } finally {
     await rm(dataDir, { recursive: true, force: true });
