@@ -25,6 +25,7 @@ import {
 } from "./media/index.ts";
 import { consoleSource } from "./node/console.ts";
 import { byteRoutes } from "./node/bytes.ts";
+import { diagnosisOf } from "./node/diagnosis.ts";
 import { httpOf, type NodeRoutes, type OpenDoors, startDoors } from "./node/doors.ts";
 import { createDrain } from "./node/drain.ts";
 import { Live, type Reloaded } from "./node/live.ts";
@@ -179,7 +180,13 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const tenancy = serve || withMcp ? await startTenancy(shared, database) : undefined;
 
   /** What comes up later, for those who ask before and after. */
-  const running: { peer?: Peer; webrtc?: WebRTCParts; mcp?: Mcp; transfers?: Transfers } = {};
+  const running: {
+    peer?: Peer;
+    webrtc?: WebRTCParts;
+    mcp?: Mcp;
+    check?: CidcastNode["checkConnectivity"];
+    transfers?: Transfers;
+  } = {};
   const content = createContent({
     directory: config.dataDir,
     blockstore: { durability: config.content.durability },
@@ -275,6 +282,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const mcpInit = {
     ...shared,
     backup,
+    diagnose: diagnosisOf({ webrtc: () => running.webrtc?.manager, check: () => running.check }),
     console,
     work,
     content,
@@ -311,6 +319,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     peer,
     sockets: looked.doors?.routes().sockets ?? [],
   }));
+  running.check = checkConnectivity;
   const frames = statusFrames({ status, dataDir: config.dataDir, pinning });
   const metadata = await startMetadata(shared, { content, prepare, database, peer });
   if (peer !== undefined && tenancy !== undefined) {

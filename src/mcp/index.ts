@@ -14,6 +14,7 @@ export { bridgeStdio, type StdioBridgeInit } from "./doors/stdio-bridge.ts";
 export { createMcp, type Mcp, type McpComponents, type McpExtensions, type McpInit } from "./mcp.ts";
 export type { CustomTool } from "./server/custom-tool.ts";
 export { defineTool, type ToolInit, type ToolReply } from "./server/define-tool.ts";
+export type { NodeDiagnosis } from "./tools/node/diagnose-tools.ts";
 export type { NodeWork } from "./tools/node/work-tools.ts";
 export { createGuardedFetch, type GuardedFetch } from "./tools/web/guarded-fetch.ts";
 export type {

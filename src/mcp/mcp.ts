@@ -27,6 +27,7 @@ import { completeContent, contentPrompts, contentResources } from "./resources.t
 import type { SessionServer } from "./server/build-server.ts";
 import { type CustomTool, customTool } from "./server/custom-tool.ts";
 import { contentTools } from "./tools/node/content-tools.ts";
+import { diagnoseTools, type NodeDiagnosis } from "./tools/node/diagnose-tools.ts";
 import { ipfsTools } from "./tools/node/ipfs-tools.ts";
 import { mediaTools } from "./tools/node/media-tools.ts";
 import { type NodeWork, workTools } from "./tools/node/work-tools.ts";
@@ -78,6 +79,8 @@ export interface McpComponents {
   readonly media?: Media | undefined;
   /** Without it there are no tools over jobs, transfers and peers. */
   readonly work?: NodeWork | undefined;
+  /** Without it there are no tools that say why something does not work. */
+  readonly diagnose?: NodeDiagnosis | undefined;
   /** How `web_request` and `secure_api` reach the outside; default: public addresses only. */
   readonly fetch?: GuardedFetch | undefined;
 }
@@ -236,6 +239,7 @@ function nodeTools(init: McpInit, components: McpComponents): Tool[] {
       ? []
       : mediaTools({ content, media, tenancy, baseUrl: init.baseUrl })),
     ...(components.work === undefined ? [] : workTools(components.work)),
+    ...(components.diagnose === undefined ? [] : diagnoseTools(components.diagnose)),
   ];
 }
 

@@ -4,7 +4,16 @@ import type { Content } from "../content/index.ts";
 import { type Action, CidcastError, systemClock } from "../core/index.ts";
 import type { MountedRoute } from "../http/index.ts";
 import type { Config } from "../config/index.ts";
-import type { BackupSource, ConsoleSource, Mcp, McpRoute, OAuth, OAuthInit, NodeWork } from "../mcp/index.ts";
+import type {
+  BackupSource,
+  ConsoleSource,
+  Mcp,
+  McpRoute,
+  OAuth,
+  OAuthInit,
+  NodeDiagnosis,
+  NodeWork,
+} from "../mcp/index.ts";
 import type { Media } from "../media/index.ts";
 import type { SocketConnection, SocketHandler, SocketInit } from "../notify/index.ts";
 import type { JsonRpcDoor } from "../rooms/index.ts";
@@ -22,6 +31,7 @@ export interface McpParts extends Shared {
   readonly baseUrl: () => string;
   readonly console: ConsoleSource;
   readonly work: NodeWork;
+  readonly diagnose: NodeDiagnosis;
   readonly backup: BackupSource;
 }
 
@@ -53,7 +63,7 @@ export async function startMcp(init: McpParts): Promise<RunningMcp | undefined> 
       ipfsNames: config.mcp.ipfsNames,
       oauth: oauthOf(config.mcp),
     },
-    { tenancy, clock: systemClock, log, metrics, content, media, work },
+    { tenancy, clock: systemClock, log, metrics, content, media, work, diagnose: init.diagnose },
   );
   opened.push(mcp);
   await mcp.start();

@@ -105,6 +105,8 @@ export interface StreamingSession {
   readonly id: string;
   readonly cid: string;
   readonly owner: string;
+  /** Whose it is, where it is a tenant's. */
+  readonly tenantId?: string | undefined;
   readonly info: MediaInfo;
   readonly verdicts: Readonly<Record<string, TrackVerdict>>;
   /** Applies the answer. `CONFLICT` when there was one already, `INVALID_SDP` when it cannot be used. */

@@ -33,6 +33,8 @@ const TOOL_SCOPES: Readonly<Record<string, readonly string[]>> = {
   transfer: ["peers"],
   transfer_status: ["peers"],
   peers: ["peers"],
+  check_connectivity: ["peers"],
+  why_stalled: ["media"],
 };
 
 /** What strangers may do with each libp2p protocol. One that is not in here has no decision yet, and fails. */
@@ -247,6 +249,9 @@ describe("a tenant that asks for another's things", () => {
         JSON.stringify(await rpc(me, "tools/call", { name, arguments: { job_id: id } })),
       );
     }
+    await same("why_stalled", others.session, NOBODYS.session, async id =>
+      JSON.stringify(await rpc(me, "tools/call", { name: "why_stalled", arguments: { session_id: id } })),
+    );
     await same("transfer_status", others.transfer, NOBODYS.id, async id =>
       JSON.stringify(
         await rpc(me, "tools/call", { name: "transfer_status", arguments: { transfer_id: id } }),

@@ -77,3 +77,30 @@ test("a tenant neither starts such work nor sees it", async () => {
     expect([name, isError, text.includes("Only the node's owner")]).toEqual([name, true, true]);
   }
 });
+
+test("an agent asks why a viewer stalls, and how the node is connected", async () => {
+  await using served = await serveNode({ webrtc: { enabled: true } });
+  const { cid } = await served.node.content.add(createReadStream(SAMPLE), { name: "sample.mp4" });
+  const owner = { kind: "local", id: "owner", door: "embed", scopes: new Set(["*"]) } as const;
+  const { session } = await served.node.webrtc!.createOffer({ cid, owner: "viewer", principal: owner });
+  const why = await call(served, "why_stalled", { session_id: session.id });
+  expect(why.structuredContent).toMatchObject({ timeline: expect.any(Array) });
+  expect(codeOf(await call(served, "why_stalled", { session_id: "pc_none" }))).toEqual([
+    true,
+    expect.stringContaining("SESSION_NOT_FOUND"),
+  ]);
+  const { structuredContent: report } = await call(served, "check_connectivity", {});
+  expect(report).toMatchObject({ version: served.node.version, findings: expect.any(Array) });
+  expect(report.findings.length).toBeGreaterThan(3);
+  const { tenants, tokens } = served.node.tenancy!;
+  const { id: tenantId } = await tenants.create({ name: "acme" });
+  const { token } = await tokens.create({ tenantId, scopes: ["peers", "media"], expiresInDays: 1 });
+  const codes = [
+    codeOf(await call(served, "check_connectivity", {}, token)),
+    codeOf(await call(served, "why_stalled", { session_id: session.id }, token)),
+  ];
+  expect(codes).toEqual([
+    [true, expect.stringContaining("FORBIDDEN")],
+    [true, expect.stringContaining("SESSION_NOT_FOUND")],
+  ]);
+});
