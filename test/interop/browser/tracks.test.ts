@@ -2,6 +2,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchChromium, openPage } from "../../browser/chromium.ts";
 import { runInPage } from "../../browser/in-page.ts";
+import { HOLDS_BOUNDS } from "../bounds.ts";
 import { type RealNode, startRealNode } from "../../browser/real-node.ts";
 
 /** Furthest that two of the tracks may be from each other, milliseconds: the bound of ITU-R BT.1359 for early sound. */
@@ -10,7 +11,7 @@ const MAX_OFFSET_MS = 45;
 const LOOKS = 24;
 const LOOK_MS = 250;
 
-describe("two videos and two sounds as Chromium measures them", () => {
+describe.skipIf(!HOLDS_BOUNDS)("two videos and two sounds as Chromium measures them", () => {
   let browser: Browser;
   let real: RealNode;
   beforeAll(async () => {

@@ -31,7 +31,8 @@ async def main() -> None:
         print(
             json.dumps(
                 {
-                    "server": client.server_info.name,
+                    # A client that was told the revision asks the server nothing before its first call.
+                    "server": client.server_info and client.server_info.name,
                     "revision": client.protocol_version,
                     "tools": [tool.name for tool in tools.tools],
                     "echo": echoed.content[0].text,

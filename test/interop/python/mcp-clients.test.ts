@@ -81,6 +81,7 @@ describe("the mcp package of Python, second generation", () => {
     ["stdio", "legacy", "2025-11-25"],
     ["stdio", "2026-07-28", "2026-07-28"],
   ] as const)("over %s, %s", async ([carrier, mode, revision], context) => {
-    expect(await told(context, GENERATIONS[1], [carrier, mode])).toEqual(expected(revision));
+    const server = mode === revision ? null : "cidcast";
+    expect(await told(context, GENERATIONS[1], [carrier, mode])).toEqual({ ...expected(revision), server });
   });
 });
