@@ -6,23 +6,15 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { silentLogger } from "../../../src/core/index.ts";
 import { type CidcastNode, createNode } from "../../../src/node.ts";
+import { retainedBytes } from "../memory.ts";
 
 const CROWD = fileURLToPath(new URL("crowd.ts", import.meta.url));
 const SUBSCRIBERS = 10_000;
 /** Growth that is no leak: code compiled meanwhile, and the log's ring. 1 KiB a subscriber would be beyond it. */
 const SPARE_BYTES = 10 * 1024 * 1024;
-
-/** What is in use after everything that is not has been thrown away, bytes. */
-function heapBytes(): number {
-  setFlagsFromString("--expose-gc");
-  runInNewContext("gc")();
-  return process.memoryUsage().heapUsed;
-}
 
 let directory: string;
 let node: CidcastNode;
@@ -92,7 +84,7 @@ async function deafSubscriber(): Promise<Socket> {
 }
 
 test("10,000 subscribers, one of them deaf: all hear everything, lose all connections at once, come back together and have missed nothing", async () => {
-  const before = heapBytes();
+  const before = retainedBytes();
   expect(await crowd.ask("open")).toEqual({ open: SUBSCRIBERS });
   const deaf = await deafSubscriber();
   let n = 0;
@@ -115,5 +107,5 @@ test("10,000 subscribers, one of them deaf: all hear everything, lose all connec
   deaf.destroy();
   await crowd.ask("drop");
   while (node.notify?.notifications.connections !== 0) await sleep(50);
-  expect(heapBytes() - before).toBeLessThan(SPARE_BYTES);
+  expect(retainedBytes() - before).toBeLessThan(SPARE_BYTES);
 });
