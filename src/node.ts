@@ -287,6 +287,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     work,
     content,
     media,
+    captions,
     dataDir,
     baseUrl: () => place.url ?? "",
   };

@@ -58,6 +58,12 @@ export const MAX_ADD_BYTES = 3 * 1024 * 1024;
 export const MAX_RESOURCE_BYTES = 1024 * 1024;
 /** Entries in one answer of a search or listing. */
 export const MAX_RESULTS = 100;
+/** Widest picture of `media_frame`, pixels: it comes inside a message. */
+export const MAX_PICTURE_WIDTH = 1_920;
+/** Width of a picture of `media_frame` where none is asked for, pixels: models see no more detail than about this. */
+export const PICTURE_WIDTH = 1_024;
+/** Cues in one answer of `media_captions`. */
+export const MAX_CUES = 500;
 /** Completions in one answer: the protocol's own limit. */
 export const MAX_COMPLETIONS = 100;
 /** Longest access token of an authorisation server, characters. */

@@ -10,7 +10,7 @@ import {
   type Service,
   toCidcastError,
 } from "../core/index.ts";
-import type { Media } from "../media/index.ts";
+import type { Captions, Media } from "../media/index.ts";
 import type { Tenancy } from "../tenancy/index.ts";
 import { adminRoutes, type BackupSource } from "./api/admin-routes.ts";
 import type { ConsoleSource } from "./api/console-routes.ts";
@@ -28,6 +28,7 @@ import type { SessionServer } from "./server/build-server.ts";
 import { type CustomTool, customTool } from "./server/custom-tool.ts";
 import { contentTools } from "./tools/node/content-tools.ts";
 import { diagnoseTools, type NodeDiagnosis } from "./tools/node/diagnose-tools.ts";
+import { evidenceTools } from "./tools/node/evidence-tools.ts";
 import { ipfsTools } from "./tools/node/ipfs-tools.ts";
 import { mediaTools } from "./tools/node/media-tools.ts";
 import { type NodeWork, workTools } from "./tools/node/work-tools.ts";
@@ -77,6 +78,7 @@ export interface McpComponents {
   /** Without it there are no tools over content and media. */
   readonly content?: Content | undefined;
   readonly media?: Media | undefined;
+  readonly captions?: Captions | undefined;
   /** Without it there are no tools over jobs, transfers and peers. */
   readonly work?: NodeWork | undefined;
   /** Without it there are no tools that say why something does not work. */
@@ -221,7 +223,7 @@ export function createMcp(init: McpInit, components: McpComponents): Mcp {
 }
 
 function nodeTools(init: McpInit, components: McpComponents): Tool[] {
-  const { tenancy, clock, content, media, fetch = createGuardedFetch() } = components;
+  const { tenancy, clock, content, media, captions, fetch = createGuardedFetch() } = components;
   const web = { fetch, credentials: tenancy.credentials };
   return [
     echoTool,
@@ -238,6 +240,9 @@ function nodeTools(init: McpInit, components: McpComponents): Tool[] {
     ...(content === undefined || media === undefined
       ? []
       : mediaTools({ content, media, tenancy, baseUrl: init.baseUrl })),
+    ...(content === undefined || media === undefined || captions === undefined
+      ? []
+      : evidenceTools({ content, media, captions, tenancy })),
     ...(components.work === undefined ? [] : workTools(components.work)),
     ...(components.diagnose === undefined ? [] : diagnoseTools(components.diagnose)),
   ];

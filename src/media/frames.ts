@@ -2,6 +2,7 @@ import { CidcastError, type Clock, type Logger } from "../core/index.ts";
 import { FRAME_MAX_AT_ONCE, FRAME_MAX_WAITING } from "./limits.ts";
 import { encodeRun } from "./prepare/encode-run.ts";
 import type { FileReference } from "./source/open-files.ts";
+import { placeOf } from "./source/frame-place.ts";
 import type { EncoderPool } from "./transcode/jobs/encoder-pool.ts";
 import { profileOf } from "./transcode/profile.ts";
 import type { Packet, StillJobSpec } from "./transcode/protocol.ts";
@@ -19,7 +20,7 @@ export class Frames {
 
   /** The picture of an open file, whose reference stays the caller's. */
   async make({ file }: FileReference, options: FrameOptions): Promise<Frame> {
-    const { signal, timeSeconds = 0, maxWidth, format = "jpeg", trackId } = options;
+    const { signal, timeSeconds = 0, maxWidth, format = "jpeg", trackId, locate } = options;
     const videos = file.info.tracks.filter(track => track.kind === "video");
     const track =
       trackId === undefined
@@ -63,7 +64,16 @@ export class Frames {
       if (made === undefined)
         throw new CidcastError("CORRUPT_MEDIA", `${file.cid} has no picture at ${timeSeconds} s`);
       const contentType = format === "jpeg" ? "image/jpeg" : "image/png";
-      return { bytes: made.data, contentType, ...size, timeSeconds: made.ptsUs / 1e6 };
+      const frameSeconds = made.ptsUs / 1e6;
+      return {
+        bytes: made.data,
+        contentType,
+        ...size,
+        timeSeconds: frameSeconds,
+        cid: file.cid,
+        trackId: track.id,
+        ...(locate === true && { place: await placeOf(file.media, input, frameSeconds, { signal }) }),
+      };
     } finally {
       this.#atWork--;
       this.#waiting.shift()?.();

@@ -21,6 +21,7 @@ export type {
   AudioTrackInfo,
   Frame,
   FrameOptions,
+  FramePlace,
   Ladder,
   LadderRung,
   Media,

@@ -31,6 +31,12 @@ export const REORDER_SAMPLE_PACKETS = 240;
 /** Bytes that the demuxer keeps of one open file. */
 export const DEMUX_CACHE_BYTES = 8 * 1024 * 1024;
 
+/** Ranges remembered of what was read of one open file: reads are seldom below 64 KiB, so these cover what is kept. */
+export const DEMUX_READS_KEPT = 128;
+
+/** Bytes that are looked through for the place of one packet. */
+export const PLACE_MAX_SEARCH_BYTES = 2 * DEMUX_CACHE_BYTES;
+
 /** Opus jobs at a time: one takes about 3 % of a core. */
 export const MAX_AUDIO_JOBS = 16;
 

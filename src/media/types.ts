@@ -250,6 +250,8 @@ export interface FrameOptions extends AbortOptions {
   readonly format?: "jpeg" | "png" | undefined;
   /** Default: the first video track that plays. */
   readonly trackId?: string | undefined;
+  /** Say where in the file the picture lies: costs a little reading. */
+  readonly locate?: boolean | undefined;
 }
 
 /** Pictures that were prepared along with a ladder: JPEG files by CID. */
@@ -279,6 +281,20 @@ export interface Frame {
   readonly height: number;
   /** When it is shown. */
   readonly timeSeconds: number;
+  /** The file it was decoded from: of prepared media the file that was prepared. */
+  readonly cid: string;
+  readonly trackId: string;
+  /** Where it lies in that file; undefined where nobody asked, or its container does not let one packet be found. */
+  readonly place?: FramePlace | undefined;
+}
+
+/** Bytes of a file that a picture is decoded from: from its keyframe to itself. */
+export interface FramePlace {
+  readonly from: number;
+  /** The byte after the last. */
+  readonly to: number;
+  /** SHA-256 of those bytes, hex. */
+  readonly sha256: string;
 }
 
 /** Events of this domain. */

@@ -14,7 +14,7 @@ import type {
   NodeDiagnosis,
   NodeWork,
 } from "../mcp/index.ts";
-import type { Media } from "../media/index.ts";
+import type { Captions, Media } from "../media/index.ts";
 import type { SocketConnection, SocketHandler, SocketInit } from "../notify/index.ts";
 import type { JsonRpcDoor } from "../rooms/index.ts";
 import type { DataDir } from "../store/index.ts";
@@ -27,6 +27,7 @@ export interface McpParts extends Shared {
   readonly tenancy: Tenancy;
   readonly content: Content;
   readonly media: Media;
+  readonly captions: Captions;
   readonly dataDir: DataDir;
   readonly baseUrl: () => string;
   readonly console: ConsoleSource;
@@ -44,8 +45,8 @@ export interface RunningMcp {
 
 /** Starts the MCP server behind all its doors. Its code is loaded here: commands that do not need it do not wait for it. */
 export async function startMcp(init: McpParts): Promise<RunningMcp | undefined> {
-  const { config, log, metrics, opened, parts, tenancy, content, media, dataDir, baseUrl, console, work } =
-    init;
+  const { config, log, metrics, opened, parts, tenancy, content, media, dataDir, baseUrl, console } = init;
+  const { captions, work, diagnose } = init;
   if (!config.mcp.enabled) {
     parts.disabled("mcp", "it is switched off");
     return undefined;
@@ -63,7 +64,7 @@ export async function startMcp(init: McpParts): Promise<RunningMcp | undefined> 
       ipfsNames: config.mcp.ipfsNames,
       oauth: oauthOf(config.mcp),
     },
-    { tenancy, clock: systemClock, log, metrics, content, media, work, diagnose: init.diagnose },
+    { tenancy, clock: systemClock, log, metrics, content, media, captions, work, diagnose },
   );
   opened.push(mcp);
   await mcp.start();

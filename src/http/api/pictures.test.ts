@@ -9,7 +9,8 @@ describe("single pictures over HTTP", () => {
       frame: async (_cid, options = {}) => {
         asked.push(options);
         const contentType = options.format === "png" ? "image/png" : "image/jpeg";
-        return { bytes: Uint8Array.of(1, 2), contentType, width: 2, height: 2, timeSeconds: 1.5 };
+        const picture = { contentType, width: 2, height: 2, timeSeconds: 1.5 } as const;
+        return { ...picture, bytes: Uint8Array.of(1, 2), cid: "bafyfilm", trackId: "v0" };
       },
     };
     // What is not asked of it here is not there.

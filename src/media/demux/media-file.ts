@@ -16,7 +16,7 @@ import {
 } from "mediabunny";
 import type { ContentFile } from "../../content/index.ts";
 import { CidcastError, type Logger, messageOf } from "../../core/index.ts";
-import { DEMUX_CACHE_BYTES, MAX_TRACKS } from "../limits.ts";
+import { DEMUX_CACHE_BYTES, DEMUX_READS_KEPT, MAX_TRACKS } from "../limits.ts";
 import { bunnyTracks } from "./bunny.ts";
 import { type LibraryFormat, libraryFormatOf, SIGNATURE_BYTES } from "./library/formats.ts";
 import { checkSampleTables } from "./sample-tables.ts";
@@ -44,6 +44,14 @@ export interface Demuxed {
 /** A media file that is open for reading packets. Closing it gives the file back. */
 export interface MediaFile extends Demuxed {
   readonly file: ContentFile;
+  /** Ranges read lately, the newest first: what the demuxer still keeps was read in these. */
+  readonly lately: () => readonly ByteRange[];
+}
+
+/** Bytes of a file; the end is the byte after the last. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
 }
 
 /** Reads bytes of the file that is looked at, within its budget. */
@@ -86,7 +94,10 @@ export async function openMediaFile(
 ): Promise<{ readonly media: MediaFile; readonly unlimited: () => void }> {
   const closed = new AbortController();
   let budget = init.budget;
+  const lately: ByteRange[] = [];
   const read: ReadRange = (start, end) => {
+    if (lately.length >= DEMUX_READS_KEPT) lately.shift();
+    lately.push({ start, end });
     if (budget !== undefined) {
       budget.bytes -= end - start;
       budget.reads -= 1;
@@ -108,7 +119,10 @@ export async function openMediaFile(
       await demuxed.close();
       await end();
     };
-    return { media: { ...demuxed, file, close }, unlimited: () => (budget = undefined) };
+    return {
+      media: { ...demuxed, file, close, lately: () => lately.toReversed() },
+      unlimited: () => (budget = undefined),
+    };
   } catch (error) {
     await end();
     throw demuxError(error, file.cid);

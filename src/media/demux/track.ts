@@ -10,6 +10,8 @@ export interface MediaPacket {
   readonly timestamp: number;
   /** Seconds; 0 where the file does not tell. */
   readonly duration: number;
+  /** Where it begins in the file, bytes; undefined where the demuxer does not say. */
+  readonly position?: number | undefined;
 }
 
 export interface PacketOptions {

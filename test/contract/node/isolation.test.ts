@@ -27,6 +27,8 @@ const TOOL_SCOPES: Readonly<Record<string, readonly string[]>> = {
   content_remove: ["content:write"],
   media_probe: ["media"],
   play: ["media"],
+  media_frame: ["media"],
+  media_captions: ["media"],
   media_prepare: ["media"],
   job_status: ["media"],
   job_cancel: ["media"],
@@ -219,7 +221,15 @@ describe("a tenant that asks for another's things", () => {
       await same("POST /api/v0/playback-tokens", cid, NOBODYS.cid, id =>
         http(me, "POST", "/api/v0/playback-tokens", JSON.stringify({ cid: id })),
       );
-      for (const name of ["content_stat", "media_probe", "play", "media_prepare"]) {
+      const onRefs = [
+        "content_stat",
+        "media_probe",
+        "media_frame",
+        "media_captions",
+        "play",
+        "media_prepare",
+      ];
+      for (const name of onRefs) {
         await same(name, cid, NOBODYS.cid, async id =>
           JSON.stringify(await rpc(me, "tools/call", { name, arguments: { ref: id } })),
         );

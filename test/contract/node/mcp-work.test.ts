@@ -1,8 +1,9 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { MAX_CUES, MAX_PICTURE_WIDTH } from "../../../src/mcp/limits.ts";
 import { type ServedNode, serveNode } from "./serve-node.ts";
 
 const SAMPLE = fileURLToPath(new URL("../../../samples/sample-720p.mp4", import.meta.url));
@@ -28,6 +29,7 @@ async function call(served: ServedNode, name: string, args: object, token?: stri
   return JSON.parse(json).result;
 }
 
+const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 const codeOf = ({ isError, content }: Json): [unknown, string] => [isError, JSON.stringify(content)];
 
 test("an agent brings content from another node and sees how it went", async () => {
@@ -76,6 +78,55 @@ test("a tenant neither starts such work nor sees it", async () => {
     const [isError, text] = codeOf(await call(served, name, args, token));
     expect([name, isError, text.includes("Only the node's owner")]).toEqual([name, true, true]);
   }
+});
+
+test("what an agent is shown can be checked against the bytes it names", async () => {
+  await using served = await serveNode();
+  const { node, url } = served;
+  const { cid } = await node.content.add(createReadStream(SAMPLE), { name: "sample.mp4" });
+  const hashAt = async (from: { readonly cid: string; readonly from: number; readonly to: number }) => {
+    const headers = { range: `bytes=${from.from}-${from.to - 1}` };
+    const response = await fetch(`${url}/ipfs/${from.cid}`, { headers });
+    expect(response.status).toBe(206);
+    return sha256(new Uint8Array(await response.arrayBuffer()));
+  };
+  const frame = await call(served, "media_frame", { ref: cid, time_seconds: 1.5, max_width: 320 });
+  const { structuredContent: shown, content } = frame;
+  expect(shown).toMatchObject({ cid, track: "v0", picture: { width: 320, mime_type: "image/jpeg" } });
+  expect(shown.time_seconds).toBeGreaterThan(1.4);
+  expect(shown.time_seconds).toBeLessThanOrEqual(1.5);
+  expect(await hashAt({ cid, ...shown.bytes })).toBe(shown.bytes.sha256);
+  const [, picture, link] = content;
+  expect(picture).toMatchObject({ type: "image", mimeType: "image/jpeg" });
+  expect(sha256(Buffer.from(picture.data, "base64"))).toBe(shown.picture.sha256);
+  const uri = `ipfs://${cid}?start=${shown.bytes.from}&end=${shown.bytes.to}`;
+  expect(link).toMatchObject({ type: "resource_link", uri });
+
+  expect((await call(served, "media_captions", { ref: cid })).structuredContent).toMatchObject({ cues: [] });
+  const texts = Array.from({ length: 4 }, (_, i) => `00:0${i}.000 --> 00:0${i}.900\nLine ${i}\n`);
+  const vtt = await node.content.add(Readable.from([Buffer.from(`WEBVTT\n\n${texts.join("\n")}`)]));
+  await node.captions!.attach(cid, vtt.cid, "", { language: "en-GB" });
+  const ask = { ref: cid, language: "en", from_seconds: 1, limit: 2 };
+  const captions = (await call(served, "media_captions", ask)).structuredContent;
+  expect(captions).toMatchObject({ track: { cid: vtt.cid, language: "en-GB" }, next_seconds: 3 });
+  expect(captions.cues.map((cue: Json) => cue.text)).toEqual(["Line 1", "Line 2"]);
+  for (const cue of captions.cues) expect(await hashAt(cue)).toBe(cue.sha256);
+  const wrong = [
+    await call(served, "media_captions", { ref: cid, language: "de" }),
+    await call(served, "media_captions", { ref: cid, track: "s9" }),
+    await call(served, "media_captions", { ref: cid, limit: MAX_CUES + 1 }),
+    await call(served, "media_frame", { ref: cid, max_width: MAX_PICTURE_WIDTH + 1 }),
+    await call(served, "media_frame", { ref: vtt.cid }),
+  ];
+  expect(
+    wrong.map(answer => /TRACK_NOT_FOUND|Invalid arguments|UNSUPPORTED_MEDIA/.exec(codeOf(answer)[1])?.[0]),
+  ).toEqual([
+    "TRACK_NOT_FOUND",
+    "TRACK_NOT_FOUND",
+    "Invalid arguments",
+    "Invalid arguments",
+    "UNSUPPORTED_MEDIA",
+  ]);
 });
 
 test("an agent asks why a viewer stalls, and how the node is connected", async () => {

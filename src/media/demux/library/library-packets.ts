@@ -187,7 +187,7 @@ function isOurs(packet: MediaPacket): packet is LibraryPacket {
   return "way" in packet;
 }
 
-function packetOf({ data, ptsUs, dtsUs, durationUs, key }: FoundPacket, way: Way): LibraryPacket {
+function packetOf({ data, ptsUs, dtsUs, durationUs, key, position }: FoundPacket, way: Way): LibraryPacket {
   return {
     data,
     byteLength: data.length,
@@ -195,6 +195,7 @@ function packetOf({ data, ptsUs, dtsUs, durationUs, key }: FoundPacket, way: Way
     timestamp: ptsUs / 1e6,
     decodedSeconds: dtsUs / 1e6,
     duration: durationUs / 1e6,
+    position,
     way,
   };
 }

@@ -69,6 +69,8 @@ const packetSchema = z.object({
   dtsUs: z.number(),
   durationUs: z.number(),
   key: z.boolean(),
+  /** Where it begins in the file, in bytes, where the demuxer knows. */
+  position: z.number().optional(),
 });
 
 export const demuxFromChild = [

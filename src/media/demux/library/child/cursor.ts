@@ -185,13 +185,14 @@ export class Cursor {
   #seen(data: Buffer): FoundPacket {
     const { num, den } = this.#stream().timeBase;
     const us = (ticks: bigint): number => (Number(ticks) * num * 1e6) / den;
-    const { pts, dts, duration, isKeyframe } = this.#packet;
+    const { pts, dts, duration, isKeyframe, pos } = this.#packet;
     const { startUs } = this.#init;
     const decodedUs = dts === AV_NOPTS_VALUE ? undefined : us(dts) - startUs;
     const ptsUs = pts === AV_NOPTS_VALUE ? (decodedUs ?? this.#lastUs) : us(pts) - startUs;
     const dtsUs = decodedUs ?? ptsUs;
     const durationUs = us(duration);
     this.#lastUs = dtsUs + durationUs;
-    return { data: Uint8Array.from(data), ptsUs, dtsUs, durationUs, key: isKeyframe };
+    const place = pos >= 0n ? { position: Number(pos) } : {};
+    return { data: Uint8Array.from(data), ptsUs, dtsUs, durationUs, key: isKeyframe, ...place };
   }
 }
