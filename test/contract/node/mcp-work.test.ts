@@ -105,7 +105,7 @@ test("what an agent is shown can be checked against the bytes it names", async (
   expect((await call(served, "media_captions", { ref: cid })).structuredContent).toMatchObject({ cues: [] });
   const texts = Array.from({ length: 4 }, (_, i) => `00:0${i}.000 --> 00:0${i}.900\nLine ${i}\n`);
   const vtt = await node.content.add(Readable.from([Buffer.from(`WEBVTT\n\n${texts.join("\n")}`)]));
-  await node.captions!.attach(cid, vtt.cid, "", { language: "en-GB" });
+  await node.captions.attach(cid, vtt.cid, "", { language: "en-GB" });
   const ask = { ref: cid, language: "en", from_seconds: 1, limit: 2 };
   const captions = (await call(served, "media_captions", ask)).structuredContent;
   expect(captions).toMatchObject({ track: { cid: vtt.cid, language: "en-GB" }, next_seconds: 3 });
