@@ -63,6 +63,8 @@ export interface PeerHandlers {
   onControl(text: string | undefined): void;
   /** Something on a channel that the viewer has opened for messages. */
   onChannel(event: ChannelEvent): void;
+  /** A path came to be with the credentials of an ICE restart. */
+  onRestarted(): void;
   /** The connection failed, lost its consent to send, or was closed by the viewer. */
   onClosed(reason: string): void;
 }

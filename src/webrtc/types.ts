@@ -25,6 +25,8 @@ export interface SessionInit extends AbortOptions {
   readonly bandwidthBps?: number;
   /** Where playing starts, seconds. */
   readonly startSeconds?: number;
+  /** The session whose connection the viewer has lost, and how often it has tried to come again. */
+  readonly replaces?: { readonly id: string; readonly attempt: number };
   readonly principal: Principal;
   /** Who the session belongs to, for instance a signalling connection: only its owner may touch it. */
   readonly owner: string;
@@ -206,12 +208,32 @@ export interface SignallingHandler {
   }): SignallingConnection;
 }
 
+/** A viewer is there, or there again. */
+interface EstablishedEvent {
+  readonly pc_id: string;
+  readonly cid: string;
+  /** The session in whose place this one is. */
+  readonly replaces?: string | undefined;
+  /** Its ICE was restarted: it was there before. */
+  readonly restarted?: boolean;
+}
+
+/** A viewer tries to go on after its connection was lost. */
+interface ReconnectionEvent {
+  /** The session whose connection was lost. */
+  readonly pc_id: string;
+  readonly cid: string;
+  /** From 1, in a row. */
+  readonly attempt: number;
+  readonly how: "ice_restart" | "new_session";
+}
+
 /** Events of this domain. */
 export interface WebRTCEvents {
   webrtc_offer: { readonly pc_id: string; readonly cid: string };
   webrtc_connection_created: { readonly pc_id: string; readonly cid: string };
-  webrtc_connection_established: { readonly pc_id: string; readonly cid: string };
-  webrtc_connected: { readonly pc_id: string; readonly cid: string };
+  webrtc_connection_established: EstablishedEvent;
+  webrtc_connected: EstablishedEvent;
   webrtc_connection_closed: { readonly pc_id: string; readonly cid: string; readonly reason: string };
   webrtc_stream_started: { readonly pc_id: string; readonly cid: string };
   webrtc_stream_ended: { readonly pc_id: string; readonly cid: string };
@@ -234,6 +256,11 @@ export interface WebRTCEvents {
       readonly jitter: number;
     };
   };
+  webrtc_reconnection_attempt: ReconnectionEvent & {
+    /** Where a new session goes on, seconds. */
+    readonly position_seconds?: number;
+  };
+  webrtc_reconnection_failed: ReconnectionEvent & { readonly code: string; readonly message: string };
   webrtc_error: {
     readonly pc_id: string | undefined;
     readonly cid: string | undefined;

@@ -117,6 +117,10 @@ describe("<cid-player>", () => {
     await player.advances({ frames: 5, samples: 4_800 });
     expect(node.offers).toHaveLength(2);
     expect(node.offers[1]?.startSeconds).toBeGreaterThanOrEqual(4);
+    expect(node.offers.map(offer => offer.replaces)).toEqual([
+      undefined,
+      { pc_id: expect.stringMatching(/./), attempt: 1 },
+    ]);
     expect(await page.evaluate("window.notReloaded")).toBe(true);
   });
 

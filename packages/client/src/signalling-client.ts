@@ -23,6 +23,8 @@ export interface OfferRequest {
   readonly kind?: "video" | "audio";
   /** Where playing starts, seconds. */
   readonly startSeconds?: number;
+  /** The session whose connection was lost, and which attempt this is to go on in its place. */
+  readonly replaces?: { readonly pc_id: string; readonly attempt: number };
   /** What the path carried last time, bits per second: the first quality is chosen by it. */
   readonly bandwidthBps?: number;
   /** Size at which the picture is shown, pixels of the screen. */

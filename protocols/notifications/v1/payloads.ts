@@ -9,6 +9,10 @@ const content = z.looseObject({ cid: id });
 const transfer = z.looseObject({ transfer_id: id, cid: id });
 const peer = z.looseObject({ peer_id: id });
 const session = z.looseObject({ pc_id: id, cid: id });
+/** `replaces`: the session whose lost connection this one stands for. `restarted`: by new ICE credentials. */
+const established = session.extend({ replaces: id.optional(), restarted: z.boolean().optional() });
+/** `pc_id` is the session whose connection was lost; `attempt` counts from 1, in a row. */
+const reconnection = session.extend({ attempt: count, how: z.enum(["ice_restart", "new_session"]) });
 const message = z.looseObject({ message: text, code: id.optional() });
 
 /**
@@ -51,9 +55,9 @@ export const PAYLOADS = {
   cluster_pin_added: content,
   cluster_pin_removed: content,
   webrtc_offer: session,
-  webrtc_connected: session,
+  webrtc_connected: established,
   webrtc_connection_created: session,
-  webrtc_connection_established: session,
+  webrtc_connection_established: established,
   webrtc_connection_closed: session.extend({ reason: text }),
   webrtc_stream_started: session,
   webrtc_stream_ended: session,
@@ -78,8 +82,9 @@ export const PAYLOADS = {
       .optional(),
   }),
   webrtc_error: z.looseObject({ pc_id: id.optional(), cid: id.optional(), code: id, message: text }),
-  webrtc_reconnection_attempt: z.looseObject({ pc_id: id.optional(), attempt: count }),
-  webrtc_reconnection_failed: z.looseObject({ pc_id: id.optional(), message: text }),
+  /** `position_seconds`: where a new session goes on. */
+  webrtc_reconnection_attempt: reconnection.extend({ position_seconds: z.number().nonnegative().optional() }),
+  webrtc_reconnection_failed: reconnection.extend({ code: id, message: text }),
   system_metrics: z.looseObject({}),
   system_warning: message,
   system_error: message,

@@ -15,6 +15,8 @@ export const MAX_WAITING_OFFERS = 16;
 /** Longest CID, id or candidate, characters. */
 export const MAX_SHORT_TEXT = 2048;
 
+/** Largest number of an attempt to come again. */
+export const MAX_ATTEMPT = 1_000_000;
 /** Largest bitrate that can be named, bits per second. */
 export const MAX_BITRATE_BPS = 10_000_000_000;
 
@@ -34,6 +36,8 @@ export const clientMessages = {
     quality: z.string().max(64).nullish(),
     /** Where playing starts. */
     startSeconds: z.number().min(0).nullish(),
+    /** The session whose connection was lost, and which attempt this is to go on in its place. */
+    replaces: z.object({ pc_id: name, attempt: z.number().int().min(1).max(MAX_ATTEMPT) }).nullish(),
     /** What the path carried last time, bits per second: the first rung of prepared content is chosen by it. */
     bandwidthBps: z.number().int().min(1).max(MAX_BITRATE_BPS).nullish(),
     /** No more than that, all tracks together, bits per second. */

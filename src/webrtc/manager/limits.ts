@@ -8,6 +8,8 @@ export const CONNECT_TIMEOUT_MS = 15_000;
 export const BUSY_RETRY_SECONDS = 5;
 /** Segments of a track whose successor may be asked for: the host is never further back. */
 export const KNOWN_SEGMENTS = 8;
+/** Sessions that ended and can still be named as the one that a new session replaces. */
+export const MAX_ENDED_REMEMBERED = 1000;
 /** Tracks in one session. */
 export const MAX_TRACKS = 8;
 /** Media sections of one session, those of tracks that were removed among them: each lengthens every description. */

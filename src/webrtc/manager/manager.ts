@@ -25,24 +25,20 @@ import type {
   WebRTCEvents,
   WebRTCStreamingManager,
 } from "../types.ts";
+import { admit } from "./admit.ts";
 import { type ChosenTrack, chooseTracks } from "./choose-tracks.ts";
 import { HostPool } from "./host-pool.ts";
 import { globalMetrics } from "./global-metrics.ts";
 import { JoinQueue } from "./join-queue.ts";
 import { parseStunServer, viewerIceServers } from "./ice-servers.ts";
-import {
-  BUSY_RETRY_SECONDS,
-  DEFAULT_TURN_TTL_SECONDS,
-  MAX_SDP_LENGTH,
-  MAX_SESSIONS_PER_OWNER,
-  MAX_TRACKS,
-} from "./limits.ts";
+import { DEFAULT_TURN_TTL_SECONDS, MAX_SDP_LENGTH, MAX_SESSIONS_PER_OWNER, MAX_TRACKS } from "./limits.ts";
 import { type WebRTCMetrics, webrtcMetrics } from "./metrics.ts";
 import type { AdaptiveBitrateController } from "./adaptive-bitrate-controller.ts";
 import { createFixedQuality } from "./quality.ts";
 import { adaptiveOf, oneQuality, openMessage } from "./opening.ts";
 import { changeOf } from "./quality-change.ts";
 import { SessionTracks } from "./session-tracks.ts";
+import { type Reconnection, Reconnections } from "./reconnections.ts";
 import { Session, type SessionEnd, type SessionHooks } from "./session.ts";
 import { observeTotals } from "./totals.ts";
 
@@ -123,6 +119,7 @@ class Manager implements RunningWebRTC {
   /** Sessions being opened: they count against the limits already. */
   readonly #opening = new Map<string, SessionInit>();
   readonly #joins: JoinQueue;
+  readonly #reconnections: Reconnections;
   readonly #startedMs: number;
   #total = 0;
   #framesOfEnded = 0;
@@ -144,6 +141,7 @@ class Manager implements RunningWebRTC {
       perSecond: (init.joinsPerSecond ?? DEFAULT_JOINS_PER_SECOND) * Math.max(1, init.workers ?? 1),
       clock: this.#clock,
     });
+    this.#reconnections = new Reconnections(components.events);
     this.#limits = {
       maxSessions: init.maxSessions ?? DEFAULT_MAX_SESSIONS,
       maxSessionsPerOwner: init.maxSessionsPerOwner ?? MAX_SESSIONS_PER_OWNER,
@@ -285,12 +283,29 @@ class Manager implements RunningWebRTC {
   async #open(init: SessionInit, offerSdp: string | undefined): Promise<{ session: Session; sdp: string }> {
     this.#running();
     init.signal?.throwIfAborted();
+    const again = this.#reconnections.replacing(init, this.#sessions);
+    try {
+      return await this.#openOnce(init, offerSdp, again);
+    } catch (error) {
+      again?.failed(error);
+      throw error;
+    }
+  }
+
+  async #openOnce(
+    init: SessionInit,
+    offerSdp: string | undefined,
+    again: Reconnection | undefined,
+  ): Promise<{ session: Session; sdp: string }> {
     this.#admit(init);
     const id = `pc_${randomUUID()}`;
     this.#opening.set(id, init);
     try {
       await this.#turn(init);
-      return await this.#openAdmitted(id, init, offerSdp);
+      const opened = await this.#openAdmitted(id, init, offerSdp);
+      if (again !== undefined) opened.session.follow(again);
+      this.#opened(opened.session);
+      return opened;
     } catch (error) {
       const { code, message } = toCidcastError(error);
       const { tenantId } = init.principal;
@@ -348,7 +363,6 @@ class Manager implements RunningWebRTC {
       const quality = adaptive?.session() ?? oneQuality(tracks, init);
       const { sdp } = await host.ask("open", openMessage(id, carried, { ...init, offerSdp }, quality));
       init.signal?.throwIfAborted();
-      this.#opened(session);
       return { session, sdp };
     } catch (error) {
       this.#sessions.delete(id);
@@ -377,32 +391,13 @@ class Manager implements RunningWebRTC {
     this.#running();
   }
 
-  #admit({ owner, address }: SessionInit): void {
-    const { maxSessions, maxSessionsPerOwner, maxSessionsPerAddress } = this.limits;
-    const taken = [
-      ...this.#sessions.values(),
-      ...[...this.#opening].filter(([id]) => !this.#sessions.has(id)).map(([, init]) => init),
-    ];
-    if (taken.length >= maxSessions) {
-      this.#metrics.refused.add(1, { limit: "sessions" });
-      throw new CidcastError("BUSY", `all ${maxSessions} places for viewers are taken`, {
-        retryAfterSeconds: BUSY_RETRY_SECONDS,
-      });
-    }
-    if (taken.filter(session => session.owner === owner).length >= maxSessionsPerOwner) {
-      this.#metrics.refused.add(1, { limit: "owner" });
-      throw new CidcastError(
-        "LIMIT_REACHED",
-        `one connection holds at most ${maxSessionsPerOwner} sessions: close one`,
-      );
-    }
-    if (maxSessionsPerAddress === 0 || address === undefined) return;
-    if (taken.filter(session => session.address === address).length >= maxSessionsPerAddress) {
-      this.#metrics.refused.add(1, { limit: "address" });
-      throw new CidcastError("BUSY", `your address holds ${maxSessionsPerAddress} sessions already`, {
-        retryAfterSeconds: BUSY_RETRY_SECONDS,
-      });
-    }
+  #admit(init: SessionInit): void {
+    const opening = [...this.#opening].filter(([id]) => !this.#sessions.has(id)).map(([, place]) => place);
+    admit(init, {
+      taken: [...this.#sessions.values(), ...opening],
+      limits: this.limits,
+      onRefused: limit => this.#metrics.refused.add(1, { limit }),
+    });
   }
 
   readonly #announced = new Set<string>();
@@ -411,8 +406,14 @@ class Manager implements RunningWebRTC {
   readonly #hooks: SessionHooks = {
     onConnected: (session, sinceAnswerMs) => {
       this.#metrics.connect.observe(sinceAnswerMs / 1000);
-      this.#components.events.publish("webrtc_connection_established", aboutOf(session), session);
-      this.#components.events.publish("webrtc_connected", aboutOf(session), session);
+      const about = { ...aboutOf(session), replaces: session.replaces };
+      this.#components.events.publish("webrtc_connection_established", about, session);
+      this.#components.events.publish("webrtc_connected", about, session);
+    },
+    onRestart: (session, attempt) => this.#reconnections.restarting(session, attempt),
+    onRestarted: session => {
+      const about = { ...aboutOf(session), restarted: true };
+      this.#components.events.publish("webrtc_connected", about, session);
     },
     onStarted: (session, sinceRequestMs) => {
       this.#metrics.firstPacket.observe(sinceRequestMs / 1000);
@@ -440,6 +441,7 @@ class Manager implements RunningWebRTC {
 
   #closed(session: Session, end: SessionEnd): void {
     this.#sessions.delete(session.id);
+    this.#reconnections.ended(session);
     this.#pool?.release(session.host);
     if (!this.#announced.delete(session.id)) return;
     this.#metrics.ended.add(1, { how: end.how });

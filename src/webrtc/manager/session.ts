@@ -29,6 +29,7 @@ import { whyStalled } from "./why-stalled.ts";
 import { SessionChannels } from "./session-channels.ts";
 import { ANSWER_TIMEOUT_MS, CONNECT_TIMEOUT_MS, MAX_SDP_LENGTH } from "./limits.ts";
 import { SessionText, type SessionTextInit } from "./session-text.ts";
+import type { Reconnection } from "./reconnections.ts";
 import type { SessionTracks } from "./session-tracks.ts";
 
 /** Decisions that change what the viewer sees. */
@@ -43,6 +44,9 @@ const CHANGES: ReadonlySet<QualityEventKind> = new Set([
 /** What happens to a session, for its manager. */
 export interface SessionHooks {
   readonly onConnected: (session: Session, sinceAnswerMs: number) => void;
+  /** Its viewer has asked for new ICE credentials, for the `attempt`th time in a row. */
+  readonly onRestart: (session: Session, attempt: number) => Reconnection;
+  readonly onRestarted: (session: Session) => void;
   readonly onStarted: (session: Session, sinceRequestMs: number) => void;
   readonly onClosed: (session: Session, end: SessionEnd) => void;
   /** The first picture has arrived. */
@@ -99,6 +103,9 @@ export class Session implements StreamingSession {
   #candidates = 0;
   /** An offer that restarts ICE is out. */
   #restarting = false;
+  /** What is being tried after a connection was lost: that of another session, or its own. */
+  #reconnection: Reconnection | undefined;
+  #restarts = 0;
   readonly #candidateTypes = { host: 0, srflx: 0, prflx: 0, relay: 0 };
   /** Times of the opening, ms: offer after the request, connection after the answer, first packet after the request. */
   #times: SessionTimes = { offerMs: undefined, connectMs: undefined, firstPacketMs: undefined };
@@ -160,6 +167,16 @@ export class Session implements StreamingSession {
     return this.#state;
   }
 
+  /** The session whose lost connection this one replaces. */
+  get replaces(): string | undefined {
+    return this.#reconnection?.lostId === this.id ? undefined : this.#reconnection?.lostId;
+  }
+
+  /** It is opened in the place of one that was lost. */
+  follow(reconnection: Reconnection): void {
+    this.#reconnection = reconnection;
+  }
+
   /** Our offer is out: the viewer has its time to answer. */
   offered(): void {
     this.#times = { ...this.#times, offerMs: this.#sinceRequest() };
@@ -201,13 +218,16 @@ export class Session implements StreamingSession {
     if (this.#parts.tracks.isOffering)
       throw new CidcastError("CONFLICT", "another offer waits for its answer");
     const offer = await this.#parts.host.ask("offer_restart", { id: this.id });
+    if (!this.#restarting) this.#restart();
     this.#restarting = true;
     return offer;
   }
 
   async restartIce(remote: IceCredentials): Promise<IceRestartAnswer> {
     this.#alive();
-    return this.#parts.host.ask("restart_ice", { id: this.id, remote });
+    const answer = await this.#parts.host.ask("restart_ice", { id: this.id, remote });
+    this.#restart();
+    return answer;
   }
 
   async addCandidate(candidate: CandidateInit): Promise<void> {
@@ -309,7 +329,12 @@ export class Session implements StreamingSession {
       const connectMs = clock.monotonicMs() - (this.#answeredMs ?? clock.monotonicMs());
       this.#times = { ...this.#times, connectMs };
       hooks.onConnected(this, connectMs);
+      this.#reconnection = undefined;
       void this.#text.tell();
+    } else if (note.type === "restarted") {
+      this.#restarts = 0;
+      if (this.#reconnection !== undefined) hooks.onRestarted(this);
+      this.#reconnection = undefined;
     } else if (note.type === "seen") {
       hooks.onSeen(this, clock.monotonicMs() - this.#requestedMs);
     } else if (note.type === "captions") {
@@ -369,6 +394,9 @@ export class Session implements StreamingSession {
     this.#text.close();
     const { host, tracks, quality, hooks } = this.#parts;
     quality.forget(this.id);
+    this.#reconnection?.failed(
+      new CidcastError(end.how === "timeout" ? "TIMEOUT" : "PEER_UNREACHABLE", end.reason),
+    );
     hooks.onClosed(this, end);
     for (const listener of this.#listeners) {
       listener({
@@ -396,6 +424,11 @@ export class Session implements StreamingSession {
       if (type === "host" || type === "srflx" || type === "prflx" || type === "relay")
         this.#candidateTypes[type]++;
     }
+  }
+
+  #restart(): void {
+    this.#restarts++;
+    this.#reconnection = this.#parts.hooks.onRestart(this, this.#restarts);
   }
 
   #sinceRequest(): number {

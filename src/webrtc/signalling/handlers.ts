@@ -74,6 +74,9 @@ async function makeOffer(connection: Connection, message: ClientMessage<"offer_r
     ...(trackIds.length > 0 ? { trackIds } : {}),
     ...(also.length > 0 ? { also } : {}),
     ...(message.startSeconds ? { startSeconds: message.startSeconds } : {}),
+    ...(message.replaces
+      ? { replaces: { id: message.replaces.pc_id, attempt: message.replaces.attempt } }
+      : {}),
     ...(message.bandwidthBps ? { bandwidthBps: message.bandwidthBps } : {}),
     ...(message.maxBitrateBps ? { maxBitrateBps: message.maxBitrateBps } : {}),
     ...(message.view ? { view: message.view } : {}),

@@ -23,6 +23,9 @@ import { createSignallingHandler } from "./handler.ts";
 
 let manager: RunningWebRTC;
 let media: FakeMedia;
+const events = new EventBus<WebRTCEvents>(silentLogger);
+const log: { type: string; data: unknown }[] = [];
+events.onAny(({ type, data }) => log.push({ type, data }));
 
 beforeAll(async () => {
   media = fakeMedia();
@@ -32,7 +35,7 @@ beforeAll(async () => {
     workers: 0,
     warmUp: false,
     maxSessionsPerOwner: 3,
-  })({ media, events: new EventBus<WebRTCEvents>(silentLogger), log: silentLogger, metrics: noMetrics });
+  })({ media, events, log: silentLogger, metrics: noMetrics });
 });
 afterAll(() => manager.stop());
 
@@ -107,11 +110,81 @@ describe("a restart of ICE", () => {
     });
     const answer = String(again?.["sdp"])
       .replaceAll(/(a=ice-ufrag:)\S+/g, `$1${renewed.ufrag}`)
-      .replaceAll(/(a=ice-pwd:)\S+/g, `$1${renewed.password}`);
+      .replaceAll(/(a=ice-pwd:)\S+/g, `$1${renewed.password}`)
+      .replaceAll(/a=candidate:.*/g, renewed.candidates[0] ?? "");
+    const [candidate = ""] = /candidate:.*$/m.exec(String(again?.["sdp"])) ?? [];
+    await peer.peer.addCandidate({ candidate, sdpMLineIndex: 0 });
+    const renewedConnection = events.next("webrtc_connected");
     expect(await viewer.ask({ type: "answer", pc_id, sdp: answer })).toEqual({ type: "connected", pc_id });
     expect(await viewer.ask({ type: "answer", pc_id, sdp: answer })).toMatchObject({ code: "CONFLICT" });
+    expect(log.filter(({ type }) => type.includes("reconnection"))).toEqual([
+      {
+        type: "webrtc_reconnection_attempt",
+        data: { pc_id, cid: "film", attempt: 1, how: "ice_restart" },
+      },
+    ]);
+    expect(await renewedConnection).toEqual({ pc_id, cid: "film", restarted: true });
     await viewer.connection.close("done");
     await peer.peer.close();
+  });
+});
+
+describe("a viewer that comes again", () => {
+  const replacing = (pc_id: string, cid = "film") => ({
+    type: "offer_request",
+    cid,
+    startSeconds: 2.5,
+    replaces: { pc_id, attempt: 3 },
+  });
+
+  it("is told as an attempt, and as there again, with the place where it goes on", async () => {
+    await using ends = await twoEnds();
+    const peer = watched(ends.factories[0]);
+    const lost = client();
+    const lostId = await offered(lost);
+    await lost.connection.close("its network is gone");
+    log.length = 0;
+    const viewer = client();
+    const offer = await viewer.ask(replacing(lostId));
+    const again = events.next("webrtc_connected");
+    const pc_id = String(offer?.["pc_id"]);
+    await viewer.ask({ type: "answer", pc_id, sdp: await peer.peer.createAnswer(String(offer?.["sdp"])) });
+    expect(await again).toEqual({ pc_id, cid: "film", replaces: lostId });
+    expect(log[0]).toEqual({
+      type: "webrtc_reconnection_attempt",
+      data: { pc_id: lostId, cid: "film", attempt: 3, how: "new_session", position_seconds: 2.5 },
+    });
+    await viewer.connection.close("done");
+    expect(log.map(({ type }) => type)).not.toContain("webrtc_reconnection_failed");
+    await peer.peer.close();
+  });
+
+  it("and gets no connection is told with the reason, whether it got an offer or not", async () => {
+    const lost = client();
+    const lostId = await offered(lost);
+    const viewer = client();
+    const failed = { pc_id: lostId, cid: "film", attempt: 3, how: "new_session" };
+    const refused = events.next("webrtc_reconnection_failed");
+    await viewer.ask(replacing(lostId, "unknown"));
+    expect(await refused).toMatchObject({ ...failed, code: "CONTENT_NOT_FOUND" });
+    const left = events.next("webrtc_reconnection_failed");
+    await viewer.ask(replacing(lostId));
+    await viewer.connection.close("the viewer left");
+    expect(await left).toEqual({ ...failed, code: "PEER_UNREACHABLE", message: "the viewer left" });
+    await lost.connection.close("done");
+  });
+
+  it("and names a session of another tenant, or none, gets one that replaces nothing", async () => {
+    const tenant = (tenantId: string): Principal => ({ ...ownerPrincipal, tenantId });
+    const lost = client("silent", tenant("a"));
+    const lostId = await offered(lost);
+    await lost.connection.close("gone");
+    log.length = 0;
+    const viewer = client("silent", tenant("b"));
+    expect(await viewer.ask(replacing(lostId))).toMatchObject({ type: "offer" });
+    expect(await viewer.ask(replacing("pc_x"))).toMatchObject({ type: "offer" });
+    await viewer.connection.close("done");
+    expect(log.filter(({ type }) => type.includes("reconnection"))).toEqual([]);
   });
 });
 

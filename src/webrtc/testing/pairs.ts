@@ -54,6 +54,7 @@ export function watched(factory: PeerFactory, handlers: Partial<PeerHandlers> = 
       onControlOpen: () => controlOpen.resolve(),
       onControl: text => messages.push(text),
       onChannel: () => undefined,
+      onRestarted: () => undefined,
       onClosed: closed.resolve,
       ...handlers,
     },

@@ -181,6 +181,8 @@ export type FromHost =
     }
   /** ICE and DTLS are up, and the viewer is proven. */
   | { readonly type: "connected"; readonly id: string }
+  /** Media goes along a path of new ICE credentials. */
+  | { readonly type: "restarted"; readonly id: string }
   /** The viewer wants the cues of some captions, or none any more. */
   | { readonly type: "captions"; readonly id: string; readonly trackId: string | null }
   /** The first packet has left. */

@@ -112,6 +112,7 @@ export class Viewer {
         onControlOpen: () => this.#greet(),
         onControl: text => this.#onControl(text),
         onChannel: event => init.tell({ type: "channel", id: open.id, event }),
+        onRestarted: () => init.tell({ type: "restarted", id: open.id }),
         onClosed: reason => this.#fail(reason, undefined),
       },
     });

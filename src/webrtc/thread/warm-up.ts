@@ -43,6 +43,7 @@ export async function warmUp({
       onControlOpen: () => resolve(true),
       onControl: () => undefined,
       onChannel: () => undefined,
+      onRestarted: () => undefined,
       onClosed: () => resolve(false),
     };
     const offerer = peers.create({ tracks, handlers });

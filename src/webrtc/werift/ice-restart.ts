@@ -43,8 +43,19 @@ export class IceRestart {
     return credentials;
   }
 
-  /** Begins with the viewer's new credentials; `onFailed` when no pair works in time. */
-  begin(remote: IceCredentials, onFailed: () => void): void {
+  /** Begins with the viewer's new credentials, and says how it ended. */
+  begin(
+    remote: IceCredentials,
+    {
+      onDone,
+      onFailed,
+    }: {
+      /** One of the new pairs works. */
+      readonly onDone: () => void;
+      /** No pair works in time. */
+      readonly onFailed: () => void;
+    },
+  ): void {
     const { ufrag, password } = this.offer();
     this.#offered = undefined;
     const connection = this.#connection;
@@ -65,6 +76,7 @@ export class IceRestart {
     connectIce(connection, RESTART_TIMEOUT_MS).then(
       () => {
         this.#oldPair = undefined;
+        onDone();
       },
       () => {
         if (connection.state !== "closed") onFailed();

@@ -304,7 +304,8 @@ export class WeriftPeer implements EgressPeer {
   #restart(restart: IceRestart, remote: IceCredentials): void {
     this.#targets.clear();
     this.#candidates = 0;
-    restart.begin(remote, this.#guarded(this.#init.handlers).onRestartFailed);
+    const { onRestarted, onRestartFailed } = this.#guarded(this.#init.handlers);
+    restart.begin(remote, { onDone: onRestarted, onFailed: onRestartFailed });
   }
 
   #onDtls(dtls: DtlsInternals, dtlsRole: "client" | "server"): void {
@@ -375,6 +376,7 @@ export class WeriftPeer implements EgressPeer {
       onControl: guard(text => handlers.onControl(text)),
       onChannel: guard(event => handlers.onChannel(event)),
       onClosed: guard(reason => handlers.onClosed(reason)),
+      onRestarted: guard(() => handlers.onRestarted()),
       onRestartFailed: guard(() => handlers.onClosed("the ICE restart came to nothing")),
     };
   }

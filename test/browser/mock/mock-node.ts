@@ -36,7 +36,7 @@ export interface MockNode extends AsyncDisposable {
   /** While false, sockets are refused. */
   accepting: boolean;
   /** Sessions asked for so far, with the place they were to start at. */
-  readonly offers: { cid: string; startSeconds: number }[];
+  readonly offers: { cid: string; startSeconds: number; replaces?: { pc_id: string; attempt: number } }[];
   /** Answers that have come. */
   answers: number;
   /** Files by CID, as paths: what `/ipfs/<cid>` gives. */
@@ -71,7 +71,11 @@ export async function startMockNode(browser: Browser): Promise<MockNode> {
       void (async () => {
         const message = JSON.parse((data as Buffer).toString());
         if (message.type === "offer_request") {
-          offers.push({ cid: message.cid, startSeconds: message.startSeconds ?? 0 });
+          offers.push({
+            cid: message.cid,
+            startSeconds: message.startSeconds ?? 0,
+            replaces: message.replaces,
+          });
           if (node.offerError) return ws.send(JSON.stringify({ type: "error", ...node.offerError }));
           sessions += 1;
           message.pc_id = `pc_${sessions}`;

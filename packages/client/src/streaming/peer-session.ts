@@ -11,6 +11,8 @@ export interface PeerSessionInit<C extends RtcConnection = RtcConnection> {
   readonly signalling: SignallingClient;
   readonly cid: string;
   readonly startSeconds: number;
+  /** The session whose connection was lost, and which attempt this is to go on in its place, from 1. */
+  readonly replaces?: { readonly pcId: string; readonly attempt: number } | undefined;
   /** Only tracks of this kind; default: all. */
   readonly kind?: "video" | "audio" | undefined;
   /** What the path carried last time, bits per second: the first quality is chosen by it. */
@@ -92,6 +94,9 @@ export async function openPeerSession<C extends RtcConnection>(
       cid: init.cid,
       startSeconds: init.startSeconds,
       ...(init.kind !== undefined && { kind: init.kind }),
+      ...(init.replaces !== undefined && {
+        replaces: { pc_id: init.replaces.pcId, attempt: init.replaces.attempt },
+      }),
       ...(init.bandwidthBps !== undefined && { bandwidthBps: init.bandwidthBps }),
       ...(init.view !== undefined && { view: init.view }),
       signal,

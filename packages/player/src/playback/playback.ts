@@ -75,6 +75,8 @@ export class Playback implements PlayerSource {
   readonly texts = noTexts();
   #scope: AbortController | undefined;
   #session: PeerSession<RTCPeerConnection> | undefined;
+  /** The last session that played, once it is lost: what the next one stands for. */
+  #lost: string | undefined;
   #figures: NodeFigures | undefined;
   #askedFiguresMs = Number.NEGATIVE_INFINITY;
   #baseline: StatsBaseline | undefined;
@@ -273,6 +275,7 @@ export class Playback implements PlayerSource {
         signalling,
         cid: this.#init.cid,
         startSeconds,
+        replaces: this.#replaced,
         bandwidthBps: this.#init.bandwidth?.get(),
         view: this.#init.view?.(),
         signal,
@@ -286,9 +289,15 @@ export class Playback implements PlayerSource {
       return await lost;
     } finally {
       if (this.#session === session) this.#session = undefined;
+      if (session !== undefined && this.#seen) this.#lost = session.pcId;
       session?.close();
       signalling?.close();
     }
+  }
+
+  get #replaced(): { readonly pcId: string; readonly attempt: number } | undefined {
+    if (this.#lost === undefined) return undefined;
+    return { pcId: this.#lost, attempt: Math.max(1, this.#backoff.attempts) };
   }
 
   #begin(session: PeerSession<RTCPeerConnection>, startSeconds: number): void {
