@@ -37,7 +37,7 @@ import { startMcp } from "./node/mcp.ts";
 import { type NodeMetadata, startMetadata } from "./node/metadata.ts";
 import { countPinning, tellSystemEvents } from "./node/system-events.ts";
 import { startTenancy } from "./node/tenants.ts";
-import { statusFrames } from "./node/machine.ts";
+import { measureTraffic, statusFrames } from "./node/machine.ts";
 import { startPeer, startPeerEvents, startWebRTC, type WebRTCParts } from "./node/network.ts";
 import { closing, Parts } from "./node/parts.ts";
 import type { NodeEvents } from "./node/shared.ts";
@@ -187,6 +187,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     check?: CidcastNode["checkConnectivity"];
     transfers?: Transfers;
   } = {};
+  const traffic = measureTraffic(shared, () => running.webrtc?.manager);
   const content = createContent({
     directory: config.dataDir,
     blockstore: { durability: config.content.durability },
@@ -321,7 +322,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     sockets: looked.doors?.routes().sockets ?? [],
   }));
   running.check = checkConnectivity;
-  const frames = statusFrames({ status, dataDir: config.dataDir, pinning });
+  const frames = statusFrames({ status, dataDir: config.dataDir, pinning, traffic });
   const metadata = await startMetadata(shared, { content, prepare, database, peer });
   if (peer !== undefined && tenancy !== undefined) {
     await startRemoteActions(shared, { peer, content, transfers, status, tenancy, mcp: mcp?.mcp });

@@ -1,2 +1,3 @@
 export { createLogger, type LevelledLogger, type LoggerInit, type LogLevel } from "./logger.ts";
+export { createTrafficMeter, type Traffic, type TrafficMeter } from "./traffic.ts";
 export { createMetrics, type MetricsHandle, type MetricsInit } from "./metrics.ts";

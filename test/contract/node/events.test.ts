@@ -92,8 +92,15 @@ describe("notifications of a node", () => {
     const cid = await add(served.url, "pinned", "pinned.txt");
     await served.node.content.pin(cid, { name: "again" });
     await client.until(frame => frame["notification_type"] === "pin_added");
-    client.send({ action: "get_status" });
-    await client.until(frame => frame["type"] === "status_update");
+    // What was sent and received just now is among the bytes of the last seconds.
+    const bandwidth = async () => {
+      client.send({ action: "get_status" });
+      const update = await client.until(frame => frame["type"] === "status_update");
+      return (update["system_info"] as { bandwidth: { in: number; out: number } }).bandwidth;
+    };
+    const moved = await bandwidth();
+    expect(moved.in).toBeGreaterThan(0);
+    expect(moved.out).toBeGreaterThan(0);
   });
 });
 
