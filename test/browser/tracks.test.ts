@@ -50,7 +50,7 @@ describe("several tracks in one session", () => {
     expect(real.sessions()).toBe(1);
 
     const told = await run<{ sent: boolean; cid?: string }[]>(
-      `return viewer.events.findLast(event => event.type === "tracks").tracks`,
+      `return viewer.told(tracks => tracks.filter(t => t.sent).length === 4)`,
     );
     expect(told.filter(track => track.sent)).toHaveLength(4);
     expect(told.filter(track => track.cid === real.transcodedCid)).toHaveLength(2);
@@ -101,7 +101,7 @@ describe("several tracks in one session", () => {
       await viewer.until(tracks => tracks.some(t => t.kind === "audio" && t.totalAudioEnergy > 0.001));
     `);
     const languages = await run(
-      `return viewer.events.find(e => e.type === "tracks").tracks.map(t => [t.id, t.language ?? null, t.sent])`,
+      `return (await viewer.told(() => true)).map(t => [t.id, t.language ?? null, t.sent])`,
     );
     expect(languages).toEqual([
       ["v0", null, true],
@@ -119,9 +119,9 @@ describe("several tracks in one session", () => {
     `);
     expect(tracks).toHaveLength(2);
     expect(tracks.find(track => track.kind === "video")?.pliCount).toBe(0);
-    const told = await run(
-      `return viewer.events.findLast(e => e.type === "tracks").tracks.filter(t => t.sent).map(t => t.id)`,
+    const told = await run<{ sent: boolean; id: string }[]>(
+      `return viewer.told(tracks => tracks.some(t => t.sent && t.id === "a1"))`,
     );
-    expect(told).toEqual(["v0", "a1"]);
+    expect(told.filter(track => track.sent).map(track => track.id)).toEqual(["v0", "a1"]);
   });
 });

@@ -10,6 +10,12 @@ interface ArrivingTrack {
   readonly estimatedPlayoutTimestamp: number | undefined;
 }
 
+/** A track as the control channel tells of it. */
+interface TrackTold {
+  readonly id: string;
+  readonly sent: boolean;
+}
+
 type Message = Readonly<Record<string, unknown>>;
 
 /** A viewer by hand: a signalling socket and a connection whose tracks are all played. */
@@ -39,6 +45,20 @@ class TracksViewer {
     const offer = await this.ask({ type: "offer_request", cid }, "offer");
     this.#id = String(offer["pc_id"]);
     await this.#answer(offer);
+    // However long a busy machine takes, the clip does not end meanwhile.
+    await this.ask({ type: "control", command: { type: "set_loop", loop: true } }, "control");
+  }
+
+  /** What the viewer was told last of its tracks, once that is as `check` wants it. */
+  async told(check: (tracks: readonly TrackTold[]) => boolean): Promise<readonly TrackTold[]> {
+    for (const end = performance.now() + 60_000; ; ) {
+      const last = this.events.findLast(({ type }) => type === "tracks") as
+        | { readonly tracks: readonly TrackTold[] }
+        | undefined;
+      if (last !== undefined && check(last.tracks)) return last.tracks;
+      if (performance.now() > end) throw new Error(`after a minute: ${JSON.stringify(last)}`);
+      await new Promise(resolve => requestAnimationFrame(resolve));
+    }
   }
 
   /** Adds a track; resolves to the name that it has in the session. */
