@@ -37,6 +37,7 @@ export type AudioCodec =
   | "truehd"
   | "amr"
   | "speex"
+  | "adpcm"
   | "wavpack"
   | "pcm"
   | "unknown";

@@ -36,6 +36,7 @@ const NAMES: Readonly<Record<VideoCodec | AudioCodec, string>> = {
   truehd: "TrueHD",
   amr: "AMR",
   speex: "Speex",
+  adpcm: "ADPCM",
   wavpack: "WavPack",
   pcm: "PCM",
   unknown: "unknown codec",

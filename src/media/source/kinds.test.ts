@@ -217,6 +217,78 @@ const KINDS: Readonly<Record<string, Kind>> = {
     clip: { container: "aiff", audio: [{ encoder: "pcm_s16be", seconds: 1 }] },
     audio: ["transcode", "PCM"],
   },
+  "MPEG-1 in an MPEG program stream": {
+    clip: { container: "vob", video: { encoder: "mpeg1video", bFrames: 2, frames: 30 } },
+    video: ["transcode", "MPEG-1", 30, 1 / 30],
+  },
+  "MPEG-2 and PCM in MXF": {
+    clip: {
+      container: "mxf",
+      video: { ...MPEG2, rate: [25, 1], frames: 25 },
+      audio: [{ encoder: "pcm_s16le", seconds: 1 }],
+    },
+    video: ["transcode", "MPEG-2", 25, 1 / 25],
+    audio: ["transcode", "PCM"],
+  },
+  "Windows Media in ASF": {
+    clip: { container: "asf", video: { encoder: "wmv2", frames: 30 } },
+    video: ["transcode", "Windows Media", 30, 1 / 30],
+  },
+  "H.263 and ADPCM in AVI": {
+    clip: {
+      container: "avi",
+      video: { encoder: "h263p", frames: 30 },
+      audio: [{ encoder: "adpcm_ima_wav", seconds: 1 }],
+    },
+    video: ["transcode", "H.263", 30, 1 / 30],
+    audio: ["transcode", "ADPCM"],
+  },
+  "Theora and Vorbis in Ogg": {
+    clip: {
+      container: "ogg",
+      video: { encoder: "libtheora", frames: 30 },
+      audio: [{ encoder: "libvorbis", seconds: 1 }],
+    },
+    video: ["transcode", "Theora", 30, 1 / 30],
+    audio: ["transcode", "Vorbis"],
+  },
+  "FFV1 and DTS in Matroska": {
+    clip: {
+      container: "matroska",
+      video: { encoder: "ffv1", frames: 30 },
+      audio: [{ encoder: "dca", seconds: 1, options: { strict: "-2", b: "768000" } }],
+    },
+    video: ["transcode", "FFV1", 30, 1 / 30],
+    audio: ["transcode", "DTS"],
+  },
+  "VP9 in IVF": {
+    clip: { container: "ivf", video: { encoder: "libvpx-vp9", options: quick, frames: 30 } },
+    video: ["passthrough", "VP9", 30, 1 / 30],
+  },
+  "ALAC in Core Audio Format": {
+    clip: { container: "caf", audio: [{ encoder: "alac", seconds: 1 }] },
+    audio: ["transcode", "ALAC"],
+  },
+  WavPack: {
+    clip: { container: "wv", audio: [{ encoder: "wavpack", seconds: 1 }] },
+    audio: ["transcode", "WavPack"],
+  },
+  "Sun audio": {
+    clip: { container: "au", audio: [{ encoder: "pcm_s16be", seconds: 1 }] },
+    audio: ["transcode", "PCM"],
+  },
+  "AC-3 by itself": {
+    clip: { container: "ac3", audio: [{ encoder: "ac3", seconds: 1 }] },
+    audio: ["transcode", "AC-3"],
+  },
+  "PCM in WAVE": {
+    clip: { container: "wav", audio: [{ encoder: "pcm_s16le", seconds: 1 }] },
+    audio: ["transcode", "PCM"],
+  },
+  MP3: {
+    clip: { container: "mp3", audio: [{ encoder: "libmp3lame", seconds: 1 }] },
+    audio: ["transcode", "MP3"],
+  },
   "Opus 5.1": {
     clip: {
       container: "matroska",
@@ -350,6 +422,42 @@ describe.skipIf(!hasEncoder)("kinds of files that people have", () => {
     expect(source.info.tracks.map(track => track.kind)).toEqual(["audio"]);
     expect(source.defaultTrackIds).toEqual(["a0"]);
     expect(timesOf(await allSegments(await source.rendition("a0"))).length).toBeGreaterThanOrEqual(50);
+  });
+
+  test("DV comes with every picture", async () => {
+    const clip = await makeClip({
+      container: "mov",
+      video: {
+        encoder: "dvvideo",
+        frames: 25,
+        rate: [25, 1],
+        size: [720, 576],
+      },
+    });
+    await using source = await opened(clip);
+    expect(source.info.tracks[0]).toMatchObject({ codec: "dv", verdict: { mode: "transcode" } });
+    const segments = await allSegments(await source.rendition("v0"));
+    expect(shownFrames(segments).map(({ shown }) => shown)).toEqual(Array.from({ length: 25 }, (_, i) => i));
+  });
+
+  test("4K comes at 720 lines, with every picture", async () => {
+    const clip = await makeClip({
+      container: "mp4",
+      video: { ...PLAIN, bFrames: 2, frames: 8, size: [3840, 2160] },
+    });
+    await using source = await opened(clip);
+    expect(source.info.tracks[0]).toMatchObject({
+      width: 3840,
+      height: 2160,
+      verdict: { mode: "transcode" },
+    });
+    const rendition = await source.rendition("v0");
+    expect(rendition.info).toMatchObject({ id: "h264-720p", width: 1280, height: 720 });
+    const segments = await allSegments(rendition);
+    expect(shownFrames(segments, 64).map(({ shown }) => shown)).toEqual(
+      Array.from({ length: 8 }, (_, i) => i),
+    );
+    expect(firstPicture(segments)).toEqual({ width: 1280, height: 720, light: ["upper left"] });
   });
 
   test("several languages are told apart, and each one plays", async () => {

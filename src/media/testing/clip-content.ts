@@ -8,9 +8,10 @@ import {
 } from "node-av/constants";
 import { FFmpegError, Frame, SoftwareResampleContext, SoftwareScaleContext } from "node-av/lib";
 
-/** Size of all clips, pixels. */
+/** Size of clips, pixels, unless another is asked for. */
 export const CLIP_WIDTH = 320;
 export const CLIP_HEIGHT = 180;
+export const CLIP_SIZE: readonly [width: number, height: number] = [CLIP_WIDTH, CLIP_HEIGHT];
 /** Samples per second of all clips. */
 export const CLIP_RATE = 48_000;
 
@@ -27,8 +28,12 @@ export function layoutOf(channels: number) {
   return { nbChannels: channels, order: AV_CHANNEL_ORDER_NATIVE, mask: MASKS[channels] ?? 3n };
 }
 
-/** Picture number `index`: its number as black and white cells along the lower edge, the upper left quarter light. */
-export function clipPicture(index: number, format: AVPixelFormat): Frame {
+/**
+ * Picture number `index`: its number as black and white cells along the lower edge, the upper left quarter light; stretched
+ * to another size where one is given.
+ */
+export function clipPicture(index: number, format: AVPixelFormat, size = CLIP_SIZE): Frame {
+  const [width, height] = size;
   const data = Buffer.alloc((CLIP_WIDTH * CLIP_HEIGHT * 3) / 2, 128);
   data.fill(BACKGROUND, 0, CLIP_WIDTH * CLIP_HEIGHT);
   for (let y = 0; y < CLIP_HEIGHT; y++) {
@@ -48,21 +53,13 @@ export function clipPicture(index: number, format: AVPixelFormat): Frame {
     pts: BigInt(index),
     timeBase: { num: 1, den: 1 },
   });
-  if (format === AV_PIX_FMT_YUV420P) return drawn;
+  if (format === AV_PIX_FMT_YUV420P && width === CLIP_WIDTH && height === CLIP_HEIGHT) return drawn;
   const scaler = new SoftwareScaleContext();
-  scaler.getContext(
-    CLIP_WIDTH,
-    CLIP_HEIGHT,
-    AV_PIX_FMT_YUV420P,
-    CLIP_WIDTH,
-    CLIP_HEIGHT,
-    format,
-    SWS_BILINEAR,
-  );
+  scaler.getContext(CLIP_WIDTH, CLIP_HEIGHT, AV_PIX_FMT_YUV420P, width, height, format, SWS_BILINEAR);
   const out = new Frame();
   out.alloc();
-  out.width = CLIP_WIDTH;
-  out.height = CLIP_HEIGHT;
+  out.width = width;
+  out.height = height;
   out.format = format;
   FFmpegError.throwIfError(out.getBuffer(), "make room for a picture");
   FFmpegError.throwIfError(scaler.scaleFrameSync(out, drawn), "convert a picture");

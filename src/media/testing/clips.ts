@@ -14,7 +14,15 @@ import {
   Rational,
 } from "node-av/lib";
 import { setOptions } from "../transcode/child/node-av-decoder.ts";
-import { CLIP_HEIGHT, CLIP_RATE, CLIP_WIDTH, clipPicture, clipSound, layoutOf } from "./clip-content.ts";
+import {
+  CLIP_HEIGHT,
+  CLIP_RATE,
+  CLIP_SIZE,
+  CLIP_WIDTH,
+  clipPicture,
+  clipSound,
+  layoutOf,
+} from "./clip-content.ts";
 
 type Options = Readonly<Record<string, string>>;
 
@@ -37,7 +45,12 @@ export interface ClipInit {
     | "ogg"
     | "aiff"
     | "wav"
-    | "caf";
+    | "caf"
+    | "mxf"
+    | "ivf"
+    | "au"
+    | "ac3"
+    | "wv";
   readonly muxer?: Options;
   readonly video?: {
     readonly encoder: string;
@@ -46,6 +59,8 @@ export interface ClipInit {
     /** Pictures per second as a fraction. */
     readonly rate?: readonly [number, number];
     readonly frames: number;
+    /** Width and height, pixels. */
+    readonly size?: readonly [number, number];
     readonly gop?: number;
     readonly bFrames?: number;
     /** Degrees clockwise to display, and whether it is mirrored left to right after that. */
@@ -77,6 +92,8 @@ const SAMPLE_FORMATS: Readonly<Record<string, constants.AVSampleFormat>> = {
   mp2: constants.AV_SAMPLE_FMT_S16,
   libmp3lame: constants.AV_SAMPLE_FMT_FLTP,
   wavpack: constants.AV_SAMPLE_FMT_S16P,
+  adpcm_ima_wav: constants.AV_SAMPLE_FMT_S16P,
+  dca: constants.AV_SAMPLE_FMT_S32,
 };
 
 function check(result: number, what: string): void {
@@ -171,8 +188,8 @@ function videoTrack(format: FormatContext, init: NonNullable<ClipInit["video"]>)
   const [num, den] = init.rate ?? [30, 1];
   const { codec, context } = encoder(init.encoder);
   const pixelFormat = init.pixelFormat ?? constants.AV_PIX_FMT_YUV420P;
-  context.width = CLIP_WIDTH;
-  context.height = CLIP_HEIGHT;
+  const size = init.size ?? CLIP_SIZE;
+  [context.width, context.height] = size;
   context.pixelFormat = pixelFormat;
   context.timeBase = new Rational(den, num);
   context.framerate = new Rational(num, den);
@@ -191,7 +208,7 @@ function videoTrack(format: FormatContext, init: NonNullable<ClipInit["video"]>)
     ...track,
     write() {
       for (let i = 0; i < init.frames; i++) {
-        const picture = clipPicture(i, pixelFormat);
+        const picture = clipPicture(i, pixelFormat, size);
         picture.duration = 1n;
         send(format, track, context, picture);
       }

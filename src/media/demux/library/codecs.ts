@@ -54,5 +54,6 @@ export function libraryVideoCodec(name: string): VideoCodec {
 }
 
 export function libraryAudioCodec(name: string): AudioCodec {
-  return name.startsWith("pcm_") ? "pcm" : (AUDIO[name] ?? "unknown");
+  if (name.startsWith("pcm_")) return "pcm";
+  return name.startsWith("adpcm_") ? "adpcm" : (AUDIO[name] ?? "unknown");
 }

@@ -62,12 +62,19 @@ const SIGNATURES: readonly Signature[] = [
   { name: "ac3", label: "AC-3", first: true, matches: starts("\x0b\x77") },
   { name: "mov", label: "QuickTime File Format", first: false, matches: isBoxes },
   { name: "matroska", label: "Matroska", first: false, matches: starts("\x1aE\xdf\xa3") },
+  // The other demuxer finds the sound of an Ogg alone.
+  { name: "ogg", label: "Ogg", first: true, matches: isOggFilm },
   { name: "ogg", label: "Ogg", first: false, matches: starts("OggS") },
   { name: "wav", label: "WAVE", first: false, matches: head => has(head, "RIFF") && has(head, "WAVE", 8) },
 ];
 
 function starts(text: string): (head: Uint8Array) => boolean {
   return head => has(head, text);
+}
+
+/** An Ogg with pictures: each of its streams names its codec in one of the first pages. */
+function isOggFilm(head: Uint8Array): boolean {
+  return has(head, "OggS") && Buffer.from(head).includes("\x80theora", 0, "latin1");
 }
 
 function isBoxes(head: Uint8Array): boolean {
