@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { decodeOpus, onsets } from "../testing/decode.ts";
+import { ffmpegProgram } from "../testing/ffmpeg-program.ts";
 import { allSegments, testMedia, timesOf } from "../testing/harness.ts";
 import { sample } from "../testing/memory-content.ts";
 import { findEncoder } from "./encoder.ts";
@@ -7,6 +8,11 @@ import { findEncoder } from "./encoder.ts";
 /** One has AAC, the other Opus that is sent as it is at rate 1; both beep at each second. */
 const CLIPS = { real: sample("sample-real-world.mp4"), plain: sample("sample-720p.mp4") };
 const hasEncoder = findEncoder({}).kind === "node-av";
+const program = ffmpegProgram();
+const ENCODERS = [
+  { encoder: "node-av", ffmpegPath: undefined },
+  ...(program === undefined ? [] : [{ encoder: "an ffmpeg program", ffmpegPath: program }]),
+];
 
 /** Changes of sign per second of the sound between two times: twice its pitch. */
 function signChanges(samples: Float32Array, fromSeconds: number, seconds: number): number {
@@ -18,13 +24,13 @@ function signChanges(samples: Float32Array, fromSeconds: number, seconds: number
   return changes / seconds;
 }
 
-describe.skipIf(!hasEncoder)("sound at another rate", () => {
+describe.skipIf(!hasEncoder).each(ENCODERS)("sound at another rate by $encoder", ({ ffmpegPath }) => {
   test.each([
     ["real", 0.5],
     ["real", 1.5],
     ["plain", 2],
   ] as const)("%s at %d: each beep at its second of the media, at its own pitch", async (name, tempo) => {
-    await using t = testMedia({ files: CLIPS });
+    await using t = testMedia({ files: CLIPS, ffmpegPath });
     await using source = await t.media.open(name);
     const plain = decodeOpus(await allSegments(await source.rendition("a0")));
     const segments = await allSegments(await source.rendition("a0", { tempo }));
@@ -42,7 +48,7 @@ describe.skipIf(!hasEncoder)("sound at another rate", () => {
   });
 
   test("from the middle it is that of its place, and the tempo filter starts anew after a seek", async () => {
-    await using t = testMedia({ files: CLIPS });
+    await using t = testMedia({ files: CLIPS, ffmpegPath });
     await using source = await t.media.open("real");
     const rendition = await source.rendition("a0", { tempo: 1.25 });
     const part = await allSegments(rendition, 17.5);

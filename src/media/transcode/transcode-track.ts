@@ -68,8 +68,13 @@ export class TranscodeTrack {
 
   /** The first segment at or after a second; undefined when the media has ended there. */
   async at(reader: TranscodeReader, second: number, options: AbortOptions): Promise<Segment | undefined> {
-    const gop = await this.#gop(reader, second, options);
-    return gop === undefined ? undefined : this.#segment(reader, gop, 0, options);
+    for (;;) {
+      const gop = await this.#gop(reader, second, options);
+      if (gop === undefined) return undefined;
+      const segment = await this.#segment(reader, gop, 0, options);
+      // One that was cut off before there was anything of it is not the end: it is made anew, or its failure is told.
+      if (segment !== undefined || !gop.cutOff) return segment;
+    }
   }
 
   async after(

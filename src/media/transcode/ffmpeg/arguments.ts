@@ -1,4 +1,5 @@
 import type { AudioJobSpec, LiveJobSpec, VideoJobSpec } from "../protocol.ts";
+import { OPUS_FRAME_SAMPLES, OPUS_RATE } from "../child/opus-grid.ts";
 import { turnFilters } from "../turn.ts";
 
 /**
@@ -50,13 +51,33 @@ function videoArguments(spec: VideoJobSpec): string[] {
 }
 
 function audioArguments(spec: AudioJobSpec): string[] {
-  const first = Math.round((spec.fromUs / 1e6 + TIME_SHIFT_SECONDS) * 48_000) + OPUS_DELAY_SAMPLES;
-  const filters = [
-    `aresample=48000:async=1:min_hard_comp=0.04:first_pts=${first}`,
-    `atrim=start_pts=${first}`,
-  ].flat();
   return [
-    ["-vn", "-sn", "-af", filters.join(","), "-ac", "2"],
+    ["-vn", "-sn", "-af", (spec.tempo === 1 ? placed(spec) : stretched(spec)).join(","), "-ac", "2"],
     ["-c:a", "libopus", "-b:a", String(spec.bitrateBps), "-frame_duration", "20", "-application", "audio"],
   ].flat();
+}
+
+function placed(spec: AudioJobSpec): string[] {
+  const first = Math.round((spec.fromUs / 1e6 + TIME_SHIFT_SECONDS) * OPUS_RATE) + OPUS_DELAY_SAMPLES;
+  return [evenTimes(first), `atrim=start_pts=${first}`];
+}
+
+/** Sound at another rate: what comes out lies on a grid of 20 ms of its own, which begins at 0 in the media too. */
+function stretched({ fromUs, tempo }: AudioJobSpec): string[] {
+  const index = Math.max(0, Math.ceil((fromUs * OPUS_RATE) / 1e6 / tempo / OPUS_FRAME_SAMPLES));
+  const first = index * OPUS_FRAME_SAMPLES;
+  const inMedia = Math.round(first * tempo + TIME_SHIFT_SECONDS * OPUS_RATE);
+  return [
+    evenTimes(inMedia),
+    `atrim=start_pts=${inMedia}`,
+    `atempo=${tempo}`,
+    `atrim=start_sample=${OPUS_DELAY_SAMPLES}`,
+    // Counted, so that the filter's own reckoning of time does not matter.
+    `asetpts=N+${first + OPUS_DELAY_SAMPLES + TIME_SHIFT_SECONDS * OPUS_RATE}`,
+  ];
+}
+
+/** 48 kHz from that sample on, with silence where sound is missing. */
+function evenTimes(first: number): string {
+  return `aresample=${OPUS_RATE}:async=1:min_hard_comp=0.04:first_pts=${first}`;
 }

@@ -18,13 +18,7 @@ export async function ffmpegBackend(path: string): Promise<Backend> {
   const version = /^ffmpeg version (\S+)/.exec(stdout)?.[1] ?? "of unknown version";
   return {
     name: `ffmpeg ${version}`,
-    open: async (spec, emit) => {
-      const job = live(spec);
-      if (job.kind === "audio" && job.tempo !== 1) {
-        throw new Error("an ffmpeg program plays sound at its own rate only");
-      }
-      return new FfmpegJob(path, job, emit);
-    },
+    open: async (spec, emit) => new FfmpegJob(path, live(spec), emit),
   };
 }
 
@@ -102,8 +96,11 @@ class FfmpegJob implements Transcoder {
   }
 
   #frameOf({ data, ptsSeconds }: FragmentSample): Packet {
-    const ptsUs = Math.round((ptsSeconds - TIME_SHIFT_SECONDS) * 1e6);
-    if (this.#spec.kind === "audio") return { data, ptsUs, key: true };
+    const seconds = ptsSeconds - TIME_SHIFT_SECONDS;
+    if (this.#spec.kind === "audio") {
+      return { data, ptsUs: Math.round(seconds * this.#spec.tempo * 1e6), key: true };
+    }
+    const ptsUs = Math.round(seconds * 1e6);
     const nals = (splitLengthPrefixed(data, 4) ?? []).filter(nal => !isWorthless(nal));
     return {
       data: Buffer.concat(nals.flatMap(nal => [START_CODE, nal])),

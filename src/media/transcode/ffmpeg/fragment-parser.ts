@@ -34,17 +34,25 @@ function find(data: Buffer, ...path: string[]): Buffer | undefined {
 export class FragmentParser {
   #rest: Buffer = Buffer.alloc(0);
   #timescale = 1;
+  #ended = false;
   #samples: { readonly size: number; readonly ptsSeconds: number }[] = [];
 
   /** Samples that are whole now that `chunk` has come. Throws on what is no MP4. */
   push(chunk: Buffer): FragmentSample[] {
+    if (this.#ended) return [];
     this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     const out: FragmentSample[] = [];
     while (this.#rest.length >= 8) {
       const size = this.#rest.readUInt32BE(0);
+      const type = this.#rest.toString("latin1", 4, 8);
+      // The index at the end: into a pipe it is written without its size where it is long.
+      if (type === "mfra") {
+        this.#ended = true;
+        this.#rest = Buffer.alloc(0);
+        break;
+      }
       if (size < 8 || size > MAX_BOX_BYTES) throw new Error("ffmpeg wrote something else than MP4 boxes");
       if (this.#rest.length < size) break;
-      const type = this.#rest.toString("latin1", 4, 8);
       this.#take(type, this.#rest.subarray(8, size), out);
       this.#rest = this.#rest.subarray(size);
     }
