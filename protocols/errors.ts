@@ -15,6 +15,7 @@ export const ERRORS = {
   NOT_FOUND: { status: 404, meaning: "There is nothing at this address." },
   METHOD_NOT_ALLOWED: { status: 405, meaning: "The address does not take this method." },
   CONTENT_NOT_FOUND: { status: 404, meaning: "Neither this node nor a connected peer has the content." },
+  CONTENT_BLOCKED: { status: 410, meaning: "The content is on a denylist of this node." },
   PATH_NOT_FOUND: { status: 404, meaning: "The directory has no entry of that name." },
   SESSION_NOT_FOUND: {
     status: 404,

@@ -27,6 +27,7 @@ import { consoleSource } from "./node/console.ts";
 import { byteRoutes } from "./node/bytes.ts";
 import { diagnosisOf } from "./node/diagnosis.ts";
 import { httpOf, type NodeRoutes, type OpenDoors, startDoors } from "./node/doors.ts";
+import { startDenylist } from "./node/denylist.ts";
 import { createDrain } from "./node/drain.ts";
 import { Live, type Reloaded } from "./node/live.ts";
 import { eventSockets, startNotify, startRooms, startWebhooks } from "./node/events.ts";
@@ -188,6 +189,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     transfers?: Transfers;
   } = {};
   const traffic = measureTraffic(shared, () => running.webrtc?.manager);
+  const denylist = await startDenylist(shared);
   const content = createContent({
     directory: config.dataDir,
     blockstore: { durability: config.content.durability },
@@ -198,6 +200,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     metrics,
     events,
     clock: systemClock,
+    denylist: denylist.list,
     network: {
       fetchBlock: (cid, fetchOptions) => {
         if (running.peer !== undefined) return running.peer.fetchBlock(cid, fetchOptions);
@@ -299,7 +302,15 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
       ? startWebRTC(
           shared,
           { media, captions },
-          { tenancy, mcp: () => running.mcp, admit: () => drain.admit() },
+          {
+            tenancy,
+            denylist,
+            mcp: () => running.mcp,
+            admit: ref => {
+              drain.admit();
+              denylist.list.checkRef(ref);
+            },
+          },
         )
       : undefined,
     withMcp && tenancy !== undefined ? startMcp({ ...mcpInit, tenancy }) : undefined,

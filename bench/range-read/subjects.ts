@@ -8,6 +8,7 @@ import type { Blockstore } from "../../src/content/blockstore/blockstore.ts";
 import { FlatBlockstore } from "../../src/content/blockstore/flat-blockstore.ts";
 import { PackBlockstore } from "../../src/content/blockstore/pack/index.ts";
 import { VerifiedBlocks } from "../../src/content/dag/blocks.ts";
+import { noDenylist } from "../../src/content/denylist/denylist.ts";
 import { contentMetrics } from "../../src/content/metrics.ts";
 import { NodeCache, UnixFsFile } from "../../src/content/unixfs/index.ts";
 import { Holds } from "../../src/content/verbs/holds.ts";
@@ -31,7 +32,13 @@ export interface Subject {
 async function ours(store: Blockstore, cid: string): Promise<Subject> {
   await store.open();
   const blocks = new VerifiedBlocks(
-    { store, network: undefined, metrics: contentMetrics(noMetrics), log: silentLogger },
+    {
+      store,
+      network: undefined,
+      denylist: noDenylist,
+      metrics: contentMetrics(noMetrics),
+      log: silentLogger,
+    },
     1000,
   );
   const root = CID.parse(cid);

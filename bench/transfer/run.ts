@@ -39,8 +39,9 @@ async function startNode(encryption: "tls" | "noise", media = "no"): Promise<Nod
   const exited = once(child, "exit");
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async (): Promise<Record<string, never>> => {
-    const { value } = await lines.next();
-    return JSON.parse(value ?? "{}") as Record<string, never>;
+    const { value, done } = await lines.next();
+    if (done === true) throw new Error("the node's process has ended");
+    return JSON.parse(value) as Record<string, never>;
   };
   const { url = "", address = "", sampleCid, pid = 0 } = await next();
   return {
@@ -73,6 +74,8 @@ type Figures = Record<string, number>;
 const results = new Map<string, Figures[]>();
 
 function note(way: string, figures: Figures): void {
+  const told = Object.entries(figures).map(([name, value]) => `${name} ${Math.round(value * 10) / 10}`);
+  console.log(`${way}: ${told.join(", ")}; load ${loadavg()[0]?.toFixed(1)}`);
   results.set(way, [...(results.get(way) ?? []), figures]);
 }
 

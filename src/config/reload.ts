@@ -9,6 +9,7 @@ export const RELOADABLE: ReadonlySet<string> = new Set([
   "allowedHosts",
   "corsOrigins",
   "webrtc.maxSessions",
+  "content.denylists",
   "p2p.grantedPeers",
   "p2p.peerTokens",
   "drainTimeoutMs",

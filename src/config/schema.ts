@@ -28,6 +28,19 @@ const content = z.strictObject({
     .min(0)
     .default(0)
     .describe("Time between two automatic garbage collections, milliseconds; 0: only when asked for."),
+  denylists: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      "Lists of content that is neither served nor fetched, in the compact format of IPIP-383: files, or http(s) addresses.",
+    ),
+  denylistRefreshMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .default(3600 * 1000)
+    .describe("How often lists are read again, milliseconds; 0: only at the start and on SIGHUP."),
 });
 
 const media = z.strictObject({

@@ -19,6 +19,7 @@ import { type Blocks, VerifiedBlocks } from "./dag/blocks.ts";
 import type { DagBlock } from "./car/codec.ts";
 import type { DagSelection } from "./car/select.ts";
 import { IDENTITY, parseCid } from "./dag/cid.ts";
+import { type Denylist, noDenylist } from "./denylist/denylist.ts";
 import { type ContentLimits, DEFAULT_CONTENT_LIMITS } from "./limits.ts";
 import { contentMetrics } from "./metrics.ts";
 import { RecordStore } from "./records/record-store.ts";
@@ -81,6 +82,8 @@ export interface ContentComponents {
   readonly metrics: Metrics;
   readonly events: EventPublisher<ContentEvents>;
   readonly clock: Clock;
+  /** What may be neither served nor fetched; default nothing. */
+  readonly denylist?: Denylist;
   /** Where blocks come from that are not here; without it only what is here can be read. */
   readonly network?: BlockNetwork;
 }
@@ -130,10 +133,11 @@ class DefaultContent implements ContentService {
     const holds = new Holds();
     const metrics = contentMetrics(components.metrics, () => holds.size);
     const limits = { ...DEFAULT_CONTENT_LIMITS, ...init.limits };
-    const { network, log, clock, events } = components;
-    this.blocks = new VerifiedBlocks({ store, network, metrics, log }, limits.findTimeoutMs);
+    const { network, log, clock, events, denylist = noDenylist } = components;
+    this.blocks = new VerifiedBlocks({ store, network, denylist, metrics, log }, limits.findTimeoutMs);
     this.#context = {
       store,
+      denylist,
       blocks: this.blocks,
       nodes: new NodeCache(this.blocks),
       records: new RecordStore(components.database),

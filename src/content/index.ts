@@ -11,9 +11,15 @@ export {
   createContent,
 } from "./content.ts";
 export type { Blocks } from "./dag/blocks.ts";
+export { ContentDenylist, type Denylist, type DenylistSource } from "./denylist/denylist.ts";
 export { linksOf } from "./dag/links.ts";
 export { type WalkOptions, type WalkStep, walkDag } from "./dag/walk.ts";
-export { type ContentLimits, DEFAULT_CONTENT_LIMITS } from "./limits.ts";
+export {
+  type ContentLimits,
+  DEFAULT_CONTENT_LIMITS,
+  DENYLIST_TIMEOUT_MS,
+  MAX_DENYLIST_BYTES,
+} from "./limits.ts";
 export { type ContentTables, contentMigrations } from "./records/migrations.ts";
 export type {
   AddOptions,

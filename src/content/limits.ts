@@ -94,6 +94,18 @@ export const CAR_MAX_REPEATED_BLOCKS = 1024 * 1024;
 /** Blocks of a CAR that are read but not yet written. */
 export const CAR_INFLIGHT_BLOCKS = 16;
 
+/** Largest denylist, bytes: some millions of rules. */
+export const MAX_DENYLIST_BYTES = 256 * 1024 * 1024;
+
+/** Longest line of a denylist, characters. @see https://specs.ipfs.tech/compact-denylist-format/ */
+export const MAX_DENYLIST_LINE_LENGTH = 2 * 1024 * 1024;
+
+/** Rules of all denylists together: each takes some 100 bytes of memory. */
+export const MAX_DENYLIST_RULES = 4_000_000;
+
+/** Longest that a denylist may take to come from its address, milliseconds. */
+export const DENYLIST_TIMEOUT_MS = 60_000;
+
 /** Limits that the configuration may change. */
 export interface ContentLimits {
   readonly maxConcurrentAdds: number;

@@ -14,6 +14,7 @@ import {
   type RunningWebRTC,
   type SignallingHandler,
 } from "../webrtc/index.ts";
+import type { NodeDenylist } from "./denylist.ts";
 import { peerInitOf } from "./peer-settings.ts";
 import { mcpRefusal } from "./mcp.ts";
 import { servePeerEvents } from "./peer-events.ts";
@@ -76,7 +77,7 @@ const ROOTS_PAGE = 500;
 async function* rootsOf(content: ContentService): AsyncGenerator<string> {
   for (let offset = 0; ; offset += ROOTS_PAGE) {
     const { records } = await content.list({ limit: ROOTS_PAGE, offset });
-    for (const { cid } of records) yield cid;
+    for (const { cid } of records) if (await content.isLocal(cid)) yield cid;
     if (records.length < ROOTS_PAGE) return;
   }
 }
@@ -126,11 +127,12 @@ export async function startWebRTC(
   init: {
     readonly tenancy: Tenancy;
     readonly mcp: () => Mcp | undefined;
-    /** Throws while no new viewers are taken. */
-    readonly admit: () => void;
+    /** Throws while no new viewers are taken, or none of this content. */
+    readonly admit: (ref: string) => void;
+    readonly denylist: NodeDenylist;
   },
 ): Promise<WebRTCParts | undefined> {
-  const { tenancy, mcp, admit } = init;
+  const { tenancy, mcp, admit, denylist } = init;
   const { config, log, metrics, events, parts, opened } = shared;
   if (!config.webrtc.enabled) {
     parts.disabled("webrtc", "it is switched off");
@@ -148,6 +150,12 @@ export async function startWebRTC(
     opened.push({ name: "webrtc", start: async () => undefined, stop: () => running.stop() });
     shared.live.follow(({ webrtc }) => running.setMaxSessions(webrtc.maxSessions));
     const manager = tenantViewers(running, tenancy, { admit });
+    opened.push(
+      closing(
+        "denylist-viewers",
+        denylist.onChange(() => endBlocked(running, denylist)),
+      ),
+    );
     parts.ready("webrtc", false);
     return {
       manager,
@@ -163,6 +171,17 @@ export async function startWebRTC(
     log.error({ err: error }, "WebRTC could not start; the node goes on without it");
     parts.failed("webrtc", messageOf(error));
     return undefined;
+  }
+}
+
+/** Ends viewers of what has come onto a denylist. */
+function endBlocked(manager: RunningWebRTC, { list }: NodeDenylist): void {
+  for (const session of manager.sessions()) {
+    try {
+      list.checkRef(session.cid);
+    } catch (error) {
+      void session.close(messageOf(error));
+    }
   }
 }
 

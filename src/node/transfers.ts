@@ -58,6 +58,7 @@ export async function startTransfers(
 function verifiedContent(content: ContentService): TransferContent {
   const { blocks } = content;
   return {
+    allow: cid => blocks.allow(cid),
     blocks: {
       has: cid => blocks.has(cid),
       get: cid => blocks.get(cid),

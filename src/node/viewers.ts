@@ -8,8 +8,8 @@ const COUNT_MS = 1000;
 
 export interface TenantViewersInit {
   readonly clock?: Clock;
-  /** Throws while no new viewers are taken. */
-  readonly admit?: () => void;
+  /** Throws while no new viewers are taken, or none of this content. */
+  readonly admit?: (ref: string) => void;
 }
 
 /**
@@ -29,8 +29,8 @@ export function tenantViewers<M extends WebRTCStreamingManager>(
     init: SessionInit,
     open: () => Promise<R>,
   ): Promise<R> => {
-    admit();
     const { principal, cid } = init;
+    admit(cid);
     const { tenantId, capability } = principal;
     if (tenantId === undefined && capability === undefined) return open();
     await tenancy.content.requireRead(principal, cid.split("/", 1)[0] ?? "");

@@ -9,6 +9,7 @@ import {
 } from "../../core/index.ts";
 import type { Blockstore } from "../blockstore/blockstore.ts";
 import type { ContentMetrics } from "../metrics.ts";
+import type { Denylist } from "../denylist/denylist.ts";
 import type { BlockNetwork } from "../types.ts";
 import { blockKey } from "./cid.ts";
 import { checkBlockSize, checkHash, verifyBlock } from "./hash.ts";
@@ -16,11 +17,13 @@ import { SharedWork } from "./shared-work.ts";
 
 /** What the content domain lets others do with single blocks. All of it is verified. */
 export interface Blocks {
-  /** True when the block is here; asks no network. */
+  /** Throws `CONTENT_BLOCKED` when the block is on a denylist. */
+  allow(cid: CID): void;
+  /** True when the block is here and may be served; asks no network. */
   has(cid: CID, options?: AbortOptions): Promise<boolean>;
   /** Like `has`, and keeps the block from a collection while a guard is open: see `ContentService.guard`. */
   touch(cid: CID): Promise<boolean>;
-  /** The verified bytes, not to be changed; undefined when the block is not here. Asks no network. `CORRUPT_BLOCK`. */
+  /** The verified bytes, not to be changed; undefined when the block is not here. Asks no network. `CORRUPT_BLOCK`, `CONTENT_BLOCKED`. */
   get(cid: CID, options?: AbortOptions): Promise<Uint8Array | undefined>;
   /** The verified bytes, from here or else from the network. `CONTENT_NOT_FOUND`. */
   block(cid: CID, options?: AbortOptions & { readonly root?: string | undefined }): Promise<Uint8Array>;
@@ -35,6 +38,7 @@ export interface Blocks {
 export interface BlocksComponents {
   readonly store: Blockstore;
   readonly network: BlockNetwork | undefined;
+  readonly denylist: Denylist;
   readonly metrics: ContentMetrics;
   readonly log: Logger;
 }
@@ -50,17 +54,24 @@ export class VerifiedBlocks implements Blocks {
     this.#findTimeoutMs = findTimeoutMs;
   }
 
+  allow(cid: CID): void {
+    this.#components.denylist.check(cid);
+  }
+
   async has(cid: CID): Promise<boolean> {
-    return this.#components.store.has(cid);
+    const { store, denylist } = this.#components;
+    return !denylist.has(cid) && store.has(cid);
   }
 
   async touch(cid: CID): Promise<boolean> {
-    return this.#components.store.touch(cid);
+    const { store, denylist } = this.#components;
+    return !denylist.has(cid) && store.touch(cid);
   }
 
   async get(cid: CID, options: AbortOptions = {}): Promise<Uint8Array | undefined> {
     options.signal?.throwIfAborted();
     const { store, metrics } = this.#components;
+    this.allow(cid);
     checkHash(cid);
     try {
       const bytes = await store.get(cid, options);
@@ -101,6 +112,7 @@ export class VerifiedBlocks implements Blocks {
   async put(cid: CID, bytes: Uint8Array, options: AbortOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     const { store, metrics } = this.#components;
+    this.allow(cid);
     checkBlockSize(cid, bytes.byteLength);
     try {
       verifyBlock(cid, bytes);
@@ -114,6 +126,7 @@ export class VerifiedBlocks implements Blocks {
   }
 
   async keep(cid: CID, bytes: Uint8Array): Promise<void> {
+    this.allow(cid);
     checkBlockSize(cid, bytes.byteLength);
     checkHash(cid);
     const { store, metrics } = this.#components;

@@ -18,6 +18,11 @@ const HASHES: Readonly<Record<number, { readonly name: string; readonly length: 
   0xb260: { name: "blake2s256", length: 32 },
 };
 
+/** What node:crypto calls the hash function of a multihash code; undefined for one that cannot be computed here. */
+export function hashName(code: number): string | undefined {
+  return HASHES[code]?.name;
+}
+
 /** sha2-256 of the bytes. */
 export function sha256(bytes: Uint8Array): Buffer {
   return hash("sha256", bytes, "buffer");

@@ -8,6 +8,8 @@ import { decodeNode, type UnixFsNode } from "./node.ts";
 export interface BlockSource {
   /** The verified block. Rejects with `CONTENT_NOT_FOUND` when it is nowhere. */
   block(cid: CID, options?: BlockOptions): Promise<Uint8Array>;
+  /** Throws when the block may not be read now, however often it was before. */
+  allow?(cid: CID): void;
 }
 
 export interface BlockOptions extends AbortOptions {
@@ -35,6 +37,7 @@ export class NodeCache {
     const key = cid.code === RAW ? undefined : blockKey(cid);
     const known = key === undefined ? undefined : this.#nodes.get(key);
     if (known !== undefined && key !== undefined) {
+      this.#blocks.allow?.(cid);
       this.#nodes.delete(key);
       this.#nodes.set(key, known);
       return known.node;

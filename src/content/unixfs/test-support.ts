@@ -9,6 +9,7 @@ import { create } from "multiformats/hashes/digest";
 import { noMetrics, silentLogger } from "../../core/index.ts";
 import { MemoryBlockstore } from "../blockstore/memory-blockstore.ts";
 import { VerifiedBlocks } from "../dag/blocks.ts";
+import { noDenylist } from "../denylist/denylist.ts";
 import { DAG_PB, RAW } from "../dag/cid.ts";
 import { contentMetrics } from "../metrics.ts";
 import { NodeCache } from "./node-cache.ts";
@@ -54,7 +55,13 @@ export const SHAPES: Readonly<Record<string, ImporterOptions>> = {
 export class Dags {
   readonly store = new MemoryBlockstore();
   readonly blocks = new VerifiedBlocks(
-    { store: this.store, network: undefined, metrics: contentMetrics(noMetrics), log: silentLogger },
+    {
+      store: this.store,
+      network: undefined,
+      denylist: noDenylist,
+      metrics: contentMetrics(noMetrics),
+      log: silentLogger,
+    },
     1000,
   );
   readonly nodes = new NodeCache(this.blocks);

@@ -100,7 +100,8 @@ export class Adder {
   }
 
   async #save(root: BuiltNode, contentType: string, options: AddOptions): Promise<ContentRecord> {
-    const { records, clock } = this.#context;
+    const { records, clock, denylist } = this.#context;
+    denylist.check(root.cid);
     const events = options.events ?? this.#context.events;
     const cid = root.cid.toString();
     const pin = options.pin === false ? undefined : (options.pin ?? "");

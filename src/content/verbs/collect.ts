@@ -44,15 +44,15 @@ function mark(context: ContentContext, root: CID, keep: BlockSet, options: Abort
   return walkDag(root, {
     ...options,
     visit: ({ cid }) => keep.add(cid),
-    read: cid => context.blocks.get(cid, options),
+    read: cid => context.store.get(cid, options),
   });
 }
 
 /** Records of content that is gone say nothing any more. */
-async function forgetSwept({ records, blocks, events, holds }: ContentContext): Promise<void> {
+async function forgetSwept({ records, store, events, holds }: ContentContext): Promise<void> {
   for (const text of await records.unpinnedRecords()) {
     const cid = parseCid(text);
-    if (holds.isHeld(cid) || (await blocks.has(cid))) continue;
+    if (holds.isHeld(cid) || (await store.has(cid))) continue;
     await records.remove(text);
     events.publish("content_removed", { cid: text });
   }

@@ -1,6 +1,7 @@
 import type { Clock, EventPublisher, Logger } from "../../core/index.ts";
 import type { Blockstore } from "../blockstore/blockstore.ts";
 import type { Blocks } from "../dag/blocks.ts";
+import type { Denylist } from "../denylist/denylist.ts";
 import type { ContentLimits } from "../limits.ts";
 import type { ContentMetrics } from "../metrics.ts";
 import type { RecordStore } from "../records/record-store.ts";
@@ -11,6 +12,7 @@ import type { Holds } from "./holds.ts";
 /** What the verbs of this domain share. */
 export interface ContentContext {
   readonly store: Blockstore;
+  readonly denylist: Denylist;
   readonly blocks: Blocks;
   readonly nodes: NodeCache;
   readonly records: RecordStore;

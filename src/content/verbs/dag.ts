@@ -22,6 +22,7 @@ export async function resolvePath(
   const path: CID[] = [];
   let end = root;
   for (let at = 0; at < names.length; ) {
+    context.denylist.check(end, names.slice(at).join("/"));
     path.push(end);
     if (end.code === DAG_CBOR) {
       const found = followDocument(await blockOf(source, end, reading), names.slice(at), end);
@@ -36,6 +37,7 @@ export async function resolvePath(
     }
     roots.push(end);
   }
+  context.denylist.check(end);
   return { end, roots, path };
 }
 

@@ -6,7 +6,7 @@ import type { ContentContext } from "./context.ts";
 
 /** Hands over every block here that a pin needs, once each; blocks that are missing are passed over. */
 export async function exportPinned(
-  { store, records, blocks }: ContentContext,
+  { store, records }: ContentContext,
   write: (block: DagBlock) => Promise<void>,
   options: AbortOptions,
 ): Promise<void> {
@@ -20,7 +20,7 @@ export async function exportPinned(
         if (bytes !== undefined) await write({ cid, bytes });
         return bytes !== undefined;
       },
-      read: async cid => ((await blocks.has(cid)) ? store.get(cid, options) : undefined),
+      read: async cid => ((await store.has(cid)) ? store.get(cid, options) : undefined),
     });
   }
 }

@@ -23,6 +23,7 @@ export async function pinDag(context: ContentContext, text: string, options: Pin
   checkPinName(name);
   const root = parseCid(text);
   const cid = root.toString();
+  context.denylist.check(root);
   const before = (await context.records.pins({ cid })).find(pin => pin.name === name);
   using _hold = holds.hold(root);
   using _guard = store.guard();

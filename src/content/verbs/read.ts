@@ -12,8 +12,11 @@ import type { ContentContext } from "./context.ts";
 export async function resolveRef(context: ContentContext, ref: string, options: AbortOptions): Promise<CID> {
   const { cid: root, path } = parseRef(ref);
   let cid = root;
-  for (const name of path)
+  for (const [index, name] of path.entries()) {
+    context.denylist.check(cid, path.slice(index).join("/"));
     cid = await lookup(context.nodes, cid, name, { ...options, root: root.toString() });
+  }
+  context.denylist.check(cid);
   return cid;
 }
 
@@ -65,12 +68,13 @@ export async function* listDirectory(
 }
 
 async function describe(
-  { nodes }: ContentContext,
+  { nodes, denylist }: ContentContext,
   { name, cid, totalBytes }: NamedLink,
   options: AbortOptions,
 ): Promise<DirectoryEntry> {
   const text = cid.toString();
-  if (cid.code === RAW) return { name, cid: text, type: "file", size: totalBytes };
+  // What is on a denylist is named, and not looked at.
+  if (cid.code === RAW || denylist.has(cid)) return { name, cid: text, type: "file", size: totalBytes };
   const node = await nodes.load(cid, { ...options, root: text });
   if (node.kind === "file") return { name, cid: text, type: "file", size: node.size };
   return { name, cid: text, type: "directory", size: undefined };
@@ -97,7 +101,7 @@ export async function statRef(
       if (isNew) localBlocks++;
       return isNew;
     },
-    read: cid => blocks.get(cid, options),
+    read: async cid => ((await blocks.has(cid)) ? blocks.get(cid, options) : undefined),
   });
   const type = node.kind === "file" ? "file" : "directory";
   return { cid: cid.toString(), type, size: await contentSize(context, cid, options), localBlocks, complete };

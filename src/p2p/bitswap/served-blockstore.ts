@@ -1,6 +1,6 @@
 import { BaseBlockstore } from "blockstore-core";
 import type { CID } from "multiformats/cid";
-import { type Logger, messageOf } from "../../core/index.ts";
+import { isCidcastError, type Logger, messageOf } from "../../core/index.ts";
 import { MAX_BLOCK_BYTES } from "../limits.ts";
 import type { PeerMetrics } from "../metrics.ts";
 import type { PeerBlockstore } from "../types.ts";
@@ -39,7 +39,8 @@ export class ServedBlockstore extends BaseBlockstore {
     try {
       bytes = await blocks.get(cid);
     } catch (error) {
-      log.warn({ cid: cid.toString(), reason: messageOf(error) }, "block cannot be served");
+      const level = isCidcastError(error, "CONTENT_BLOCKED") ? "debug" : "warn";
+      log[level]({ cid: cid.toString(), reason: messageOf(error) }, "block cannot be served");
     }
     if (bytes === undefined || bytes.byteLength > MAX_BLOCK_BYTES) {
       throw new BlockNotFoundError(`${cid.toString()} is not served`);

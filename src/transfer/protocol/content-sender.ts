@@ -12,6 +12,7 @@ import {
   type Cancel,
   CidcastError,
   type Clock,
+  isCidcastError,
   type Logger,
   messageOf,
   toCidcastError,
@@ -248,7 +249,8 @@ function readable({ blocks, log }: ContentSenderComponents): TransferBlocks {
       try {
         return await blocks.get(cid);
       } catch (error) {
-        log.warn({ cid: cid.toString(), reason: messageOf(error) }, "block cannot be sent");
+        const level = isCidcastError(error, "CONTENT_BLOCKED") ? "debug" : "warn";
+        log[level]({ cid: cid.toString(), reason: messageOf(error) }, "block cannot be sent");
         return undefined;
       }
     },

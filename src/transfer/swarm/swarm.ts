@@ -33,6 +33,7 @@ import type { Ask, Strategies, SwarmComponents, SwarmInit, SwarmResult } from ".
 const OWN_TROUBLE: ReadonlySet<string> = new Set([
   "STORAGE_FULL",
   "STORAGE_FAILED",
+  "CONTENT_BLOCKED",
   "UNSUPPORTED_DAG",
   "CORRUPT_DAG",
 ]);

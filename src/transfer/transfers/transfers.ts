@@ -196,7 +196,7 @@ class DefaultTransfers implements Transfers {
       priority = "normal",
       via,
     } = request;
-    const cid = parseCid(request.cid).toString();
+    const cid = this.#allowed(request.cid);
     if (from.length === 0 || from.length > MAX_TRANSFER_SOURCES) {
       throw new CidcastError("INVALID_REQUEST", `from: 1 to ${MAX_TRANSFER_SOURCES} sources are named`);
     }
@@ -323,9 +323,16 @@ class DefaultTransfers implements Transfers {
   async push(request: PushRequest): Promise<PushResult> {
     const { push, clock } = this.#components;
     if (push === undefined) throw new CidcastError("FEATURE_DISABLED", "Nothing is pushed from here");
-    const cid = parseCid(request.cid).toString();
+    const cid = this.#allowed(request.cid);
     using _hold = this.#components.content.hold(cid);
     return pushContent({ ...request, cid }, { ...push, clock });
+  }
+
+  /** The CID in its usual form, unless it may not be here. */
+  #allowed(text: string): string {
+    const cid = parseCid(text);
+    this.#components.content.allow?.(cid);
+    return cid.toString();
   }
 
   async #running(id: string): Promise<RunningTransfer> {

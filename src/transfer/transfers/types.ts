@@ -128,6 +128,8 @@ export interface TransferEvents {
 
 /** The content domain as transfers need it. */
 export interface TransferContent {
+  /** Throws when the content may not be here. */
+  allow?(cid: CID): void;
   readonly blocks: TransferBlocks;
   /** Keeps a DAG from collection, also while only part of it is here. */
   hold(cid: string): Disposable;
