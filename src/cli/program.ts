@@ -18,6 +18,7 @@ import { whyStalledCommand } from "./commands/media/why-stalled.ts";
 import { idCommand, statusCommand, stopCommand, versionCommand } from "./commands/node/about.ts";
 import { checkCommand } from "./commands/node/check.ts";
 import { backupCommand, restoreCommand } from "./commands/node/backup.ts";
+import { credentialsCommand } from "./commands/node/credentials.ts";
 import { mcpCommand } from "./commands/node/mcp.ts";
 import { peersCommand } from "./commands/node/peers.ts";
 import { tokenCommand } from "./commands/node/token.ts";
@@ -76,6 +77,7 @@ function createProgram(environment: CliEnvironment): Command {
     peersCommand,
     webhookCommand,
     tokenCommand,
+    credentialsCommand,
     backupCommand,
     restoreCommand,
     stopCommand,

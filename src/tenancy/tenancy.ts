@@ -71,6 +71,7 @@ export async function createTenancy(init: TenancyInit, components: TenancyCompon
     db,
     clock,
     events,
+    log,
     keys: {
       keyFile: join(init.keyDirectory, "encryption-key"),
       encryptionKey: init.encryptionKey,

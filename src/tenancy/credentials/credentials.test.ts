@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -72,6 +72,53 @@ describe("credentials", () => {
     await using again = await startTestTenancy({ keyDirectory, database });
     expect(await again.tenancy.credentials.value(at(tenantId))).toBe("the secret");
     expect(readFileSync(before, "utf8")).toBe(`${Buffer.alloc(32, 7).toString("base64url")}\n`);
+  });
+
+  test("what is stored and read while the keys change opens afterwards", async () => {
+    await using database = await openDatabase({ file: ":memory:", migrations: tenancyMigrations });
+    const places: ReturnType<typeof at>[] = [];
+    {
+      await using t = await startTestTenancy({ keyDirectory, database });
+      const { tenantId } = await t.tenant("A", []);
+      const { credentials } = t.tenancy;
+      const place = (i: number) => ({ tenantId, toolName: "secure_api", credentialKey: `k${i}` });
+      await credentials.store(place(0), "value 0");
+      const work: Promise<unknown>[] = [];
+      for (let i = 1; i <= 12; i++) {
+        work.push(credentials.store(place(i), `value ${i}`));
+        if (i % 3 === 0) work.push(credentials.rotate());
+        work.push(credentials.value(place(0)).then(value => expect(value).toBe("value 0")));
+        places.push(place(i));
+      }
+      await Promise.all(work);
+    }
+    // A new process has the last key alone.
+    await using again = await startTestTenancy({ keyDirectory, database });
+    for (const [i, place] of places.entries()) {
+      expect(await again.tenancy.credentials.value(place)).toBe(`value ${i + 1}`);
+    }
+  });
+
+  test("a rotation that cannot be ended keeps both keys, and a new one ends it", async () => {
+    await using database = await openDatabase({ file: ":memory:", migrations: tenancyMigrations });
+    const db = database.tables<TenancyTables>();
+    let tenantId: string;
+    {
+      await using t = await startTestTenancy({ keyDirectory, database });
+      ({ tenantId } = await t.tenant("A", []));
+      await t.tenancy.credentials.store(at(tenantId), "the secret");
+      await t.tenancy.credentials.store({ ...at(tenantId), credentialKey: "damaged" }, "lost");
+      const damaged = db.updateTable("tenancy_credentials").where("credential_key", "=", "damaged");
+      await damaged.set({ sealed: "v1.00000000.AAAA" }).execute();
+      await expect(t.tenancy.credentials.rotate()).rejects.toMatchObject({ code: "STORAGE_FAILED" });
+      expect(await t.tenancy.credentials.value(at(tenantId))).toBe("the secret");
+    }
+    await using again = await startTestTenancy({ keyDirectory, database });
+    expect(await again.tenancy.credentials.value(at(tenantId))).toBe("the secret");
+    await db.deleteFrom("tenancy_credentials").where("credential_key", "=", "damaged").execute();
+    expect(await again.tenancy.credentials.rotate()).toMatchObject({ resealed: 1 });
+    expect(existsSync(join(keyDirectory, "encryption-key.next"))).toBe(false);
+    expect(await again.tenancy.credentials.value(at(tenantId))).toBe("the secret");
   });
 
   test("a key that others may read, or a damaged one, is refused", async () => {

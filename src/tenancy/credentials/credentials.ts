@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type Kysely, sql } from "kysely";
-import { CidcastError, type Clock, type EventPublisher } from "../../core/index.ts";
+import { CidcastError, type Clock, type EventPublisher, type Logger } from "../../core/index.ts";
 import { MAX_CREDENTIALS_PER_TENANT, MAX_LIST_ROWS } from "../limits.ts";
 import type { TenancyTables } from "../tables/tables.ts";
 import type { CredentialInfo, TenancyEvents } from "../types.ts";
@@ -42,9 +42,10 @@ export async function createCredentialStore(components: {
   readonly db: Kysely<TenancyTables>;
   readonly clock: Clock;
   readonly events: EventPublisher<TenancyEvents>;
+  readonly log: Logger;
   readonly keys: CredentialKeys;
 }): Promise<CredentialStore> {
-  const { db, clock, events, keys } = components;
+  const { db, clock, events, log, keys } = components;
   const previous = (keys.previousKeys ?? []).map(keyFromText);
   let box = openBox(keys, previous);
   const place = (at: CredentialPlace): readonly string[] => [at.tenantId, at.toolName, at.credentialKey];
@@ -70,46 +71,59 @@ export async function createCredentialStore(components: {
     box = openBox(keys, previous);
     return resealed;
   };
+  // One at a time: what is sealed while the keys change would need the one that goes.
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(work, work);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
   // A rotation that was cut off is carried to its end: until then both keys are needed.
-  if (keys.encryptionKey === undefined && readNextKey(keys.keyFile) !== undefined) await finishRotation();
+  if (keys.encryptionKey === undefined && readNextKey(keys.keyFile) !== undefined) {
+    await finishRotation().catch((error: unknown) =>
+      log.error({ err: error }, "a rotation of the credentials' key cannot be ended: both keys stay in use"),
+    );
+  }
+
+  const store: CredentialStore["store"] = async (at, value) => {
+    await requireTenant(db, at.tenantId);
+    const nowMs = clock.now();
+    const held = await db
+      .selectFrom("tenancy_credentials")
+      .select(sql<number>`count(*)`.as("count"))
+      .where("tenant_id", "=", at.tenantId)
+      .executeTakeFirstOrThrow();
+    if (held.count >= MAX_CREDENTIALS_PER_TENANT) {
+      throw new CidcastError(
+        "LIMIT_REACHED",
+        `A tenant has at most ${MAX_CREDENTIALS_PER_TENANT} credentials`,
+      );
+    }
+    const sealed = box.seal(value, place(at));
+    await db
+      .insertInto("tenancy_credentials")
+      .values({
+        id: randomUUID(),
+        tenant_id: at.tenantId,
+        tool_name: at.toolName,
+        credential_key: at.credentialKey,
+        sealed,
+        created_at_ms: nowMs,
+        updated_at_ms: nowMs,
+      })
+      .onConflict(conflict =>
+        conflict
+          .columns(["tenant_id", "tool_name", "credential_key"])
+          .doUpdateSet({ sealed, updated_at_ms: nowMs }),
+      )
+      .execute();
+    events.publish("credential_stored", at);
+    const row = await selectPlace(db, at).executeTakeFirstOrThrow();
+    return toInfo(row);
+  };
 
   return {
-    async store(at, value) {
-      await requireTenant(db, at.tenantId);
-      const nowMs = clock.now();
-      const held = await db
-        .selectFrom("tenancy_credentials")
-        .select(sql<number>`count(*)`.as("count"))
-        .where("tenant_id", "=", at.tenantId)
-        .executeTakeFirstOrThrow();
-      if (held.count >= MAX_CREDENTIALS_PER_TENANT) {
-        throw new CidcastError(
-          "LIMIT_REACHED",
-          `A tenant has at most ${MAX_CREDENTIALS_PER_TENANT} credentials`,
-        );
-      }
-      const sealed = box.seal(value, place(at));
-      await db
-        .insertInto("tenancy_credentials")
-        .values({
-          id: randomUUID(),
-          tenant_id: at.tenantId,
-          tool_name: at.toolName,
-          credential_key: at.credentialKey,
-          sealed,
-          created_at_ms: nowMs,
-          updated_at_ms: nowMs,
-        })
-        .onConflict(conflict =>
-          conflict
-            .columns(["tenant_id", "tool_name", "credential_key"])
-            .doUpdateSet({ sealed, updated_at_ms: nowMs }),
-        )
-        .execute();
-      events.publish("credential_stored", at);
-      const row = await selectPlace(db, at).executeTakeFirstOrThrow();
-      return toInfo(row);
-    },
+    store: (at, value) => inTurn(() => store(at, value)),
     async list(tenantId) {
       await requireTenant(db, tenantId);
       const rows = await db
@@ -149,12 +163,15 @@ export async function createCredentialStore(components: {
         ]),
       );
     },
-    async rotate() {
-      if (keys.encryptionKey !== undefined) return { resealed: await reseal(), keyId: box.keyId };
-      readOrMakeKeyFile(nextKeyFile(keys.keyFile));
-      box = openBox(keys, previous);
-      return { resealed: await finishRotation(), keyId: box.keyId };
-    },
+    rotate: () =>
+      inTurn(async () => {
+        if (keys.encryptionKey !== undefined) return { resealed: await reseal(), keyId: box.keyId };
+        // Who has read a row before it was sealed anew opens it after that.
+        previous.push(readOrMakeKeyFile(keys.keyFile));
+        readOrMakeKeyFile(nextKeyFile(keys.keyFile));
+        box = openBox(keys, previous);
+        return { resealed: await finishRotation(), keyId: box.keyId };
+      }),
   };
 }
 

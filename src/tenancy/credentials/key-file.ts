@@ -1,5 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { CidcastError } from "../../core/index.ts";
 
@@ -9,7 +19,10 @@ const KEY_BYTES = 32;
 export function readOrMakeKeyFile(file: string): Buffer {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    writeFileSync(file, `${randomBytes(KEY_BYTES).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
+    // On the disk before anything is sealed with it: a power cut must not leave what nothing opens.
+    const options = { mode: 0o600, flag: "wx", flush: true } as const;
+    writeFileSync(file, `${randomBytes(KEY_BYTES).toString("base64url")}\n`, options);
+    flushDirectory(dirname(file));
   } catch (cause) {
     if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) {
       throw new CidcastError("STORAGE_FAILED", `The key ${file} cannot be written`, { cause });
@@ -44,4 +57,16 @@ export function readNextKey(file: string): Buffer | undefined {
 /** The rotation is done: the next key takes the place of the old one. */
 export function promoteNextKey(file: string): void {
   renameSync(nextKeyFile(file), file);
+  flushDirectory(dirname(file));
+}
+
+/** Makes names of new files last, where the system can. */
+function flushDirectory(directory: string): void {
+  if (process.platform === "win32") return;
+  const handle = openSync(directory, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
 }

@@ -1,12 +1,10 @@
 import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Command } from "commander";
-import { type Config, loadConfig } from "../../../config/index.ts";
-import { CidcastError, silentLogger } from "../../../core/index.ts";
-import { findRunningNode } from "../../../store/index.ts";
+import { loadConfig } from "../../../config/index.ts";
+import { silentLogger } from "../../../core/index.ts";
 import { findApi } from "../../api/open-api.ts";
-import { createHttpClient } from "../../api/http-client.ts";
+import { adminClient } from "../../api/admin-client.ts";
 import { type CommonOptions, nodeCommand } from "../../command.ts";
 import type { CliEnvironment } from "../../environment.ts";
 import { createOutput } from "../../output/output.ts";
@@ -41,7 +39,9 @@ export function backupCommand(environment: CliEnvironment): Command {
       const blocks = flags.blocks === true;
       await using running = await findApi(environment, flags);
       if (running !== undefined) {
-        await save(await remoteBackup(config, { blocks, signal, ca: running.ca }));
+        const admin = await adminClient(config, "A backup", running.ca);
+        const call = { method: "POST", query: { blocks: String(blocks) }, signal } as const;
+        await save(admin.bytes("/api/admin/backup", call));
       } else {
         const options = { serve: false, mcp: false, log: silentLogger };
         await using node = await environment.openNode({ ...config, sample: false }, options);
@@ -49,28 +49,6 @@ export function backupCommand(environment: CliEnvironment): Command {
       }
       output.result({ event: "backup", file: target, bytes, blocks }, `${target}  ${bytes} bytes`);
     });
-}
-
-async function remoteBackup(
-  config: Config,
-  call: { readonly blocks: boolean; readonly signal: AbortSignal; readonly ca?: Buffer | undefined },
-): Promise<AsyncIterable<Uint8Array>> {
-  const { dataDir, token } = config;
-  const found = findRunningNode(dataDir);
-  if (found === undefined) {
-    throw new CidcastError(
-      "INVALID_REQUEST",
-      `A backup needs the admin key in the node's data directory: ${dataDir} is not that of a running node`,
-    );
-  }
-  const key = (await readFile(join(dataDir, "admin-key"), "utf8")).trim();
-  const client = createHttpClient({ url: found.url, token, ca: call.ca });
-  return client.bytes("/api/admin/backup", {
-    method: "POST",
-    headers: { "x-admin-key": key },
-    query: { blocks: String(call.blocks) },
-    signal: call.signal,
-  });
 }
 
 /** `cidcast restore <file>`: to a data directory that is new. */

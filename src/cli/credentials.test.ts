@@ -1,0 +1,98 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, watch } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { type CidcastNode, createNode } from "../node.ts";
+import { silentLogger } from "../core/index.ts";
+import { run } from "./testing/run.ts";
+
+const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
+const SECRETS = 40;
+
+vi.setConfig({ testTimeout: 120_000 });
+
+let dataDir: string;
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "cidcast-rotate-"));
+});
+afterEach(async () => rm(dataDir, { recursive: true, force: true }));
+
+const keyFile = (): string => join(dataDir, "keys", "encryption-key");
+const open = (serve: boolean): Promise<CidcastNode> =>
+  createNode(
+    {
+      dataDir,
+      port: 0,
+      sample: false,
+      webrtc: { enabled: false },
+      p2p: { enabled: false },
+    },
+    { serve, mcp: true, log: silentLogger },
+  );
+const place = (tenantId: string, i: number) => ({ tenantId, toolName: "secure_api", credentialKey: `k${i}` });
+
+async function stored({ tenancy }: CidcastNode): Promise<string> {
+  if (tenancy === undefined) throw new Error("no tenants");
+  const { id } = await tenancy.tenants.create({ name: "acme" });
+  for (let i = 0; i < SECRETS; i++) await tenancy.credentials.store(place(id, i), `secret ${i}`);
+  return id;
+}
+
+async function expectAll({ tenancy }: CidcastNode, tenantId: string): Promise<void> {
+  const values = await tenancy?.credentials.values(tenantId, "secure_api");
+  expect([...(values?.values() ?? [])].toSorted()).toEqual(
+    Array.from({ length: SECRETS }, (_, i) => `secret ${i}`).toSorted(),
+  );
+}
+
+test("the key is changed in a running node, and in a data directory that nobody runs on", async () => {
+  let tenantId: string;
+  let key: string;
+  {
+    await using node = await open(true);
+    tenantId = await stored(node);
+    key = readFileSync(keyFile(), "utf8");
+    const { code, stdout } = await run(["credentials", "rotate", "--json"], { cwd: dataDir, dataDir });
+    expect([code, JSON.parse(stdout)]).toEqual([
+      0,
+      { event: "rotated", resealed: SECRETS, keyId: expect.stringMatching(/^[\da-f]{8}$/) },
+    ]);
+    expect(readFileSync(keyFile(), "utf8")).not.toBe(key);
+    await expectAll(node, tenantId);
+  }
+  key = readFileSync(keyFile(), "utf8");
+  const { code, stdout } = await run(["credentials", "rotate"], { cwd: dataDir, dataDir });
+  expect([code, stdout]).toEqual([0, expect.stringContaining(`${SECRETS} credentials sealed anew`)]);
+  expect(readFileSync(keyFile(), "utf8")).not.toBe(key);
+  await using node = await open(false);
+  await expectAll(node, tenantId);
+});
+
+test("a rotation that is killed loses nothing, and the next start ends it", async () => {
+  let tenantId: string;
+  {
+    await using node = await open(false);
+    tenantId = await stored(node);
+  }
+  const begun = Promise.withResolvers<void>();
+  // The next key's file is the first sign of it; what it seals anew takes longer than a kill.
+  const watcher = watch(join(dataDir, "keys"), (_, name) => {
+    if (name === "encryption-key.next") begun.resolve();
+  });
+  const child = spawn(process.execPath, [MAIN, "credentials", "rotate", "--data-dir", dataDir], {
+    env: { PATH: process.env["PATH"] },
+    stdio: "ignore",
+  });
+  const ended = once(child, "close");
+  await Promise.race([begun.promise, ended]);
+  child.kill("SIGKILL");
+  await ended;
+  watcher.close();
+  await using node = await open(false);
+  await expectAll(node, tenantId);
+  expect(existsSync(`${keyFile()}.next`)).toBe(false);
+});
