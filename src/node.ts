@@ -43,6 +43,7 @@ import { startPeer, startPeerEvents, startWebRTC, type WebRTCParts } from "./nod
 import { closing, Parts } from "./node/parts.ts";
 import type { NodeEvents } from "./node/shared.ts";
 import { VERSION } from "./node/version.ts";
+import { startTracing } from "./node/tracing.ts";
 import { startPrepare } from "./node/prepare.ts";
 import { type Peer, peerMigrations, signerOf } from "./p2p/index.ts";
 import { createSettings, lockDataDir, openDatabase, settingsMigrations } from "./store/index.ts";
@@ -175,7 +176,8 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const pinning = countPinning(events);
 
   const live = new Live(config, log);
-  const shared = { config, live, log, metrics, events, parts, opened };
+  const base = { config, live, log, metrics, events, parts, opened };
+  const shared = { ...base, tracer: serve ? await startTracing(base) : undefined };
   const notify = serve ? await startNotify(shared) : undefined;
   const withMcp = options.mcp ?? serve;
   const tenancy = serve || withMcp ? await startTenancy(shared, database) : undefined;

@@ -349,6 +349,32 @@ const tls = z.strictObject({
     .describe("TLS with a certificate of its own, for development: browsers warn of it until they trust it."),
 });
 
+const tracing = z.strictObject({
+  endpoint: z
+    .string()
+    .regex(/^https?:\/\/[^/@]+(\/[^@]*)?$/, "has to be an http or https address without a password")
+    .optional()
+    .describe(
+      "Collector of OpenTelemetry traces (OTLP over HTTP), for instance `http://127.0.0.1:4318`. None: nothing is traced.",
+    ),
+  headers: z
+    .array(z.string().regex(/^[\w-]+=/, "a header is written like name=value"))
+    .default([])
+    .describe("Headers for the collector, as `name=value`."),
+  sampleRatio: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe("Share of traces that are told; those that a caller began are told when it says so."),
+  instance: z
+    .string()
+    .min(1)
+    .max(128)
+    .optional()
+    .describe("Name of this node for the collector (`service.instance.id`)."),
+});
+
 /** Every setting, with its default. Nothing else may be set. */
 export const configSchema = z.strictObject({
   host: z.string().min(1).default("127.0.0.1").describe("Address HTTP and WebSockets listen on."),
@@ -438,6 +464,7 @@ export const configSchema = z.strictObject({
   events: events.prefault({}),
   rooms: rooms.prefault({}),
   mcp: mcp.prefault({}),
+  tracing: tracing.prefault({}),
 });
 
 /** A whole, valid configuration. */
@@ -454,4 +481,5 @@ export const SECRET_PATHS: ReadonlySet<string> = new Set([
   "webrtc.turnSecret",
   "mcp.encryptionKey",
   "mcp.previousEncryptionKeys",
+  "tracing.headers",
 ]);

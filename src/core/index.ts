@@ -38,4 +38,5 @@ export {
   scopeAuthoriser,
 } from "./principal.ts";
 export { SingleFlight } from "./single-flight.ts";
+export type { Span, SpanAttributes, SpanInit, Tracer } from "./tracing.ts";
 export { VirtualClock } from "./virtual-clock.ts";

@@ -40,6 +40,7 @@ import { guardRequests, type RequestGuard } from "./routing/guard.ts";
 import { acceptJson } from "./routing/json-body.ts";
 import { mountedRoutes } from "./routing/mounted.ts";
 import { type Certificate, readCertificate, warnOfEnd, watchCertificate } from "./tls/certificate.ts";
+import { traceRequests } from "./routing/trace.ts";
 import { uploadRoutes } from "./uploads/routes.ts";
 import { whepRoutes } from "./whep/routes.ts";
 import type { HttpComponents, HttpInit, HttpServer, RegisteredRoute } from "./types.ts";
@@ -79,6 +80,7 @@ export function createHttpServer(init: HttpInit): (components: HttpComponents) =
     app.addHook("onRoute", options => {
       registered.push(options);
     });
+    if (components.tracer !== undefined) traceRequests(app, components.tracer);
     guard.current = guardRequests(app, {
       door,
       limits,

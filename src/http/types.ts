@@ -3,7 +3,16 @@ import type { IncomingMessage, Server } from "node:http";
 import type { CheckBody, CheckReport } from "@cidcast/protocols/connectivity";
 import type { NodeStatus, IdResult, PeerBody } from "@cidcast/protocols/node-api";
 import type { Content } from "../content/index.ts";
-import type { AbortOptions, Action, Authoriser, Logger, Metrics, Principal, Service } from "../core/index.ts";
+import type {
+  AbortOptions,
+  Action,
+  Authoriser,
+  Logger,
+  Metrics,
+  Principal,
+  Service,
+  Tracer,
+} from "../core/index.ts";
 import type { Captions, Media, Prepare } from "../media/index.ts";
 import type { Notify, WebhookRegistry } from "../notify/index.ts";
 import type { Transfers } from "../transfer/index.ts";
@@ -76,6 +85,8 @@ export interface HttpComponents {
   /** Routes that other parts of the node answer. */
   readonly mounted?: readonly MountedRoute[] | undefined;
   readonly authoriser: Authoriser;
+  /** Undefined: requests are not traced. */
+  readonly tracer?: Tracer | undefined;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Everything in Prometheus' text format. */

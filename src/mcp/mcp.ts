@@ -9,6 +9,7 @@ import {
   type Principal,
   type Service,
   toCidcastError,
+  type Tracer,
 } from "../core/index.ts";
 import type { Captions, Media } from "../media/index.ts";
 import type { Tenancy } from "../tenancy/index.ts";
@@ -75,6 +76,8 @@ export interface McpComponents {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Undefined: calls are not traced. */
+  readonly tracer?: Tracer | undefined;
   /** Without it there are no tools over content and media. */
   readonly content?: Content | undefined;
   readonly media?: Media | undefined;
@@ -128,6 +131,7 @@ export function createMcp(init: McpInit, components: McpComponents): Mcp {
     clock,
     log,
     metrics: mcpMetrics(components.metrics),
+    tracer: components.tracer,
     open,
     stateKey: randomBytes(32),
   };

@@ -87,6 +87,7 @@ export async function startDoors(doors: Doors): Promise<OpenDoors> {
     transfers: doors.transfers,
     mounted: doors.mounted,
     authoriser: doorAuthoriser,
+    tracer: doors.tracer,
     log,
     metrics,
     renderMetrics: render,

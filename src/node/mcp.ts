@@ -46,7 +46,7 @@ export interface RunningMcp {
 /** Starts the MCP server behind all its doors. Its code is loaded here: commands that do not need it do not wait for it. */
 export async function startMcp(init: McpParts): Promise<RunningMcp | undefined> {
   const { config, log, metrics, opened, parts, tenancy, content, media, dataDir, baseUrl, console } = init;
-  const { captions, work, diagnose } = init;
+  const { captions, work, diagnose, tracer } = init;
   if (!config.mcp.enabled) {
     parts.disabled("mcp", "it is switched off");
     return undefined;
@@ -64,7 +64,7 @@ export async function startMcp(init: McpParts): Promise<RunningMcp | undefined> 
       ipfsNames: config.mcp.ipfsNames,
       oauth: oauthOf(config.mcp),
     },
-    { tenancy, clock: systemClock, log, metrics, content, media, captions, work, diagnose },
+    { tenancy, clock: systemClock, log, metrics, tracer, content, media, captions, work, diagnose },
   );
   opened.push(mcp);
   await mcp.start();

@@ -1,6 +1,6 @@
 import type { Config } from "../config/index.ts";
 import type { ContentEvents } from "../content/index.ts";
-import type { EventBus, Logger, Metrics, Service } from "../core/index.ts";
+import type { EventBus, Logger, Metrics, Service, Tracer } from "../core/index.ts";
 import type { MediaEvents, PrepareEvents } from "../media/index.ts";
 import type { PeerEvents } from "../p2p/index.ts";
 import type { TenancyEvents } from "../tenancy/index.ts";
@@ -31,6 +31,8 @@ export interface Shared {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly events: EventBus<NodeEvents>;
+  /** Undefined: nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   readonly parts: Parts;
   readonly opened: Service[];
 }
