@@ -1,13 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Context, Span as OtelSpan, SpanStatusCode } from "@opentelemetry/api";
-import {
-  CidcastError,
-  type Logger,
-  messageOf,
-  type Span,
-  type SpanInit,
-  type Tracer,
-} from "../core/index.ts";
+import { type Logger, type Span, type SpanInit, type Tracer } from "../core/index.ts";
 
 /** Spans that wait for the collector; further ones are dropped: tracing never holds up what it looks at. */
 const MAX_WAITING_SPANS = 2048;
@@ -116,21 +109,13 @@ function spanOf(inner: OtelSpan, failed: SpanStatusCode): Span {
 }
 
 async function libraries() {
-  try {
-    const [api, sdk, exporter, resources] = await Promise.all([
-      import("@opentelemetry/api"),
-      import("@opentelemetry/sdk-trace"),
-      import("@opentelemetry/exporter-trace-otlp-http"),
-      import("@opentelemetry/resources"),
-    ]);
-    return { api, sdk, exporter, resources };
-  } catch (cause) {
-    throw new CidcastError(
-      "FEATURE_DISABLED",
-      `Tracing needs the @opentelemetry packages, which are optional: ${messageOf(cause)}`,
-      { cause },
-    );
-  }
+  const [api, sdk, exporter, resources] = await Promise.all([
+    import("@opentelemetry/api"),
+    import("@opentelemetry/sdk-trace"),
+    import("@opentelemetry/exporter-trace-otlp-http"),
+    import("@opentelemetry/resources"),
+  ]);
+  return { api, sdk, exporter, resources };
 }
 
 function tracesUrl(endpoint: string): string {
