@@ -4,6 +4,7 @@ import { isCidcastError } from "../../../src/core/index.ts";
 import { openDatabase } from "../../../src/store/index.ts";
 import { serveNode } from "../../contract/node/serve-node.ts";
 import { databaseSuite } from "../../suites/database.ts";
+import { migrationSuite } from "../../suites/migrations.ts";
 import { findPostgres, PostgresServer } from "./postgres-server.ts";
 
 const found = findPostgres();
@@ -30,6 +31,9 @@ beforeEach(async ctx => {
 describe("a PostgreSQL database", () => {
   describe("does what every database does:", () => {
     databaseSuite(migrations => openDatabase({ file: "unused", url, migrations }));
+  });
+  describe("of an earlier version", () => {
+    migrationSuite(migrations => openDatabase({ file: "unused", url, migrations }));
   });
 
   test("has one node at a time", async () => {
