@@ -12,6 +12,7 @@ export const RELOADABLE: ReadonlySet<string> = new Set([
   "content.denylists",
   "p2p.grantedPeers",
   "p2p.peerTokens",
+  "p2p.serve",
   "drainTimeoutMs",
 ]);
 

@@ -248,6 +248,12 @@ const p2p = z.strictObject({
     .describe(
       "PeerIds that may ask this node for everything over `/ipfs-kit/mcp/1.0.0`; others may read what they know the CID of.",
     ),
+  serve: z
+    .enum(["everybody", "granted"])
+    .default("everybody")
+    .describe(
+      "Which peers get blocks, files and records whose CID they know: `granted` are those of `p2p.grantedPeers`, and who shows a token where a protocol takes one.",
+    ),
   peerTokens: z
     .array(z.string().min(1))
     .default([])

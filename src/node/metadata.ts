@@ -15,7 +15,6 @@ import {
 } from "../transfer/index.ts";
 import { closing } from "./parts.ts";
 import { peerPrincipals } from "./peer-principal.ts";
-import { EVERYBODY } from "./remote-actions.ts";
 import type { Shared } from "./shared.ts";
 import { VERSION } from "./version.ts";
 
@@ -63,7 +62,7 @@ export async function startMetadata(
     throw new CidcastError("FEATURE_DISABLED", "libp2p is switched off or could not start");
   };
   if (peer !== undefined) {
-    const authenticate = peerPrincipals(() => live.config, EVERYBODY);
+    const authenticate = peerPrincipals(() => live.config);
     const common = { peer, authenticate, authoriser: scopeAuthoriser, log };
     const agent = `cidcast/${VERSION}`;
     const ends = [

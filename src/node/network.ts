@@ -1,5 +1,5 @@
 import type { ContentService } from "../content/index.ts";
-import { isCidcastError, messageOf, scopeAuthoriser, systemClock } from "../core/index.ts";
+import { CidcastError, isCidcastError, messageOf, scopeAuthoriser, systemClock } from "../core/index.ts";
 import type { Mcp } from "../mcp/index.ts";
 import type { Captions, Media } from "../media/index.ts";
 import type { Notify } from "../notify/index.ts";
@@ -18,7 +18,7 @@ import type { NodeDenylist } from "./denylist.ts";
 import { peerInitOf } from "./peer-settings.ts";
 import { mcpRefusal } from "./mcp.ts";
 import { servePeerEvents } from "./peer-events.ts";
-import { livePeerPrincipals } from "./peer-principal.ts";
+import { livePeerPrincipals, mayBeServed } from "./peer-principal.ts";
 import { tenantViewers } from "./viewers.ts";
 import { closing } from "./parts.ts";
 import type { Shared } from "./shared.ts";
@@ -31,15 +31,17 @@ export async function startPeer(
   database: Database,
   serve: (stream: ByteStream) => Promise<void>,
 ): Promise<Peer | undefined> {
-  const { config, log, metrics, events, parts, opened } = shared;
+  const { config, live, log, metrics, events, parts, opened } = shared;
   if (!config.p2p.enabled) {
     parts.disabled("p2p", "it is switched off");
     return undefined;
   }
   const init = peerInitOf(config);
   const { encryption, fastTls } = config.p2p;
+  const mayServe = (peerId: string): boolean => mayBeServed(live.config, peerId);
   const peer = createPeer({ ...init, encryption, fastTls, agent: `cidcast/${VERSION}` })({
     blocks: content.blocks,
+    mayServe,
     database: database.tables(),
     roots: () => rootsOf(content),
     events,
@@ -62,12 +64,17 @@ export async function startPeer(
     metrics: transferMetrics(metrics),
     clock: systemClock,
     log,
-    serve,
+    serve: stream => (mayServe(stream.peerId) ? serve(stream) : refuseStream(stream)),
   });
   opened.push(closing("transfer", stopServing));
   opened.push(closing("provide", provideAdded(events, peer)));
   parts.ready("p2p", false);
   return peer;
+}
+
+/** Ends a stream of a peer that is served nothing. */
+async function refuseStream(stream: ByteStream): Promise<void> {
+  stream.abort(new CidcastError("FORBIDDEN", "This node serves granted peers only"));
 }
 
 /** Records read at once when everything is told to the network. */

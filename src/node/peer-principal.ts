@@ -15,6 +15,20 @@ export interface PeerToken {
 const TENANT_TOKEN = "cct_";
 const EVERYTHING: ReadonlySet<string> = new Set(["*"]);
 
+/** What any peer may ask: content whose CID it knows, as by bitswap. */
+const KNOWN_CONTENT: ReadonlySet<Action> = new Set<Action>(["content:read"]);
+const NOTHING: ReadonlySet<Action> = new Set<Action>();
+
+/** What a peer may do that shows nothing and was granted nothing. */
+export function everybodyMay({ p2p }: Pick<Config, "p2p">): ReadonlySet<Action> {
+  return p2p.serve === "everybody" ? KNOWN_CONTENT : NOTHING;
+}
+
+/** Whether a peer gets blocks over protocols that know no token. */
+export function mayBeServed({ p2p }: Pick<Config, "p2p">, peerId: string): boolean {
+  return p2p.serve === "everybody" || p2p.grantedPeers.includes(peerId);
+}
+
 export interface PeerPrincipalsInit {
   /** The node's own token. */
   readonly token: string | undefined;
@@ -73,10 +87,10 @@ export function livePeerPrincipals(live: Live, init: (config: Config) => PeerPri
 /** Who a peer is where tenants have nothing: the owner by the node's token or a grant, else everybody. */
 export function peerPrincipals(
   config: () => Pick<Config, "p2p" | "token">,
-  everybody: ReadonlySet<Action>,
 ): (peerId: string, token: string | undefined) => Principal {
   return (peerId, token) => {
-    const { p2p, token: expected } = config();
+    const settings = config();
+    const { p2p, token: expected } = settings;
     const peer = { kind: "peer", id: peerId, door: "libp2p" } as const;
     if (token !== undefined) {
       if (expected === undefined || !timingSafeEqual(digest(token), digest(expected))) {
@@ -84,7 +98,7 @@ export function peerPrincipals(
       }
       return { ...peer, scopes: EVERYTHING };
     }
-    return { ...peer, scopes: p2p.grantedPeers.includes(peerId) ? EVERYTHING : everybody };
+    return { ...peer, scopes: p2p.grantedPeers.includes(peerId) ? EVERYTHING : everybodyMay(settings) };
   };
 }
 

@@ -1,18 +1,16 @@
 import type { NodeStatus } from "@cidcast/protocols/node-api";
 import type { Config } from "../config/index.ts";
 import type { ContentService } from "../content/index.ts";
-import { type Action, CidcastError, type Principal, scopeAuthoriser } from "../core/index.ts";
+import { CidcastError, type Principal, scopeAuthoriser } from "../core/index.ts";
 import type { Mcp } from "../mcp/index.ts";
 import { type Peer, type RemoteActions, serveRemoteActions } from "../p2p/index.ts";
 import type { Transfer, Transfers } from "../transfer/index.ts";
 import type { OwnedContent, Tenancy } from "../tenancy/index.ts";
 import { closing } from "./parts.ts";
 import { createPeerMcp } from "./peer-mcp.ts";
-import { livePeerPrincipals } from "./peer-principal.ts";
+import { everybodyMay, livePeerPrincipals } from "./peer-principal.ts";
 import type { Shared } from "./shared.ts";
 
-/** What any peer may ask: content whose CID it knows, as by bitswap. */
-export const EVERYBODY: ReadonlySet<Action> = new Set<Action>(["content:read"]);
 /** Longest that the answer to `transfer` waits for its end, milliseconds. */
 const TRANSFER_WAIT_MS = 2000;
 
@@ -41,7 +39,7 @@ export async function startRemoteActions(shared: Shared, parts: RemoteParts): Pr
   });
   const authenticate = livePeerPrincipals(live, config => ({
     ...known(config),
-    everybody: EVERYBODY,
+    everybody: everybodyMay(config),
     playback: true,
   }));
   const stop = await serveRemoteActions({

@@ -59,6 +59,7 @@ export async function runPeer(run: RunInit): Promise<RunningPeer> {
     gate,
     database: components.database,
     blocks: components.blocks,
+    mayServe: components.mayServe,
     metrics,
     log,
   });

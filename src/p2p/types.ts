@@ -78,6 +78,8 @@ export interface NetworkInit {
 
 export interface PeerComponents {
   readonly blocks: PeerBlockstore;
+  /** Whose wants bitswap answers; everybody's by default. */
+  readonly mayServe?: ((peerId: string) => boolean) | undefined;
   /** Where the identity and the address book live; without it both last as long as the process. */
   readonly database?: PeerDatabase;
   /** Roots of all content, for others to find; none by default. */

@@ -6,6 +6,7 @@ import type { CID } from "multiformats/cid";
 import { sha256, sha512 } from "multiformats/hashes/sha2";
 import type { Logger } from "../../core/index.ts";
 import { MAX_BITSWAP_MESSAGE_BYTES, MAX_WANTS_PER_PEER } from "../limits.ts";
+import { EmptyBlockstore } from "./served-blockstore.ts";
 import { libp2pLogger } from "../net/libp2p-logger.ts";
 
 /** Version of bitswap that is spoken. @see https://specs.ipfs.tech/bitswap-protocol/ */
@@ -28,6 +29,8 @@ export interface BlockExchange {
 export interface BlockExchangeComponents {
   readonly libp2p: Libp2p;
   readonly blockstore: Blockstore;
+  /** Whose wants are answered; everybody's by default. The others are told that nothing is here. */
+  readonly mayServe?: ((peerId: string) => boolean) | undefined;
   readonly log: Logger;
 }
 
@@ -92,6 +95,44 @@ interface Broker {
   }): { retrieve(cid: CID, options: { readonly signal: AbortSignal }): Promise<Uint8Array> };
 }
 
+/** What others want of us, as Helia's bitswap keeps it. A test of real exchanges holds that it is there. */
+interface PeerWants {
+  blockstore: Blockstore;
+  receiveMessage(peerId: { toString(): string }, message: unknown): void;
+  peerDisconnected(peerId: { toString(): string }): void;
+}
+
+function wantsOf(broker: object): PeerWants {
+  // The member is private by its type alone.
+  const { bitswap } = broker as { readonly bitswap?: { readonly peerWantLists?: PeerWants } };
+  if (bitswap?.peerWantLists === undefined) {
+    throw new Error("@helia/bitswap has no lists of wants: nobody can be kept from what is here");
+  }
+  return bitswap.peerWantLists;
+}
+
+/** Answers others than those as if nothing were here. A peer's account keeps the store it was opened with. */
+function serveOnly(wants: PeerWants, mayServe: (peerId: string) => boolean): void {
+  const { blockstore } = wants;
+  const nothing = new EmptyBlockstore();
+  const served = new Map<string, boolean>();
+  const receive = wants.receiveMessage.bind(wants);
+  const disconnected = wants.peerDisconnected.bind(wants);
+  wants.receiveMessage = (peerId, message) => {
+    const id = peerId.toString();
+    const may = mayServe(id);
+    // Who was granted or not when its account was opened may have become the other.
+    if (served.has(id) && served.get(id) !== may) disconnected(peerId);
+    served.set(id, may);
+    wants.blockstore = may ? blockstore : nothing;
+    receive(peerId, message);
+  };
+  wants.peerDisconnected = peerId => {
+    served.delete(peerId.toString());
+    disconnected(peerId);
+  };
+}
+
 interface Mixin {
   start(host: unknown): Promise<void>;
 }
@@ -127,6 +168,8 @@ async function startBroker(components: BlockExchangeComponents): Promise<Broker>
   // The host has every member that the mixin of @helia/bitswap 4 touches; a test of real exchanges holds that.
   withBitswap(host as unknown as Parameters<typeof withBitswap>[0], options);
   await mixin?.start(host);
+  const { mayServe } = components;
+  if (mayServe !== undefined && broker !== undefined) serveOnly(wantsOf(broker), mayServe);
   if (broker === undefined) throw new Error("@helia/bitswap did not hand over its block broker");
   return broker;
 }

@@ -16,6 +16,19 @@ export interface ServedBlockstoreComponents {
   readonly log: Logger;
 }
 
+/** The blocks of who is served nothing. */
+export class EmptyBlockstore extends BaseBlockstore {
+  override has(): boolean {
+    return false;
+  }
+
+  // Nothing is given: it ends in the error before.
+  // oxlint-disable-next-line eslint/require-yield
+  override async *get(cid: CID): AsyncGenerator<Uint8Array> {
+    throw new BlockNotFoundError(`${cid.toString()} is not served`);
+  }
+}
+
 /** Our blocks as bitswap reads them. A block that cannot be read is as good as missing: the peer asks somebody else. */
 export class ServedBlockstore extends BaseBlockstore {
   readonly #components: ServedBlockstoreComponents;

@@ -19,6 +19,7 @@ export interface AssembleInit {
   readonly gate: ConnectionGate;
   readonly database: PeerDatabase | undefined;
   readonly blocks: PeerBlockstore;
+  readonly mayServe?: ((peerId: string) => boolean) | undefined;
   readonly metrics: PeerMetrics;
   readonly log: Logger;
 }
@@ -57,5 +58,8 @@ export async function assemble(options: AssembleInit): Promise<PeerParts> {
   });
   const blockstore = new ServedBlockstore(options);
   const { libp2p } = node;
-  return { ...node, exchange: createExchange({ libp2p, blockstore, log: options.log }) };
+  return {
+    ...node,
+    exchange: createExchange({ libp2p, blockstore, mayServe: options.mayServe, log: options.log }),
+  };
 }
