@@ -14,6 +14,10 @@ describe("a SQLite database", () => {
   });
   const open = (migrations: readonly Migration[]) =>
     openDatabase({ file: join(directory, "node.db"), migrations });
-  describe("does what every database does:", () => databaseSuite(open));
-  describe("of an earlier version", () => migrationSuite(open));
+  describe("does what every database does:", () => {
+    databaseSuite(open);
+  });
+  describe("of an earlier version", () => {
+    migrationSuite(open);
+  });
 });

@@ -86,7 +86,7 @@ async function fill(db: Kysely<AnyTables>, { name, columns }: TableMetadata, row
 
 function valueOf(dataType: string, row: number): unknown {
   if (/^(big\s?int|int8)/.test(dataType)) return 5 * 1024 ** 4 + row;
-  if (/^int/.test(dataType)) return row;
+  if (dataType.startsWith("int")) return row;
   if (/double|float|real/.test(dataType)) return row + 0.5;
   if (/blob|bytea/.test(dataType)) return Uint8Array.of(0, 255, row);
   return `"Ünïcode ${row}"`;
