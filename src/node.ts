@@ -237,7 +237,13 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   await media.start();
   opened.push(media);
   parts.ready("media", true, media.encoderMissing);
-  const prepare = await startPrepare(shared, { content, database, media, resume: serve });
+  const { prepare, prepareFor } = await startPrepare(shared, {
+    content,
+    database,
+    media,
+    tenancy,
+    resume: serve,
+  });
   prepared.current = prepare;
   const captions = createCaptions({ content, database, clock: systemClock, trust });
   opened.push(probeAdded({ content, media, events, log }));
@@ -279,7 +285,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     log,
   });
   const work = {
-    prepare: () => prepare,
+    prepare: prepareFor,
     transfers: () => running.transfers,
     connections: () => running.peer?.connections(),
   };
@@ -349,7 +355,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
           onShutdownRequest: options.onShutdownRequest,
           content,
           media,
-          prepare,
+          prepareFor,
           captions,
           peer,
           webrtc,

@@ -46,7 +46,7 @@ for (const track of file.info.tracks) {
   }
   if (track.kind !== "video") continue;
   const decoder = new Decoder(job.decoder, "video");
-  const rungs = ladderOf(track, presets as PresetName[]).map(rung => ({
+  const rungs = ladderOf(track, { presets: presets as PresetName[] }).map(rung => ({
     ...rung,
     context: open(rung),
     fitter: new PictureFitter({ ...rung, rotation: job.rotation, mirrored: job.mirrored }),

@@ -73,6 +73,12 @@ const prepare = z.strictObject({
     .array(z.enum(["very_low", "low", "medium", "high", "very_high"]))
     .default([])
     .describe("Sizes of a ladder where none are asked for; none: all that are not larger than the source."),
+  codec: z
+    .enum(["h264", "vp9", "av1"])
+    .default("h264")
+    .describe(
+      "Codec of a ladder where none is asked for. VP9 and AV1 are smaller and slower to make; not every browser takes AV1.",
+    ),
   workers: z
     .number()
     .int()

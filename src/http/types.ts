@@ -67,7 +67,7 @@ export interface HttpComponents {
   /** Undefined: switched off; captions then answer `FEATURE_DISABLED`. */
   readonly captions?: Captions | undefined;
   /** Undefined: switched off; jobs then answer `FEATURE_DISABLED`. */
-  readonly prepare?: Prepare | undefined;
+  readonly prepareFor?: ((caller: Pick<Principal, "tenantId">) => Prepare) | undefined;
   /** Undefined: WebRTC is switched off or could not start. */
   readonly webrtc?: WebRTCStreamingManager | undefined;
   /** Why there is no WebRTC, in words for people. */

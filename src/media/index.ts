@@ -4,10 +4,11 @@ export { writeWebVtt } from "./captions/parse-text.ts";
 export type { CaptionTrack, Chapter, Cue, CuesOptions, EmbeddedText } from "./captions/types.ts";
 export { createMedia, type MediaComponents, type MediaInit } from "./media.ts";
 export { MAX_RATE, MediaClock, type MediaClockInit, MIN_RATE, type MonotonicClock } from "./media-clock.ts";
-export { PRESET_NAMES, type PresetName } from "./prepare/ladder.ts";
+export { LADDER_CODECS, type LadderCodec, PRESET_NAMES, type PresetName } from "./prepare/ladder.ts";
 export { mediaMigrations } from "./prepare/migrations.ts";
 export { createPrepare, type PrepareComponents, type PrepareInit } from "./prepare/prepare.ts";
 export type {
+  JobOwner,
   JobProgress,
   JobState,
   Prepare,

@@ -12,7 +12,7 @@ import {
   type PeerControl,
   type RegisteredRoute,
 } from "../http/index.ts";
-import type { Captions, Media, Prepare } from "../media/index.ts";
+import type { Captions, Media } from "../media/index.ts";
 import {
   mountRoutes,
   type Notify,
@@ -28,6 +28,7 @@ import type { WebRTCParts } from "./network.ts";
 import { closing } from "./parts.ts";
 import { WEB_ROOT } from "./paths.ts";
 import type { Shared } from "./shared.ts";
+import type { PrepareFor } from "./tenant-jobs.ts";
 import { VERSION } from "./version.ts";
 
 /** TCP connections at a time that are not WebSockets. */
@@ -39,7 +40,7 @@ export interface Doors extends Shared {
   readonly onShutdownRequest: (() => void) | undefined;
   readonly content: ContentService;
   readonly media: Media;
-  readonly prepare: Prepare;
+  readonly prepareFor: PrepareFor;
   readonly captions: Captions;
   readonly peer: Peer | undefined;
   readonly webrtc: WebRTCParts | undefined;
@@ -71,12 +72,12 @@ export interface NodeRoutes {
 
 /** Opens HTTP and WebSockets. */
 export async function startDoors(doors: Doors): Promise<OpenDoors> {
-  const { openHttp, log, metrics, parts, opened, content, media, prepare, peer, webrtc, status, render } =
+  const { openHttp, log, metrics, parts, opened, content, media, prepareFor, peer, webrtc, status, render } =
     doors;
   const http = openHttp({
     content,
     media,
-    prepare,
+    prepareFor,
     captions: doors.captions,
     webrtc: webrtc?.manager,
     webrtcMissing: parts.reason("webrtc"),

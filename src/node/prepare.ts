@@ -4,10 +4,12 @@ import { resolve } from "node:path";
 import type { ContentService } from "../content/index.ts";
 import { messageOf, systemClock } from "../core/index.ts";
 import { createPrepare, type Media, type Prepare } from "../media/index.ts";
+import type { Tenancy } from "../tenancy/index.ts";
 import { createNodeSigner, type PeerTables } from "../p2p/index.ts";
 import type { Database } from "../store/index.ts";
 import { closing } from "./parts.ts";
 import type { Shared } from "./shared.ts";
+import { keepLadders, type PrepareFor, prepareViews } from "./tenant-jobs.ts";
 
 /** What another program's encoder cannot do. */
 const NEEDS_LIBRARY =
@@ -20,20 +22,24 @@ export async function startPrepare(
     readonly content: ContentService;
     readonly database: Database;
     readonly media: Media;
+    /** Undefined: jobs of tenants wait. */
+    readonly tenancy: Tenancy | undefined;
     /** False: unfinished jobs wait; the node is open for one command. */
     readonly resume: boolean;
   },
-): Promise<Prepare> {
+): Promise<{ readonly prepare: Prepare; readonly prepareFor: PrepareFor }> {
   const { config, log, events, opened } = shared;
-  const { content, database, media, resume } = parts;
-  const { presets, workers, onAdd } = config.prepare;
+  const { content, database, media, tenancy, resume } = parts;
+  const { presets, codec, workers, onAdd } = config.prepare;
   const encoderMissing =
     media.encoderMissing ?? (config.media.ffmpegPath === undefined ? undefined : NEEDS_LIBRARY);
   const prepare = createPrepare({
     presets,
+    codec,
     workers,
     encoderMissing,
     resume,
+    tenants: tenancy !== undefined,
     // The same after a restart, another one for each directory: what shares a database tells nodes apart by it.
     node: `${hostname()}:${resolve(config.dataDir)}`,
   })({
@@ -42,6 +48,7 @@ export async function startPrepare(
     events,
     clock: systemClock,
     log,
+    keep: keepLadders(content, tenancy),
     signer: createNodeSigner(database.tables<PeerTables>()),
     freeBytes: async () => {
       const { bavail, bsize } = await statfs(config.dataDir);
@@ -51,7 +58,7 @@ export async function startPrepare(
   await prepare.start();
   opened.push(prepare);
   if (onAdd) opened.push(closing("prepare-added", prepareAdded(prepare, shared)));
-  return prepare;
+  return { prepare, prepareFor: await prepareViews(prepare, tenancy) };
 }
 
 /** Puts every media file that is added into the queue. */

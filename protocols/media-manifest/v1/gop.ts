@@ -13,7 +13,12 @@ export interface GopFrame {
   /** Time after the GOP's start, microseconds. */
   readonly offsetUs: number;
   readonly key: boolean;
+  /** True when no other frame depends on it. */
+  readonly droppable?: boolean | undefined;
 }
+
+const FLAG_KEY = 1;
+const FLAG_DROPPABLE = 2;
 
 /** Packs the frames of one GOP, at least one, in decode order. Throws `RangeError` when one does not fit the format. */
 export function encodeGop(frames: readonly GopFrame[]): Uint8Array {
@@ -25,12 +30,12 @@ export function encodeGop(frames: readonly GopFrame[]): Uint8Array {
   const view = new DataView(out.buffer);
   view.setUint32(0, frames.length);
   let at = head;
-  for (const [i, { data, offsetUs, key }] of frames.entries()) {
+  for (const [i, { data, offsetUs, key, droppable }] of frames.entries()) {
     if (offsetUs < 0 || offsetUs > MAX_OFFSET_US) throw new RangeError(`A frame is ${offsetUs} µs off`);
     const entry = COUNT_BYTES + ENTRY_BYTES * i;
     view.setUint32(entry, data.length);
     view.setUint32(entry + 4, offsetUs);
-    view.setUint8(entry + 8, key ? 1 : 0);
+    view.setUint8(entry + 8, (key ? FLAG_KEY : 0) | (droppable === true ? FLAG_DROPPABLE : 0));
     out.set(data, at);
     at += data.length;
   }
@@ -48,11 +53,13 @@ export function decodeGop(bytes: Uint8Array): GopFrame[] | undefined {
   for (let i = 0; i < count; i++) {
     const entry = COUNT_BYTES + ENTRY_BYTES * i;
     const size = view.getUint32(entry);
+    const flags = view.getUint8(entry + 8);
     if (size === 0 || at + size > bytes.length) return undefined;
     frames.push({
       data: bytes.subarray(at, at + size),
       offsetUs: view.getUint32(entry + 4),
-      key: (view.getUint8(entry + 8) & 1) === 1,
+      key: (flags & FLAG_KEY) !== 0,
+      ...((flags & FLAG_DROPPABLE) !== 0 && { droppable: true }),
     });
     at += size;
   }

@@ -64,7 +64,7 @@ export function createEmbeddedApi(node: CidcastNode): NodeApi {
       if (await node.captions.detach(cid, captions, "", options)) return;
       throw new CidcastError("CONTENT_NOT_FOUND", `${captions} is not attached to ${cid}`);
     },
-    prepare: async (cid, presets, options) => (await prepare.submit(cid, { ...options, presets })).id,
+    prepare: async (cid, options) => (await prepare.submit(cid, options)).id,
     job: async id => jobBody.parse(await prepare.job(id)),
     jobs: async () => (await prepare.jobs()).map(job => jobBody.parse(job)),
     cancelJob: async id => jobBody.parse(await prepare.cancel(id)),

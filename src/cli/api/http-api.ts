@@ -118,12 +118,12 @@ export function createHttpApi(http: HttpClient): NodeApi {
     detachCaptions: async (cid, captions, options) => {
       await http.json(doneResult, path("captions", `${cid}/${captions}`), { method: "DELETE", ...options });
     },
-    prepare: async (cid, presets, options) => {
+    prepare: async (cid, { presets, codec, signal } = {}) => {
       const call = {
         method: "POST",
-        body: JSON.stringify({ cid, presets }),
+        body: JSON.stringify({ cid, presets, codec }),
         headers: { "content-type": "application/json" },
-        ...options,
+        signal,
       } as const;
       return (await http.json(prepareResult, "/api/v0/prepare", call)).jobId;
     },

@@ -84,7 +84,7 @@ export interface NodeApi extends AsyncDisposable {
   ): Promise<CaptionTrackBody>;
   detachCaptions(cid: string, captions: string, options?: AbortOptions): Promise<void>;
   /** Puts a job into the queue; gives its id. */
-  prepare(cid: string, presets: JobBody["presets"], options?: AbortOptions): Promise<string>;
+  prepare(cid: string, options?: AbortOptions & Pick<JobBody, "presets" | "codec">): Promise<string>;
   job(id: string, options?: AbortOptions): Promise<JobBody>;
   jobs(options?: AbortOptions): Promise<readonly JobBody[]>;
   cancelJob(id: string, options?: AbortOptions): Promise<JobBody>;

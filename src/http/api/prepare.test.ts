@@ -7,6 +7,8 @@ const JOB: PrepareJob = {
   id: "job-1",
   cid: "bafyclip",
   presets: ["low"],
+  codec: "h264",
+  owner: undefined,
   state: "running",
   progress: { percent: 12.5, fps: 80, etaSeconds: 9 },
   result: undefined,
@@ -36,13 +38,13 @@ function fakePrepare(asked: unknown[]): Prepare {
 describe("jobs over HTTP", () => {
   test("are made, looked at and cancelled", async () => {
     const asked: unknown[] = [];
-    await using server = await serve({}, { prepare: fakePrepare(asked) });
+    await using server = await serve({}, { prepareFor: () => fakePrepare(asked) });
     const headers = { "content-type": "application/json" };
     const body = JSON.stringify({ cid: "bafyclip", presets: ["low"] });
     const made = await ask(server, "/api/v0/prepare", { method: "POST", headers, body });
     expect([made.status, made.json()]).toEqual([200, { jobId: "job-1" }]);
     expect(asked).toEqual([["bafyclip", ["low"]]]);
-    const { result: _result, error: _error, endedAtMs: _ended, ...expected } = JOB;
+    const { result: _result, error: _error, endedAtMs: _ended, owner: _owner, ...expected } = JOB;
     expect((await ask(server, "/api/v0/jobs/job-1")).json()).toEqual(expected);
     expect((await ask(server, "/api/v0/jobs")).json()).toEqual({ jobs: [expected] });
     const cancelled = await ask(server, "/api/v0/jobs/job-1", { method: "DELETE" });
@@ -56,9 +58,10 @@ describe("jobs over HTTP", () => {
     { cid: "" },
     { cid: "a", presets: ["huge"] },
     { cid: "a", presets: [] },
+    { cid: "a", codec: "vp8" },
     { cid: "a", x: 1 },
   ])("%j is refused", async body => {
-    await using server = await serve({}, { prepare: fakePrepare([]) });
+    await using server = await serve({}, { prepareFor: () => fakePrepare([]) });
     const headers = { "content-type": "application/json" };
     const init = { method: "POST", headers, body: JSON.stringify(body) };
     expect((await ask(server, "/api/v0/prepare", init)).status).toBe(400);

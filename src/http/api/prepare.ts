@@ -1,17 +1,17 @@
 import { jobBody, jobParams, jobsResult, prepareBody, prepareResult } from "@cidcast/protocols/node-api";
 import type { FastifyInstance } from "fastify";
-import { CidcastError } from "../../core/index.ts";
+import { CidcastError, type Principal } from "../../core/index.ts";
 import type { Prepare } from "../../media/index.ts";
 import { route } from "../routing/route.ts";
 import type { ApiComponents } from "./types.ts";
 
 /** Prepared ladders and the jobs that make them. */
-export function prepareRoutes(app: FastifyInstance, { prepare }: ApiComponents): void {
-  const enabled = (): Prepare => {
-    if (prepare === undefined) {
+export function prepareRoutes(app: FastifyInstance, { prepareFor }: ApiComponents): void {
+  const jobsOf = (principal: Principal): Prepare => {
+    if (prepareFor === undefined) {
       throw new CidcastError("FEATURE_DISABLED", "Media is switched off on this node");
     }
-    return prepare;
+    return prepareFor(principal);
   };
   route(app, {
     method: "POST",
@@ -20,8 +20,8 @@ export function prepareRoutes(app: FastifyInstance, { prepare }: ApiComponents):
     body: prepareBody,
     answer: prepareResult,
     summary: "Puts a job into the queue that makes a prepared ladder",
-    handler: async ({ body: { cid, presets }, signal }) => {
-      const { id } = await enabled().submit(cid, { signal, presets });
+    handler: async ({ body: { cid, presets, codec }, principal, signal }) => {
+      const { id } = await jobsOf(principal).submit(cid, { signal, presets, codec });
       return { jobId: id };
     },
   });
@@ -31,7 +31,7 @@ export function prepareRoutes(app: FastifyInstance, { prepare }: ApiComponents):
     action: "media:prepare",
     answer: jobsResult,
     summary: "Jobs, newest first",
-    handler: async () => ({ jobs: await enabled().jobs() }),
+    handler: async ({ principal }) => ({ jobs: await jobsOf(principal).jobs() }),
   });
   route(app, {
     method: "GET",
@@ -40,7 +40,7 @@ export function prepareRoutes(app: FastifyInstance, { prepare }: ApiComponents):
     params: jobParams,
     answer: jobBody,
     summary: "How a job is",
-    handler: async ({ params: { id } }) => enabled().job(id),
+    handler: async ({ params: { id }, principal }) => jobsOf(principal).job(id),
   });
   route(app, {
     method: "DELETE",
@@ -49,6 +49,6 @@ export function prepareRoutes(app: FastifyInstance, { prepare }: ApiComponents):
     params: jobParams,
     answer: jobBody,
     summary: "Cancels a job that is not over",
-    handler: async ({ params: { id } }) => enabled().cancel(id),
+    handler: async ({ params: { id }, principal }) => jobsOf(principal).cancel(id),
   });
 }

@@ -100,8 +100,8 @@ function viewRoutes(app: FastifyInstance, components: ApiComponents, operations:
     url: `${PREFIX}/tasks`,
     action: ADMIN,
     summary: "Dashboard: jobs that prepare media",
-    handler: async () => {
-      const tasks = (await components.prepare?.jobs()) ?? [];
+    handler: async ({ principal }) => {
+      const tasks = (await components.prepareFor?.(principal).jobs()) ?? [];
       return { success: true, tasks, count: tasks.length };
     },
   });

@@ -18,7 +18,12 @@ const ON_CONTENT: ReadonlySet<Action> = new Set<Action>([
   "media:play",
 ]);
 /** Actions without a CID: their routes ask for what the tenant has, and add to it. */
-const ON_ALL: ReadonlySet<Action> = new Set<Action>(["content:list", "content:add", "media:share"]);
+const ON_ALL: ReadonlySet<Action> = new Set<Action>([
+  "content:list",
+  "content:add",
+  "media:share",
+  "media:prepare",
+]);
 /** Domains whose things belong to somebody. */
 const OWNED = /^(?:content|media|transfer):/;
 

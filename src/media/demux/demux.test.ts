@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { av1Formatter, formatterFor, h264Formatter, vp8Formatter } from "./frame-format.ts";
+import { formatterFor, h264Formatter, vp8Formatter } from "./frame-format.ts";
 import { nalType, parseAvcConfig, splitAnnexB, splitLengthPrefixed } from "./nal.ts";
 import { parseSps } from "./sps.ts";
 import { audioVerdict, type VideoFacts, videoVerdict } from "./verdict.ts";
@@ -89,8 +89,8 @@ describe("frames for RTP", () => {
   });
 
   test("AV1 loses its temporal delimiters, VP8 tells keyframes itself", () => {
-    expect(joined(av1Formatter(bytes("1200 0a01ff 3202aabb"), true)?.pieces)).toBe("0a01ff3202aabb");
-    expect(av1Formatter(bytes("0aff"), true)).toBeUndefined();
+    expect(joined(formatterFor("av1", undefined)(bytes("1200 0a01ff 3202aabb"), true)?.pieces)).toBe("0a01ff3202aabb");
+    expect(formatterFor("av1", undefined)(bytes("0aff"), true)).toBeUndefined();
     expect(vp8Formatter(bytes("10"), false)?.key).toBe(true);
     expect(vp8Formatter(bytes("11"), true)?.key).toBe(false);
   });

@@ -1,4 +1,5 @@
 import type { RtpCodec } from "../types.ts";
+import { Av1Droppable, isDroppableH264, isDroppableVp9 } from "./droppable.ts";
 import {
   isWorthless,
   NAL_IDR,
@@ -15,6 +16,8 @@ export interface FormattedFrame {
   readonly pieces: readonly Uint8Array[];
   readonly byteLength: number;
   readonly key: boolean;
+  /** No other frame depends on it. */
+  readonly droppable?: boolean;
 }
 
 /** Turns a packet of the file into a frame as RTP packetisers want it; undefined when it is damaged or empty. */
@@ -27,7 +30,10 @@ function whole(data: Uint8Array, key: boolean): FormattedFrame | undefined {
   return data.length === 0 ? undefined : { pieces: [data], byteLength: data.length, key };
 }
 
-function collect(nals: readonly Uint8Array[], key: boolean): FormattedFrame | undefined {
+function collect(
+  nals: readonly Uint8Array[],
+  { key, droppable }: Pick<FormattedFrame, "key" | "droppable">,
+): FormattedFrame | undefined {
   const pieces: Uint8Array[] = [];
   let byteLength = 0;
   for (const nal of nals) {
@@ -36,7 +42,7 @@ function collect(nals: readonly Uint8Array[], key: boolean): FormattedFrame | un
     pieces.push(length, nal);
     byteLength += 4 + nal.length;
   }
-  return byteLength === 0 ? undefined : { pieces, byteLength, key };
+  return byteLength === 0 ? undefined : { pieces, byteLength, key, droppable };
 }
 
 /**
@@ -55,9 +61,9 @@ export function h264Formatter(description: Uint8Array | undefined): FrameFormatt
     if (own.some(nal => nalType(nal) === NAL_SPS) && own.some(nal => nalType(nal) === NAL_PPS)) {
       sets = own.map(nal => nal.slice());
     }
-    if (!key) return collect(useful, false);
+    if (!key) return collect(useful, { key: false, droppable: isDroppableH264(useful) });
     const rest = useful.filter(nal => nalType(nal) !== NAL_SPS && nalType(nal) !== NAL_PPS);
-    return collect([...sets, ...rest], true);
+    return collect([...sets, ...rest], { key: true });
   };
 }
 
@@ -77,25 +83,52 @@ function leb128(
 }
 
 /** AV1 as low-overhead OBUs without temporal delimiters, which RTP must not carry (AV1 RTP payload 5). */
-export const av1Formatter: FrameFormatter = (data, key) => {
-  const pieces: Uint8Array[] = [];
-  let byteLength = 0;
+function av1Formatter(): FrameFormatter {
+  const droppable = new Av1Droppable();
+  return (data, key) => {
+    const obus = splitObus(data)?.filter(obu => obu.type !== OBU_TEMPORAL_DELIMITER);
+    if (obus === undefined) return undefined;
+    const pieces = obus.map(obu => obu.whole);
+    const byteLength = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const canGo = droppable.look(obus) && !key;
+    return byteLength === 0 ? undefined : { pieces, byteLength, key, droppable: canGo };
+  };
+}
+
+interface Obu {
+  readonly type: number;
+  readonly whole: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
+/** OBUs of one temporal unit; undefined when their sizes do not add up. */
+function splitObus(data: Uint8Array): Obu[] | undefined {
+  const obus: Obu[] = [];
   for (let at = 0; at < data.length; ) {
     const header = data[at] ?? 0;
+    const sizeAt = at + ((header & 4) === 0 ? 1 : 2);
+    let from = sizeAt;
     let end = data.length;
     if ((header & 2) !== 0) {
-      const sizeAt = at + ((header & 4) === 0 ? 1 : 2);
       const size = leb128(data, sizeAt);
       if (size === undefined || sizeAt + size.bytes + size.value > data.length) return undefined;
-      end = sizeAt + size.bytes + size.value;
+      from = sizeAt + size.bytes;
+      end = from + size.value;
     }
-    if (((header >> 3) & 0xf) !== OBU_TEMPORAL_DELIMITER) {
-      pieces.push(data.subarray(at, end));
-      byteLength += end - at;
-    }
+    obus.push({
+      type: (header >> 3) & 0xf,
+      whole: data.subarray(at, end),
+      payload: data.subarray(from, end),
+    });
     at = end;
   }
-  return byteLength === 0 ? undefined : { pieces, byteLength, key };
+  return obus;
+}
+
+/** VP9 as it is; its header says what depends on a picture. */
+const vp9Formatter: FrameFormatter = (data, key) => {
+  const frame = whole(data, key);
+  return frame && { ...frame, droppable: !key && isDroppableVp9(data) };
 };
 
 /** VP8's frame tag says whether it is a keyframe (RFC 6386 9.1). */
@@ -104,7 +137,8 @@ export const vp8Formatter: FrameFormatter = data => whole(data, ((data[0] ?? 1) 
 /** The formatter of a codec that leaves the node as it is. */
 export function formatterFor(codec: RtpCodec, description: Uint8Array | undefined): FrameFormatter {
   if (codec === "h264") return h264Formatter(description);
-  if (codec === "av1") return av1Formatter;
+  if (codec === "av1") return av1Formatter();
+  if (codec === "vp9") return vp9Formatter;
   if (codec === "vp8") return vp8Formatter;
   return whole;
 }

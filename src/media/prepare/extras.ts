@@ -1,9 +1,4 @@
-import type {
-  ManifestCaptions,
-  ManifestPoster,
-  ManifestStoryboard,
-  MediaManifest,
-} from "@cidcast/protocols/media-manifest";
+import type { ManifestCaptions, MediaManifest } from "@cidcast/protocols/media-manifest";
 import { CID } from "multiformats/cid";
 import { type AbortOptions, messageOf } from "../../core/index.ts";
 import { ByteReader } from "../captions/byte-reader.ts";
@@ -41,23 +36,29 @@ const MAX_TILES = 6000;
 /** Where the poster lies: a tenth into the media, not later than this. */
 const POSTER_SECONDS = 30;
 
-/** Text, poster and storyboard of a file. The same file gives the same; what cannot be made is left out. */
-export async function makeExtras(tools: TaskTools, init: ExtrasInit): Promise<Extras> {
-  const attempt = async <T>(what: string, work: () => Promise<T>): Promise<T | undefined> => {
+/** Text, poster and storyboard of a file, each a task. The same file gives the same; what cannot be made is left out. */
+export async function planExtras(
+  tools: TaskTools,
+  init: ExtrasInit,
+): Promise<{ readonly tasks: readonly (() => Promise<void>)[]; readonly made: Extras }> {
+  const made: { -readonly [Name in keyof Extras]: Extras[Name] } = {};
+  const attempt = (what: string, work: () => Promise<Extras | undefined>) => async (): Promise<void> => {
     try {
-      return await work();
+      Object.assign(made, await work());
     } catch (error) {
       tools.signal.throwIfAborted();
       tools.log.warn({ cid: init.file.cid, what, reason: messageOf(error) }, "left out of the manifest");
-      return undefined;
     }
   };
-  const text = await attempt("text", () => textExtras(init, tools));
+  const tasks = [attempt("text", () => textExtras(init, tools))];
   const pictures = await picturesOf(init.file);
-  if (pictures === undefined) return text ?? {};
-  const poster = await attempt("poster", () => makePoster(tools, init, pictures));
-  const storyboard = await attempt("storyboard", () => makeStoryboard(tools, init, pictures));
-  return { ...text, ...(poster && { poster }), ...(storyboard && { storyboard }) };
+  if (pictures !== undefined) {
+    tasks.push(
+      attempt("storyboard", () => makeStoryboard(tools, init, pictures())),
+      attempt("poster", () => makePoster(tools, init, pictures())),
+    );
+  }
+  return { tasks, made };
 }
 
 async function textExtras(
@@ -96,13 +97,15 @@ interface Pictures {
   readonly packets: PacketReader;
 }
 
-async function picturesOf(file: OpenFile): Promise<Pictures | undefined> {
+/** Where there are pictures: readers of them, one for each who reads. */
+async function picturesOf(file: OpenFile): Promise<(() => Pictures) | undefined> {
   for (const track of file.info.tracks) {
     const input = file.tracks.get(track.id);
     if (track.kind !== "video" || track.verdict.mode === "unplayable" || input === undefined) continue;
     const job = profileOf(track, input)?.spec(0);
     if (job?.kind !== "video" || track.durationSeconds <= 0) continue;
-    return { track, decoder: job.decoder, packets: input.packets(() => undefined) };
+    const { decoder } = job;
+    return () => ({ track, decoder, packets: input.packets(() => undefined) });
   }
   return undefined;
 }
@@ -111,7 +114,7 @@ async function makePoster(
   tools: TaskTools,
   { content }: ExtrasInit,
   { track, decoder, packets }: Pictures,
-): Promise<ManifestPoster | undefined> {
+): Promise<Pick<Extras, "poster"> | undefined> {
   const atSeconds = Math.min(track.durationSeconds / 10, POSTER_SECONDS);
   const size = pictureSize(track, POSTER_WIDTH);
   const made: Packet[] = [];
@@ -135,14 +138,14 @@ async function makePoster(
   if (picture === undefined) return undefined;
   const cid = CID.parse(await content.write(picture.data, tools));
   const time = Math.max(0, Math.round(picture.ptsUs));
-  return { cid, type: "image/jpeg", ...size, bytes: picture.data.length, time };
+  return { poster: { cid, type: "image/jpeg", ...size, bytes: picture.data.length, time } };
 }
 
 async function makeStoryboard(
   tools: TaskTools,
   { content }: ExtrasInit,
   { track, decoder, packets }: Pictures,
-): Promise<ManifestStoryboard | undefined> {
+): Promise<Pick<Extras, "storyboard"> | undefined> {
   const { durationSeconds } = track;
   const aimed = Math.min(MAX_INTERVAL_SECONDS, Math.ceil(durationSeconds / AIMED_TILES));
   const interval = Math.max(1, aimed, Math.ceil(durationSeconds / MAX_TILES));
@@ -183,5 +186,6 @@ async function makeStoryboard(
   });
   await Promise.all(writing);
   if (at === 0 || sheets.length === 0) return undefined;
-  return { interval: interval * 1_000_000, ...size, columns: COLUMNS, rows: ROWS, count: at, sheets };
+  const shape = { ...size, columns: COLUMNS, rows: ROWS };
+  return { storyboard: { interval: interval * 1_000_000, ...shape, count: at, sheets } };
 }

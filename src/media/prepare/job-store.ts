@@ -1,6 +1,6 @@
 import type { Insertable, Kysely, Selectable } from "kysely";
 import type { Database } from "../../store/index.ts";
-import type { PresetName } from "./ladder.ts";
+import type { LadderCodec, PresetName } from "./ladder.ts";
 import type { PrepareTables } from "./migrations.ts";
 import type { JobProgress, PrepareJob } from "./types.ts";
 
@@ -31,7 +31,8 @@ export class JobStore {
   }
 
   async update(job: PrepareJob): Promise<void> {
-    const { id, cid: _cid, presets: _presets, created_at_ms: _created, ...changes } = toRow(job);
+    const { id, state, progress, result, error, ended_at_ms } = toRow(job);
+    const changes = { state, progress, result, error, ended_at_ms };
     await this.#db.updateTable("media_job").set(changes).where("id", "=", id).execute();
   }
 
@@ -40,11 +41,10 @@ export class JobStore {
     return row === undefined ? undefined : fromRow(row);
   }
 
-  /** Newest first. */
-  async list(limit: number): Promise<PrepareJob[]> {
-    const rows = await this.#db
-      .selectFrom("media_job")
-      .selectAll()
+  /** Newest first; those of one owner, or of everybody. */
+  async list(limit: number, owner?: string): Promise<PrepareJob[]> {
+    const jobs = this.#db.selectFrom("media_job").selectAll();
+    const rows = await (owner === undefined ? jobs : jobs.where("owner", "=", owner))
       .orderBy("created_at_ms", "desc")
       .orderBy("id")
       .limit(limit)
@@ -188,6 +188,8 @@ function toRow(job: PrepareJob): Insertable<PrepareTables["media_job"]> {
     error: job.error === undefined ? null : JSON.stringify(job.error),
     created_at_ms: job.createdAtMs,
     ended_at_ms: job.endedAtMs ?? null,
+    owner: job.owner ?? null,
+    options: JSON.stringify({ codec: job.codec }),
   };
 }
 
@@ -197,6 +199,9 @@ function fromRow(row: Selectable<PrepareTables["media_job"]>): PrepareJob {
     id: row.id,
     cid: row.cid,
     presets: row.presets === null ? undefined : (JSON.parse(row.presets) as PresetName[]),
+    // Jobs of earlier versions have no options.
+    codec: row.options === null ? "h264" : (JSON.parse(row.options) as { codec: LadderCodec }).codec,
+    owner: row.owner ?? undefined,
     state: row.state as PrepareJob["state"],
     progress: JSON.parse(row.progress) as JobProgress,
     result: row.result === null ? undefined : (JSON.parse(row.result) as PrepareJob["result"]),

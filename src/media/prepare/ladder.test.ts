@@ -5,7 +5,7 @@ const transcode = { mode: "transcode", reason: "" } as const;
 const passthrough = { mode: "passthrough", reason: "" } as const;
 
 function source(width: number, height: number, more: object = {}) {
-  return { width, height, frameRate: 25, bitrateBps: 8_000_000, verdict: transcode, ...more };
+  return { codec: "h264" as const, width, height, frameRate: 25, bitrateBps: 8_000_000, verdict: transcode, ...more };
 }
 
 describe("a ladder", () => {
@@ -68,16 +68,20 @@ describe("a ladder", () => {
   });
 
   test("takes 30.2 pictures a second as 30", () => {
-    const [rung] = ladderOf(source(854, 480, { frameRate: 30.2 }), ["medium"]);
+    const [rung] = ladderOf(source(854, 480, { frameRate: 30.2 }), { presets: ["medium"] });
     expect(rung).toMatchObject({ frameRate: 30.2, maxFramesPerSecond: 0 });
   });
 
   test("leaves out the size that the source itself serves, unless it needs far more or is asked for", () => {
-    const names = (more: object, wanted?: typeof PRESET_NAMES) =>
-      ladderOf(source(1280, 720, { verdict: passthrough, ...more }), wanted).map(rung => rung.name);
+    const names = (more: object, presets?: typeof PRESET_NAMES, codec?: "vp9") =>
+      ladderOf(source(1280, 720, { verdict: passthrough, ...more }), { presets, codec }).map(
+        rung => rung.name,
+      );
     expect(names({ bitrateBps: 3_000_000 })).toEqual(["very_low", "low", "medium"]);
     expect(names({ bitrateBps: 12_000_000 })).toEqual(["very_low", "low", "medium", "high"]);
     expect(names({ bitrateBps: 3_000_000 }, PRESET_NAMES)).toEqual(["very_low", "low", "medium", "high"]);
+    // H.264 is no rung of a ladder of VP9.
+    expect(names({ bitrateBps: 3_000_000 }, undefined, "vp9")).toEqual(["very_low", "low", "medium", "high"]);
   });
 
   test("says how much room it takes", () => {

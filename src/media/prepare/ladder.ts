@@ -4,6 +4,10 @@ import type { TrackInfo, VideoTrackInfo } from "../types.ts";
 export const PRESET_NAMES = ["very_low", "low", "medium", "high", "very_high"] as const;
 export type PresetName = (typeof PRESET_NAMES)[number];
 
+/** Codecs that ladders are made in. */
+export const LADDER_CODECS = ["h264", "vp9", "av1"] as const;
+export type LadderCodec = (typeof LADDER_CODECS)[number];
+
 /** A rung as it is asked for: the box it has to fit, its rate and its pictures per second at most. */
 export interface Preset {
   readonly name: PresetName;
@@ -43,20 +47,27 @@ export interface Rung {
   readonly bitrateBps: number;
 }
 
-type Source = Pick<VideoTrackInfo, "width" | "height" | "frameRate" | "bitrateBps" | "verdict">;
+type Source = Pick<VideoTrackInfo, "codec" | "width" | "height" | "frameRate" | "bitrateBps" | "verdict">;
+
+export interface LadderOptions {
+  /** Presets that are wanted; undefined: all that fit. */
+  readonly presets?: readonly PresetName[] | undefined;
+  /** Default H.264, which every browser takes. */
+  readonly codec?: LadderCodec | undefined;
+}
 
 /**
  * The rungs of a source: each preset fitted into its box with the source's aspect, never larger than the source, none
- * twice. Without `names` all presets up to the source's own size, but for that size itself where the source passes
- * through at a like rate.
+ * twice. Without `presets` all of them up to the source's own size, but for that size itself where the source passes
+ * through in the same codec at a like rate.
  */
-export function ladderOf(source: Source, names?: readonly PresetName[]): Rung[] {
+export function ladderOf(source: Source, { presets, codec = "h264" }: LadderOptions = {}): Rung[] {
   const rungs: Rung[] = [];
   for (const preset of PRESETS) {
-    if (names !== undefined && !names.includes(preset.name)) continue;
+    if (presets !== undefined && !presets.includes(preset.name)) continue;
     const rung = fitted(source, preset);
     if (rungs.some(other => other.width === rung.width && other.height === rung.height)) continue;
-    if (names === undefined && sourceServesAs(source, rung)) continue;
+    if (presets === undefined && source.codec === codec && sourceServesAs(source, rung)) continue;
     rungs.push(rung);
   }
   return rungs;

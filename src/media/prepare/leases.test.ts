@@ -9,6 +9,8 @@ const JOB: PrepareJob = {
   id: "job",
   cid: "bafyclip",
   presets: undefined,
+  codec: "h264",
+  owner: undefined,
   state: "queued",
   progress: { percent: 0, fps: 0 },
   result: undefined,

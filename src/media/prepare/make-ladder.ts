@@ -5,9 +5,9 @@ import type { OpenFile } from "../source/open-files.ts";
 import { profileOf } from "../transcode/profile.ts";
 import type { AudioJobSpec } from "../transcode/protocol.ts";
 import type { AudioTrackInfo, RtpCodec, TrackInfo, VideoTrackInfo } from "../types.ts";
-import { makeExtras } from "./extras.ts";
+import { planExtras } from "./extras.ts";
 import type { JobStore, MadeSegment } from "./job-store.ts";
-import { ladderOf, type PresetName, type Rung } from "./ladder.ts";
+import { type LadderCodec, type LadderOptions, ladderOf, type Rung } from "./ladder.ts";
 import { type RenditionPlan, type TrackPlan, writeManifest } from "./manifest-writer.ts";
 import { WORK_SHARE } from "./meter.ts";
 import {
@@ -24,10 +24,9 @@ import { PREPARE_SPAN_SEGMENTS } from "../limits.ts";
 import type { PrepareContent } from "./types.ts";
 
 /** What a ladder is made of. */
-export interface LadderInit {
+export interface LadderInit extends LadderOptions {
   readonly jobId: string;
   readonly file: OpenFile;
-  readonly presets: readonly PresetName[] | undefined;
   readonly store: JobStore;
   readonly content: PrepareContent;
   /** Encoders at work at a time. */
@@ -42,8 +41,11 @@ interface Plan {
   readonly plan: RenditionPlan;
 }
 
-/** Makes what is still missing of a ladder, then its manifest; gives back the root. */
-export async function makeLadder(tools: TaskTools, init: LadderInit): Promise<CID> {
+/** Makes what is still missing of a ladder, then its manifest; gives back the root and the bytes of its segments. */
+export async function makeLadder(
+  tools: TaskTools,
+  init: LadderInit,
+): Promise<{ readonly root: CID; readonly bytes: number }> {
   const here = await stillHere(tools, init);
   const plans: Plan[] = [];
   const tasks: Task[] = [];
@@ -57,11 +59,14 @@ export async function makeLadder(tools: TaskTools, init: LadderInit): Promise<CI
     plans.push(...planned.plans);
     tasks.push(...planned.tasks);
   }
-  await runAll(tasks, init.workers);
+  const extras = await planExtras(tools, init);
+  // Small ones last: they fill up what the large ones leave of the encoders at the end.
+  await runAll([...tasks, ...extras.tasks], init.workers);
   tools.signal.throwIfAborted();
   const made = await init.store.made(init.jobId);
-  const extras = await makeExtras(tools, init);
-  return writeManifest(init.content, { source: init.file.cid, tracks: tracksOf(plans, made), extras });
+  const tracks = tracksOf(plans, made);
+  const root = await writeManifest(init.content, { source: init.file.cid, tracks, extras: extras.made });
+  return { root, bytes: made.reduce((sum, segment) => sum + segment.bytes, 0) };
 }
 
 /** What an earlier run has made, as far as its blocks are still here: by track, rendition and number. */
@@ -94,12 +99,14 @@ async function planPictures(
   init: LadderInit,
   { track, input, here }: Planning<VideoTrackInfo>,
 ): Promise<Planned> {
-  const rungs = ladderOf(track, init.presets);
-  const plans: Plan[] = rungs.map(rung => ({ track, plan: planOf(rung) }));
+  const { workers, codec = "h264" } = init;
+  const rungs = ladderOf(track, init);
+  const plans: Plan[] = rungs.map(rung => ({ track, plan: planOf(rung, codec) }));
   const tasks: Task[] = [];
   if (rungs.length > 0)
-    tasks.push(...(await spanTasks({ tools, workers: init.workers, rungs, track, input, here })));
-  if (track.verdict.mode === "passthrough") {
+    tasks.push(...(await spanTasks({ tools, workers, codec, rungs, track, input, here })));
+  // Rungs follow each other while they play: all are of one codec.
+  if (track.verdict.mode === "passthrough" && (track.codec === codec || rungs.length === 0)) {
     const copied = planCopy(tools, { track, input, here }, rungs.length > 0);
     plans.push(...copied.plans);
     tasks.push(...copied.tasks);
@@ -110,6 +117,7 @@ async function planPictures(
 async function spanTasks({
   tools,
   workers,
+  codec,
   rungs,
   track,
   input,
@@ -117,6 +125,7 @@ async function spanTasks({
 }: Planning<VideoTrackInfo> & {
   readonly tools: TaskTools;
   readonly workers: number;
+  readonly codec: LadderCodec;
   readonly rungs: readonly Rung[];
 }): Promise<Task[]> {
   const job = profileOf(track, input)?.spec(0);
@@ -136,7 +145,7 @@ async function spanTasks({
     mirrored: job.mirrored,
     gopUs: GOP_US,
     segmentUs: SEGMENT_US,
-    rungs: rungs.map(rung => ({ ...rung, maxBitrateBps: rung.bitrateBps })),
+    rungs: rungs.map(rung => ({ ...rung, codec, maxBitrateBps: rung.bitrateBps })),
   };
   const tasks: Task[] = [];
   // Short media is shared out to all encoders; in long media a run is long enough that few pictures are decoded twice.
@@ -202,9 +211,9 @@ function planCopy(tools: TaskTools, { track, input, here }: Planning<TrackInfo>,
   return { plans: [{ track, plan }], tasks: whole ? [] : [task] };
 }
 
-function planOf(rung: Rung): RenditionPlan {
+function planOf(rung: Rung, codec: LadderCodec): RenditionPlan {
   const { name, width, height, frameRate, bitrateBps } = rung;
-  return { name, codec: "h264", width, height, frameRate, bitrateBps };
+  return { name, codec, width, height, frameRate, bitrateBps };
 }
 
 function tracksOf(plans: readonly Plan[], made: readonly MadeSegment[]): TrackPlan[] {

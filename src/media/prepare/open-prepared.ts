@@ -75,12 +75,14 @@ export async function openPrepared(
 }
 
 /**
- * Renditions that can follow each other, from the least demanding up: those of one codec, H.264 where there is any, which
- * every browser takes.
+ * Renditions that can follow each other, from the least demanding up: those of one codec, the one with most of them; among
+ * equals H.264, which every browser takes.
  */
 function ordered(track: ManifestTrack): ManifestRendition[] {
   const list: readonly ManifestRendition[] = track.renditions;
-  const codec = list.some(({ codec }) => codec === "h264") ? "h264" : list[0]?.codec;
+  const counts = new Map<ManifestRendition["codec"], number>();
+  for (const { codec } of list) counts.set(codec, (counts.get(codec) ?? 0) + 1 + Number(codec === "h264") / 2);
+  const [[codec] = []] = [...counts].sort(([, a], [, b]) => b - a);
   return list.filter(rendition => rendition.codec === codec).sort((a, b) => a.bitrate - b.bitrate);
 }
 

@@ -26,15 +26,17 @@ import { createLibraryDemuxer } from "../demux/library/library-demuxer.ts";
 import { OpenFiles } from "../source/open-files.ts";
 import { EncoderPool } from "../transcode/jobs/encoder-pool.ts";
 import { JobStore } from "./job-store.ts";
-import { ladderBytes, ladderOf, type PresetName } from "./ladder.ts";
+import { ladderBytes, type LadderCodec, type LadderOptions, ladderOf, type PresetName } from "./ladder.ts";
 import { makeLadder } from "./make-ladder.ts";
 import { signManifest } from "./manifest-writer.ts";
 import { Meter } from "./meter.ts";
 import { SegmentKeeper } from "./segment-keeper.ts";
 import type {
+  JobOwner,
   JobProgress,
   Prepare,
   PrepareContent,
+  PreparedLadder,
   PrepareEvents,
   PrepareJob,
   PrepareOptions,
@@ -44,6 +46,8 @@ import type {
 export interface PrepareInit {
   /** Presets of jobs that name none; undefined or none: all that fit. */
   readonly presets?: readonly PresetName[] | undefined;
+  /** Codec of jobs that name none; default H.264. */
+  readonly codec?: LadderCodec | undefined;
   /** Encoders at a time; default as many as the machine has cores. */
   readonly workers?: number | undefined;
   /** Jobs that may wait at a time. */
@@ -54,6 +58,8 @@ export interface PrepareInit {
   readonly node?: string;
   /** False: jobs of earlier runs wait, until a new one is put into the queue. */
   readonly resume?: boolean;
+  /** False: those of tenants wait in any case: there is nobody to keep what they make. */
+  readonly tenants?: boolean;
 }
 
 export interface PrepareComponents {
@@ -62,6 +68,8 @@ export interface PrepareComponents {
   readonly events: EventPublisher<PrepareEvents>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Keeps what a job has made, before anything else can take it away; default: pins it by its name. */
+  readonly keep?: ((made: PreparedLadder, options: AbortOptions) => Promise<void>) | undefined;
   /** Undefined: manifests are not signed. */
   readonly signer?: Signer | undefined;
   /** Free room of the disk, bytes; undefined where it cannot be told. */
@@ -144,19 +152,26 @@ class PrepareService implements Prepare, Service {
     const { cid } = await content.resolve(ref, options);
     const chosen = options.presets ?? this.#init.presets;
     const presets = chosen === undefined || chosen.length === 0 ? undefined : [...new Set(chosen)].sort();
+    const { owner, codec = this.#init.codec ?? "h264" } = options;
     const same = this.#unfinished().find(
-      job => job.cid === cid && JSON.stringify(job.presets) === JSON.stringify(presets),
+      job =>
+        job.cid === cid &&
+        job.owner === owner &&
+        job.codec === codec &&
+        JSON.stringify(job.presets) === JSON.stringify(presets),
     );
     if (same !== undefined) return same;
     const { maxQueued = PREPARE_MAX_QUEUED } = this.#init;
     if (this.#queue.length >= maxQueued) {
       throw new CidcastError("LIMIT_REACHED", `${maxQueued} jobs are waiting already`);
     }
-    await this.#check(cid, presets, options);
+    await this.#check(cid, { ...options, presets, codec });
     const job: PrepareJob = {
       id: randomUUID(),
       cid,
       presets,
+      codec,
+      owner,
       state: "queued",
       progress: { percent: 0, fps: 0 },
       result: undefined,
@@ -166,25 +181,26 @@ class PrepareService implements Prepare, Service {
     };
     await this.#store.insert(job);
     this.#queue.push(job);
-    events.publish("job_queued", { jobId: job.id, cid });
+    events.publish("job_queued", { jobId: job.id, cid }, told(job));
     this.#go();
     return job;
   }
 
-  async job(id: string): Promise<PrepareJob> {
-    if (this.#current?.job.id === id) return this.#current.job;
-    const job = await this.#store.job(id);
-    if (job === undefined) throw new CidcastError("JOB_NOT_FOUND", `There is no job ${id}`);
+  async job(id: string, { owner }: JobOwner = {}): Promise<PrepareJob> {
+    const job = this.#current?.job.id === id ? this.#current.job : await this.#store.job(id);
+    if (job === undefined || (owner !== undefined && job.owner !== owner))
+      throw new CidcastError("JOB_NOT_FOUND", `There is no job ${id}`);
     return job;
   }
 
-  async jobs(): Promise<readonly PrepareJob[]> {
+  async jobs({ owner }: JobOwner = {}): Promise<readonly PrepareJob[]> {
     const current = this.#current?.job;
-    const jobs = await this.#store.list(PREPARE_MAX_LISTED);
+    const jobs = await this.#store.list(PREPARE_MAX_LISTED, owner);
     return jobs.map(job => (job.id === current?.id ? current : job));
   }
 
-  async cancel(id: string): Promise<PrepareJob> {
+  async cancel(id: string, whose: JobOwner = {}): Promise<PrepareJob> {
+    if (whose.owner !== undefined) await this.job(id, whose);
     const running = this.#current;
     if (running?.job.id === id) {
       const over = this.ended(id);
@@ -218,7 +234,8 @@ class PrepareService implements Prepare, Service {
   /** Puts unfinished jobs into the queue: of an earlier run, or of another node of this database that may be gone. */
   async #look(): Promise<void> {
     const known = new Set(this.#unfinished().map(job => job.id));
-    const found = (await this.#store.unfinished()).filter(job => !known.has(job.id));
+    const takes = (job: PrepareJob): boolean => this.#init.tenants !== false || job.owner === undefined;
+    const found = (await this.#store.unfinished()).filter(job => !known.has(job.id) && takes(job));
     this.#queue.push(...found);
     if (this.#init.resume !== false) this.#go();
   }
@@ -237,8 +254,7 @@ class PrepareService implements Prepare, Service {
   /** Refuses what cannot be prepared, before it waits in the queue. */
   async #check(
     cid: string,
-    presets: readonly PresetName[] | undefined,
-    options: AbortOptions,
+    { admit, ...options }: LadderOptions & Pick<PrepareOptions, "admit" | "signal">,
   ): Promise<void> {
     const reference = await this.#files.acquire(cid, options);
     try {
@@ -247,8 +263,10 @@ class PrepareService implements Prepare, Service {
         throw new CidcastError("UNSUPPORTED_MEDIA", info.notes[0] ?? `${cid} holds nothing that plays`);
       }
       const video = info.tracks.find(track => track.kind === "video");
-      const rungs = video?.kind === "video" ? ladderOf(video, presets) : [];
-      const neededBytes = ladderBytes(info.tracks, rungs, AUDIO_BITRATE_BPS) + PREPARE_MIN_FREE_BYTES;
+      const rungs = video?.kind === "video" ? ladderOf(video, options) : [];
+      const bytes = ladderBytes(info.tracks, rungs, AUDIO_BITRATE_BPS);
+      await admit?.(bytes);
+      const neededBytes = bytes + PREPARE_MIN_FREE_BYTES;
       const freeBytes = await this.#components.freeBytes?.();
       if (freeBytes !== undefined && freeBytes < neededBytes) {
         throw new CidcastError(
@@ -314,7 +332,7 @@ class PrepareService implements Prepare, Service {
       if (!(await this.#claim(jobId))) return this.#settle(await store.job(jobId));
       signal.throwIfAborted();
       await store.update(running.job);
-      events.publish("job_started", { jobId, cid });
+      events.publish("job_started", { jobId, cid }, told(running.job));
       const root = await this.#make({ keeper, meter, signal }, running.job);
       running.job = { ...running.job, progress: { percent: 100, fps: meter.progress().fps, etaSeconds: 0 } };
       await this.#end({ ...running.job, state: "done", result: root });
@@ -332,7 +350,7 @@ class PrepareService implements Prepare, Service {
 
   async #make(
     tools: { readonly keeper: SegmentKeeper; readonly meter: Meter; readonly signal: AbortSignal },
-    { id: jobId, cid, presets }: PrepareJob,
+    { id: jobId, cid, presets, codec, owner }: PrepareJob,
   ): Promise<NonNullable<PrepareJob["result"]>> {
     const { content, clock, signer } = this.#components;
     const store = this.#store;
@@ -340,16 +358,16 @@ class PrepareService implements Prepare, Service {
     try {
       const shared = { ...tools, pool: this.#pool, clock, log: this.#log };
       const { file } = reference;
-      const root = await makeLadder(shared, { jobId, file, presets, store, content, workers: this.#workers });
-      const name = (await content.record(cid))?.name ?? cid;
-      await content.pin(root.toString(), {
-        name: `${name.slice(0, NAME_CHARS)} (prepared)`,
-        signal: tools.signal,
-      });
+      const wanted = { presets, codec, workers: this.#workers };
+      const { root, bytes } = await makeLadder(shared, { ...wanted, jobId, file, store, content });
+      const source = (await content.record(cid))?.name ?? cid;
+      const made = { root: root.toString(), name: `${source.slice(0, NAME_CHARS)} (prepared)`, bytes, owner };
+      const { keep = pinned(content) } = this.#components;
+      await keep(made, { signal: tools.signal });
       const signature = signer === undefined ? undefined : await signManifest(root, signer);
-      const row = { source: cid, root: root.toString(), signature: signature ?? null };
+      const row = { source: cid, root: made.root, signature: signature ?? null };
       await store.setPrepared({ ...row, atMs: clock.now() });
-      return { root: row.root, signature };
+      return { root: row.root, signature, bytes };
     } finally {
       await reference.release();
     }
@@ -362,11 +380,8 @@ class PrepareService implements Prepare, Service {
 
   #report(running: { job: PrepareJob }, progress: JobProgress): void {
     running.job = { ...running.job, progress };
-    this.#components.events.publish("job_progress", {
-      jobId: running.job.id,
-      cid: running.job.cid,
-      ...progress,
-    });
+    const { id: jobId, cid } = running.job;
+    this.#components.events.publish("job_progress", { jobId, cid, ...progress }, told(running.job));
   }
 
   /** Writes down and tells how a job ended. */
@@ -379,19 +394,26 @@ class PrepareService implements Prepare, Service {
     await this.#store.trim(PREPARE_JOBS_KEPT);
     const { id: jobId, cid, state, result, error } = ended;
     this.#log.info({ job: jobId, cid, state, root: result?.root, reason: error?.message }, "job ended");
-    if (state === "done") events.publish("job_done", { jobId, cid, root: result?.root ?? "" });
-    else if (state === "cancelled") events.publish("job_cancelled", { jobId, cid });
-    else
-      events.publish("job_failed", {
-        jobId,
-        cid,
-        code: error?.code ?? "INTERNAL",
-        message: error?.message ?? "",
-      });
+    const { code = "INTERNAL", message = "" } = error ?? {};
+    if (state === "done") events.publish("job_done", { jobId, cid, root: result?.root ?? "" }, told(job));
+    else if (state === "cancelled") events.publish("job_cancelled", { jobId, cid }, told(job));
+    else events.publish("job_failed", { jobId, cid, code, message }, told(job));
     this.#waiting.get(jobId)?.resolve(ended);
     this.#waiting.delete(jobId);
     return ended;
   }
+}
+
+/** Who hears of a job. */
+function told({ owner }: PrepareJob): { readonly tenantId?: string } {
+  return owner === undefined ? {} : { tenantId: owner };
+}
+
+/** Keeps ladders by pins. */
+function pinned(content: Pick<PrepareContent, "pin">): NonNullable<PrepareComponents["keep"]> {
+  return async ({ root, name }, options) => {
+    await content.pin(root, { ...options, name });
+  };
 }
 
 /** Characters of a source's name that its manifest is named with. */

@@ -131,10 +131,11 @@ export class PreparedSource implements RenditionSource {
     if (frames === undefined || frames[0]?.key !== true) {
       throw corrupt(`The segment ${cid} is not what its manifest says at byte ${from}`);
     }
-    return frames.map(({ data, offsetUs, key }) => ({
+    return frames.map(({ data, offsetUs, key, droppable }) => ({
       pieces: [data],
       byteLength: data.length,
       key,
+      droppable,
       ptsSeconds: (startUs + offsetUs) / 1e6,
     }));
   }

@@ -44,6 +44,7 @@ export function segmentFile(gops: readonly (readonly TimedData[])[]): SegmentFil
         data: joined(frame),
         offsetUs: Math.max(0, Math.round(ptsUs) - startUs),
         key: frame.key,
+        droppable: frame.droppable,
       }),
     );
     const part = encodeGop(frames);

@@ -1,5 +1,5 @@
 import { CidcastError, type Clock, type Logger } from "../../core/index.ts";
-import { formatterFor, h264Formatter } from "../demux/frame-format.ts";
+import { formatterFor } from "../demux/frame-format.ts";
 import type { DemuxedTrack } from "../demux/track.ts";
 import { PREPARE_SEGMENT_SECONDS } from "../limits.ts";
 import type { EncoderPool } from "../transcode/jobs/encoder-pool.ts";
@@ -64,7 +64,7 @@ export async function makeSpan(tools: TaskTools, task: SpanTask): Promise<void> 
     };
     return new SegmentCutter({ segmentUs: SEGMENT_US, gopUs: undefined, onSegment });
   });
-  const formats = names.map(() => h264Formatter(undefined));
+  const formats = task.spec.rungs.map(({ codec }) => formatterFor(codec, undefined));
   let atUs = from * SEGMENT_US;
   const take = ({ data, key, ptsUs, rung = 0 }: Packet): void => {
     const frame = formats[rung]?.(data, key);

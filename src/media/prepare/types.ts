@@ -1,6 +1,6 @@
 import type { BlockGuard, Blocks, Content } from "../../content/index.ts";
 import type { AbortOptions } from "../../core/index.ts";
-import type { PresetName } from "./ladder.ts";
+import type { LadderCodec, LadderOptions, PresetName } from "./ladder.ts";
 
 export type JobState = "queued" | "running" | "done" | "failed" | "cancelled";
 
@@ -20,18 +20,45 @@ export interface PrepareJob {
   readonly cid: string;
   /** Presets asked for; undefined: all that fit. */
   readonly presets: readonly PresetName[] | undefined;
+  /** Codec of its pictures. */
+  readonly codec: LadderCodec;
+  /** Whose job it is; undefined: the node's own. */
+  readonly owner: string | undefined;
   readonly state: JobState;
   readonly progress: JobProgress;
   /** Once it is done: the manifest's root, and the block that holds this node's signature of it. */
-  readonly result: { readonly root: string; readonly signature?: string | undefined } | undefined;
+  readonly result:
+    | {
+        readonly root: string;
+        readonly signature?: string | undefined;
+        /** Bytes of all segments. */
+        readonly bytes?: number | undefined;
+      }
+    | undefined;
   /** Why it failed. */
   readonly error: { readonly code: string; readonly message: string } | undefined;
   readonly createdAtMs: number;
   readonly endedAtMs: number | undefined;
 }
 
-export interface PrepareOptions extends AbortOptions {
-  readonly presets?: readonly PresetName[] | undefined;
+export interface PrepareOptions extends LadderOptions, AbortOptions {
+  /** Whose job it is; undefined: the node's own. */
+  readonly owner?: string | undefined;
+  /** Asked before the job waits, with the bytes that it will take about; what it throws refuses the job. */
+  readonly admit?: ((bytes: number) => Promise<void>) | undefined;
+}
+
+/** Whose jobs are looked at; undefined: everybody's. */
+export interface JobOwner {
+  readonly owner?: string | undefined;
+}
+
+/** A prepared ladder that is to be kept. */
+export interface PreparedLadder {
+  readonly root: string;
+  readonly name: string;
+  readonly bytes: number;
+  readonly owner: string | undefined;
 }
 
 /** Makes prepared ladders: jobs in a queue that outlives the process. */
@@ -41,12 +68,12 @@ export interface Prepare {
    * no media, `ENCODER_MISSING`, `STORAGE_FULL` when the disk has no room for it, `LIMIT_REACHED` when the queue is full.
    */
   submit(ref: string, options?: PrepareOptions): Promise<PrepareJob>;
-  /** `JOB_NOT_FOUND` when there is none of that id. */
-  job(id: string): Promise<PrepareJob>;
+  /** `JOB_NOT_FOUND` when there is none of that id, or it is somebody else's. */
+  job(id: string, whose?: JobOwner): Promise<PrepareJob>;
   /** Newest first. */
-  jobs(): Promise<readonly PrepareJob[]>;
+  jobs(whose?: JobOwner): Promise<readonly PrepareJob[]>;
   /** Ends an unfinished job; what it has made is dropped. `CONFLICT` when it is over already. */
-  cancel(id: string): Promise<PrepareJob>;
+  cancel(id: string, whose?: JobOwner): Promise<PrepareJob>;
   /** Waits until a job is over, however it ends. */
   ended(id: string, options?: AbortOptions): Promise<PrepareJob>;
   /** The root of the newest manifest made here of a source; undefined when there is none. */

@@ -1,4 +1,4 @@
-import { FRAME_KEY, type Segment } from "../types.ts";
+import { FRAME_DROPPABLE, FRAME_KEY, type Segment } from "../types.ts";
 import type { FormattedFrame } from "../demux/frame-format.ts";
 
 /** A frame on its way into a segment. */
@@ -29,7 +29,7 @@ export function buildSegment(head: SegmentHead, frames: readonly TimedFrame[]): 
   for (const [i, frame] of frames.entries()) {
     offsets[i] = at;
     ptsSeconds[i] = frame.ptsSeconds;
-    flags[i] = head.allKeys || frame.key ? FRAME_KEY : 0;
+    flags[i] = head.allKeys || frame.key ? FRAME_KEY : frame.droppable === true ? FRAME_DROPPABLE : 0;
     for (const piece of frame.pieces) {
       out.set(piece, at);
       at += piece.length;

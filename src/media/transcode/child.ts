@@ -51,14 +51,14 @@ class Worker {
 
   /** Ends what runs outside this process. */
   close(): void {
-    this.#drop();
+    void this.#drop();
   }
 
   async #handle(message: JobMessage): Promise<void> {
     try {
       await this.#work(message);
     } catch (error) {
-      this.#drop();
+      await this.#drop();
       send({ type: "failed", job: message.job, message: messageOf(error) });
     }
   }
@@ -66,20 +66,20 @@ class Worker {
   async #work(message: JobMessage): Promise<void> {
     const { job } = message;
     if (message.type === "open") {
-      this.#drop();
+      await this.#drop();
       this.#transcoder = await this.#backend.open(message.spec, frames =>
         send({ type: "frames", job, frames: [...frames] }),
       );
       return;
     }
-    if (message.type === "close") this.#drop();
+    if (message.type === "close") await this.#drop();
     if (job !== this.#job || this.#transcoder === undefined) return;
     if (message.type === "pace") this.#transcoder.pace?.(message);
     else if (message.type === "packets") {
       await this.#transcoder.push(message.packets);
       send({ type: "ack", job });
       if (this.#transcoder.done !== true) return;
-      this.#drop();
+      await this.#drop();
       send({ type: "ended", job });
     } else if (message.type === "end") {
       await this.#transcoder.finish();
@@ -87,9 +87,10 @@ class Worker {
     }
   }
 
-  #drop(): void {
-    this.#transcoder?.close();
+  async #drop(): Promise<void> {
+    const transcoder = this.#transcoder;
     this.#transcoder = undefined;
+    await transcoder?.close();
   }
 }
 

@@ -55,6 +55,7 @@ const audioJobSchema = z.object({
 
 /** One of the encodings that a ladder makes of the same pictures. */
 const rungSchema = z.object({
+  codec: z.enum(["h264", "vp9", "av1"]),
   width: z.number(),
   height: z.number(),
   /** Pictures per second for rate control. */

@@ -23,8 +23,8 @@ const SCOPES: Readonly<Record<ScopeName, Omit<Scope, "name">>> = {
     actions: ["content:add", "content:pin", "content:remove"],
   },
   media: {
-    description: "Probe, play and share the tenant's media",
-    actions: ["media:probe", "media:play", "media:control", "media:share"],
+    description: "Probe, play, prepare and share the tenant's media",
+    actions: ["media:probe", "media:play", "media:control", "media:prepare", "media:share"],
   },
   peers: { description: "See peers and start transfers", actions: ["peers:read", "transfer:start"] },
   events: {

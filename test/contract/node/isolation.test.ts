@@ -159,7 +159,7 @@ async function things() {
   const principal = await tenancy!.resolveToken(owner.token, { door: "ws" });
   const { session } = await webrtc!.createOffer({ cid: file.cid, owner: "somebody", principal });
   const playback = await tenancy!.playback.create(principal, { cid: file.cid, expiresInSeconds: 60 });
-  const job = await prepare.submit(file.cid);
+  const job = await prepare.submit(file.cid, { owner: owner.tenantId });
   const transfer = await transfers.begin({ cid: NOBODYS.cid, from: ["http://127.0.0.1:9"] });
   return {
     owner,
@@ -220,6 +220,9 @@ describe("a tenant that asks for another's things", () => {
       }
       await same("POST /api/v0/playback-tokens", cid, NOBODYS.cid, id =>
         http(me, "POST", "/api/v0/playback-tokens", JSON.stringify({ cid: id })),
+      );
+      await same("POST /api/v0/prepare", cid, NOBODYS.cid, id =>
+        http(me, "POST", "/api/v0/prepare", JSON.stringify({ cid: id })),
       );
       const onRefs = [
         "content_stat",

@@ -61,22 +61,22 @@ test("an agent has media prepared, looks at the job and ends it", async () => {
   expect(again.isError).toBe(true);
 });
 
-test("a tenant neither starts such work nor sees it", async () => {
+test("a tenant has jobs for its own content alone, and no transfers", async () => {
   await using served = await serveNode();
   const { tenancy } = served.node;
   const { id: tenantId } = await tenancy!.tenants.create({ name: "acme" });
   const scopes = ["media", "peers"];
   const { token } = await tenancy!.tokens.create({ tenantId, scopes, expiresInDays: null });
   const calls = [
-    ["media_prepare", { ref: "bafkqaaa" }],
-    ["job_status", { job_id: "x" }],
-    ["job_cancel", { job_id: "x" }],
-    ["transfer", { cid: "bafkqaaa", from: ["http://127.0.0.1:1"] }],
-    ["transfer_status", { transfer_id: "x" }],
+    ["media_prepare", { ref: "bafkqaaa" }, "CONTENT_NOT_FOUND"],
+    ["job_status", { job_id: "x" }, "JOB_NOT_FOUND"],
+    ["job_cancel", { job_id: "x" }, "JOB_NOT_FOUND"],
+    ["transfer", { cid: "bafkqaaa", from: ["http://127.0.0.1:1"] }, "Only the node's owner"],
+    ["transfer_status", { transfer_id: "x" }, "Only the node's owner"],
   ] as const;
-  for (const [name, args] of calls) {
+  for (const [name, args, why] of calls) {
     const [isError, text] = codeOf(await call(served, name, args, token));
-    expect([name, isError, text.includes("Only the node's owner")]).toEqual([name, true, true]);
+    expect([name, isError, text.includes(why)]).toEqual([name, true, true]);
   }
 });
 

@@ -42,7 +42,7 @@ export function addCommand(environment: CliEnvironment): Command {
 async function prepareAdded({ api, output, signal }: CommandContext, added: AddResult): Promise<void> {
   for (const { cid } of added.files ?? [added]) {
     try {
-      output.note(`job ${await api.prepare(cid, undefined, { signal })} prepares ${cid}`);
+      output.note(`job ${await api.prepare(cid, { signal })} prepares ${cid}`);
     } catch (error) {
       const { code, message } = toCidcastError(error);
       if (signal.aborted) throw error;

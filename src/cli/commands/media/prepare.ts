@@ -10,6 +10,7 @@ const POLL_MS = 500;
 
 interface PrepareFlags extends CommonOptions {
   readonly presets?: string;
+  readonly codec?: string;
   readonly detach?: boolean;
 }
 
@@ -18,15 +19,16 @@ export function prepareCommand(environment: CliEnvironment): Command {
   return nodeCommand("prepare", "make a prepared ladder of a media file and print its manifest's CID")
     .argument("<ref>", "CID, or CID and path")
     .option("--presets <names>", "sizes with commas between them: very_low, low, medium, high, very_high")
+    .option("--codec <name>", "h264 (default), vp9 or av1")
     .option("--detach", "print the job's id and do not wait")
     .action(async (ref: string, flags: PrepareFlags) => {
-      const presets = presetsOf(flags.presets);
+      const wanted = { presets: presetsOf(flags.presets), codec: codecOf(flags.codec) };
       await withNode(
         environment,
         flags,
         async context => {
           const { api, output, signal } = context;
-          const jobId = await api.prepare(ref, presets, { signal });
+          const jobId = await api.prepare(ref, { ...wanted, signal });
           if (flags.detach === true) return output.result({ jobId }, jobId);
           const job = await waitFor(context, jobId);
           output.result(job, job.result?.root ?? "");
@@ -70,6 +72,13 @@ function presetsOf(text: string | undefined): JobBody["presets"] {
   const parsed = prepareBody.shape.presets.safeParse(names);
   if (parsed.success) return parsed.data;
   throw new CidcastError("INVALID_REQUEST", `--presets: ${text} names a size that does not exist`);
+}
+
+/** `INVALID_REQUEST` for a codec that ladders are not made in. */
+function codecOf(text: string | undefined): JobBody["codec"] {
+  const parsed = prepareBody.shape.codec.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new CidcastError("INVALID_REQUEST", `--codec: ${text} is not h264, vp9 or av1`);
 }
 
 /** Waits until a job is over; told to stop, it ends the job of a directory that nobody serves. */

@@ -1,4 +1,4 @@
-import { presetName } from "@cidcast/protocols/node-api";
+import { ladderCodec, presetName } from "@cidcast/protocols/node-api";
 import { z } from "zod";
 import { CidcastError, type Principal } from "../../../core/index.ts";
 import type { Prepare, PrepareJob } from "../../../media/index.ts";
@@ -10,7 +10,8 @@ import { refText } from "./content-tools.ts";
 
 /** Parts of the node that work on while nobody waits. Asked for late: some start after MCP, and may be off. */
 export interface NodeWork {
-  readonly prepare: () => Prepare | undefined;
+  /** Jobs as the caller has them. */
+  readonly prepare: (principal: Principal) => Prepare | undefined;
   readonly transfers: () => Transfers | undefined;
   readonly connections: () => readonly PeerConnection[] | undefined;
 }
@@ -23,16 +24,13 @@ const id = z.string().min(1).max(64);
 const job = z.looseObject({ id: z.string(), state: z.string(), percent: z.number() });
 const transfer = z.looseObject({ id: z.string(), state: z.string(), bytes: z.number() });
 
-/** Tools over jobs, transfers and peers. Jobs and transfers are the node's own: a tenant has none of them. */
+/** Tools over jobs, transfers and peers. Transfers are the node's own: a tenant has none of them. */
 export function workTools(work: NodeWork): Tool[] {
   return [...jobTools(work), ...transferTools(work), peersTool(work)];
 }
 
 function jobTools({ prepare }: NodeWork): Tool[] {
-  const jobsOf = ({ principal }: RequestContext): Prepare => {
-    requireOwner(principal, "prepares content");
-    return there(prepare(), "Media");
-  };
+  const jobsOf = ({ principal }: RequestContext): Prepare => there(prepare(principal), "Media");
   return [
     defineTool({
       name: "media_prepare",
@@ -41,10 +39,14 @@ function jobTools({ prepare }: NodeWork): Tool[] {
         "Make the renditions of a media file once, to be played at any quality; gives a job to look at with job_status",
       scopes: ["media"],
       annotations: START,
-      input: z.object({ ref: refText, presets: z.array(presetName).min(1).optional() }),
+      input: z.object({
+        ref: refText,
+        presets: z.array(presetName).min(1).optional(),
+        codec: ladderCodec.optional(),
+      }),
       output: job,
-      run: async ({ ref, presets }, context) => ({
-        structured: jobOf(await jobsOf(context).submit(ref, { presets, signal: context.signal })),
+      run: async ({ ref, presets, codec }, context) => ({
+        structured: jobOf(await jobsOf(context).submit(ref, { presets, codec, signal: context.signal })),
       }),
     }),
     defineTool({

@@ -11,7 +11,7 @@ export interface Transcoder {
   pace?(pace: PaceLevel): void;
   /** Gives out what is still inside. */
   finish(): Promise<void>;
-  close(): void;
+  close(): void | Promise<void>;
 }
 
 /** What encodes. */

@@ -2,8 +2,8 @@ import { getFFmpegInfo, Log } from "node-av/lib";
 import { AV_LOG_QUIET } from "node-av/constants";
 import type { Backend, Transcoder } from "./backend.ts";
 import type { JobSpec, Packet } from "../protocol.ts";
+import { NodeAvLadder } from "./ladder/node-av-ladder.ts";
 import { NodeAvAudio } from "./node-av-audio.ts";
-import { NodeAvLadder } from "./node-av-ladder.ts";
 import { NodeAvSheet, NodeAvStill } from "./node-av-stills.ts";
 import { NodeAvVideo } from "./node-av-video.ts";
 
