@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { JobBody } from "@cidcast/protocols/node-api";
+import type { JobBody } from "@cidcast/protocols/node-api/jobs";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { run } from "./testing/run.ts";
 

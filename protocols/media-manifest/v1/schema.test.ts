@@ -17,6 +17,10 @@ const vectors = JSON.parse(readFileSync(new URL("vectors/manifest.json", import.
   page: { cid: string; bytes: string };
   segment: { cid: string; bytes: string };
   gops: { offset: number; frames: { data: string; offsetUs: number; key: boolean }[] }[];
+  droppable: {
+    bytes: string;
+    frames: { data: string; offsetUs: number; key: boolean; droppable?: boolean }[];
+  };
   notGops: string[];
 };
 
@@ -41,6 +45,12 @@ describe("media manifest v1", () => {
       expect(decodeGop(data.subarray(offset, end))).toEqual(expected);
       expect(encodeGop(expected)).toEqual(data.subarray(offset, end));
     }
+  });
+
+  it("tells which frames may be left out", () => {
+    const frames = vectors.droppable.frames.map(frame => ({ ...frame, data: bytes(frame.data) }));
+    expect(decodeGop(bytes(vectors.droppable.bytes))).toEqual(frames);
+    expect(Buffer.from(encodeGop(frames)).toString("hex")).toBe(vectors.droppable.bytes);
   });
 
   it.each(vectors.notGops)("refuses %j as a GOP", hex => {

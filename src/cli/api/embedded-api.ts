@@ -1,4 +1,5 @@
-import { type AddResult, jobBody, MAX_PAGE_SIZE, probeResult, pushResult } from "@cidcast/protocols/node-api";
+import { type AddResult, MAX_PAGE_SIZE, probeResult, pushResult } from "@cidcast/protocols/node-api";
+import { jobBody } from "@cidcast/protocols/node-api/jobs";
 import { captionTrackBody, captionsResult } from "@cidcast/protocols/node-api/media";
 import { type AddOptions, carEntry, carHeader, type ContentRecord } from "../../content/index.ts";
 import { CidcastError } from "../../core/index.ts";

@@ -5,8 +5,6 @@ import {
   doneResult,
   gcResult,
   idResult,
-  jobBody,
-  jobsResult,
   listResult,
   lsResult,
   MAX_PAGE_SIZE,
@@ -14,7 +12,6 @@ import {
   peersResult,
   pinBody,
   pinsResult,
-  prepareResult,
   probeResult,
   pushResult,
   statResult,
@@ -24,6 +21,7 @@ import {
   webhookAdded,
   webhooksResult,
 } from "@cidcast/protocols/node-api";
+import { jobBody, jobsResult, prepareResult } from "@cidcast/protocols/node-api/jobs";
 import { stallReport, stallReports } from "@cidcast/protocols/node-api/stalls";
 import { checkReport } from "@cidcast/protocols/connectivity";
 import { captionTrackBody, captionsResult } from "@cidcast/protocols/node-api/media";

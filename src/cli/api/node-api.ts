@@ -7,7 +7,6 @@ import type {
   DirectoryEntryBody,
   GcResultBody,
   IdResult,
-  JobBody,
   NodeStatus,
   PeerBody,
   PinBody,
@@ -22,6 +21,7 @@ import type {
   WebhookBody,
   WebhookInfo,
 } from "@cidcast/protocols/node-api";
+import type { JobBody } from "@cidcast/protocols/node-api/jobs";
 import type { StallReportBody } from "@cidcast/protocols/node-api/stalls";
 import type { CaptionTrackBody, CaptionsResult } from "@cidcast/protocols/node-api/media";
 import type { CreatedPlaybackBody } from "@cidcast/protocols/playback";

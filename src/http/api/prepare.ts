@@ -1,4 +1,4 @@
-import { jobBody, jobParams, jobsResult, prepareBody, prepareResult } from "@cidcast/protocols/node-api";
+import { jobBody, jobParams, jobsResult, prepareBody, prepareResult } from "@cidcast/protocols/node-api/jobs";
 import type { FastifyInstance } from "fastify";
 import { CidcastError, type Principal } from "../../core/index.ts";
 import type { Prepare } from "../../media/index.ts";

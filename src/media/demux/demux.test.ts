@@ -89,7 +89,9 @@ describe("frames for RTP", () => {
   });
 
   test("AV1 loses its temporal delimiters, VP8 tells keyframes itself", () => {
-    expect(joined(formatterFor("av1", undefined)(bytes("1200 0a01ff 3202aabb"), true)?.pieces)).toBe("0a01ff3202aabb");
+    expect(joined(formatterFor("av1", undefined)(bytes("1200 0a01ff 3202aabb"), true)?.pieces)).toBe(
+      "0a01ff3202aabb",
+    );
     expect(formatterFor("av1", undefined)(bytes("0aff"), true)).toBeUndefined();
     expect(vp8Formatter(bytes("10"), false)?.key).toBe(true);
     expect(vp8Formatter(bytes("11"), true)?.key).toBe(false);

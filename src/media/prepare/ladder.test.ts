@@ -5,7 +5,15 @@ const transcode = { mode: "transcode", reason: "" } as const;
 const passthrough = { mode: "passthrough", reason: "" } as const;
 
 function source(width: number, height: number, more: object = {}) {
-  return { codec: "h264" as const, width, height, frameRate: 25, bitrateBps: 8_000_000, verdict: transcode, ...more };
+  return {
+    codec: "h264" as const,
+    width,
+    height,
+    frameRate: 25,
+    bitrateBps: 8_000_000,
+    verdict: transcode,
+    ...more,
+  };
 }
 
 describe("a ladder", () => {

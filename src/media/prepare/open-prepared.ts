@@ -81,7 +81,8 @@ export async function openPrepared(
 function ordered(track: ManifestTrack): ManifestRendition[] {
   const list: readonly ManifestRendition[] = track.renditions;
   const counts = new Map<ManifestRendition["codec"], number>();
-  for (const { codec } of list) counts.set(codec, (counts.get(codec) ?? 0) + 1 + Number(codec === "h264") / 2);
+  for (const { codec } of list)
+    counts.set(codec, (counts.get(codec) ?? 0) + 1 + Number(codec === "h264") / 2);
   const [[codec] = []] = [...counts].sort(([, a], [, b]) => b - a);
   return list.filter(rendition => rendition.codec === codec).sort((a, b) => a.bitrate - b.bitrate);
 }

@@ -10,7 +10,8 @@ import { declareMetrics } from "../metrics.ts";
 import { GopStore, type Stored } from "../store/gop-store.ts";
 import { segmentCache } from "../store/segment-cache.ts";
 import { makeClip } from "../testing/clips.ts";
-import { shownFrames } from "../testing/decode.ts";
+import { FRAME_KEY } from "../types.ts";
+import { pictureHashes, shownFrames } from "../testing/decode.ts";
 import { allSegments, framesOf, timesOf } from "../testing/harness.ts";
 import { sample } from "../testing/memory-content.ts";
 import { findEncoder } from "../transcode/encoder.ts";
@@ -274,6 +275,54 @@ describe.skipIf(!hasEncoder)("several rungs", () => {
       [false, 20],
     ]);
   }, 60_000);
+});
+
+describe.skipIf(!hasEncoder).each(["vp9", "av1"] as const)("a ladder of %s", codec => {
+  test("is the same each time, its keyframes lie on whole seconds, and half of its pictures can be left out", async () => {
+    const clip = await makeClip({ container: "mp4", video: { ...VIDEO, frames: 180 } });
+    const roots: string[] = [];
+    for (const workers of [1, 2]) {
+      await using b = await bench(await directory(), { workers });
+      const { cid } = await b.content.add(once(clip));
+      const job = await b.prepare.ended((await b.prepare.submit(cid, { codec })).id);
+      expect(job).toMatchObject({ state: "done", codec });
+      roots.push(job.result?.root ?? "");
+      if (workers > 1) continue;
+      const prepared = await open(b.content, roots[0] ?? "");
+      expect(prepared.info.tracks).toMatchObject([{ id: "v0", codec, width: 320, height: 180 }]);
+      const segments = await allSegments(await prepared.rendition("v0"));
+      expect(segments.map(({ startSeconds, startsWithKey }) => [startSeconds, startsWithKey])).toEqual(
+        [0, 1, 2, 3, 4, 5].map(second => [second, true]),
+      );
+      for (const { flags } of segments) {
+        // The first is a keyframe, then every second one is droppable.
+        expect([...flags]).toEqual([
+          FRAME_KEY,
+          ...Array.from({ length: 14 }, (_, i) => (i % 2 === 0 ? 2 : 0)),
+        ]);
+      }
+      const shown = shownFrames(segments, 16, codec);
+      expect(shown.map(({ pts }) => Math.round(pts * 15))).toEqual(Array.from({ length: 90 }, (_, i) => i));
+      for (const picture of shown) expect(picture.shown).toBe(Math.round(picture.pts * 30));
+      // What is left looks as it does among all.
+      const all = pictureHashes(segments, { codec });
+      const fewer = pictureHashes(segments, { codec, without: "droppable" });
+      expect(fewer.size).toBe(48);
+      for (const [time, hash] of fewer) expect([time, all.get(time)]).toEqual([time, hash]);
+    }
+    expect(roots[1]).toBe(roots[0]);
+  }, 120_000);
+
+  test("has no rung of another codec beside it", async () => {
+    await using b = await bench(await directory());
+    const clip = await makeClip({ container: "mp4", video: { ...VIDEO, frames: 30, bFrames: 0 } });
+    const { cid } = await b.content.add(once(clip));
+    const { result } = await b.prepare.ended((await b.prepare.submit(cid, { codec })).id);
+    const { tracks } = await readManifest(b.content, result?.root ?? "");
+    expect(tracks[0]?.renditions.map(rendition => [rendition.name, rendition.codec])).toEqual([
+      ["very_low", codec],
+    ]);
+  });
 });
 
 describe("jobs", () => {

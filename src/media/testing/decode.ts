@@ -2,7 +2,8 @@ import { SoftwareResampleContext, type Frame } from "node-av/lib";
 import { AV_CHANNEL_ORDER_NATIVE, AV_SAMPLE_FMT_FLT, type AVSampleFormat } from "node-av/constants";
 import { splitLengthPrefixed } from "../demux/nal.ts";
 import { Decoder } from "../transcode/child/node-av-decoder.ts";
-import type { Segment } from "../types.ts";
+import { createHash } from "node:crypto";
+import { FRAME_DROPPABLE, type Segment } from "../types.ts";
 import { framesOf } from "./harness.ts";
 
 const STEREO = { nbChannels: 2, order: AV_CHANNEL_ORDER_NATIVE, mask: 3n };
@@ -24,14 +25,33 @@ function readStrip(frame: Frame, fromBottom: number): number {
   return number;
 }
 
-/** Decodes H.264 segments of a sample and reads the frame number that each picture shows, so many rows from its bottom. */
+/** Decodes segments of a sample and reads the frame number that each picture shows, so many rows from its bottom. */
 export function shownFrames(
   segments: readonly Segment[],
   fromBottom = 16,
+  codec = "h264",
 ): { readonly pts: number; readonly shown: number }[] {
   const out: { pts: number; shown: number }[] = [];
-  decodeH264(segments, frame => {
+  decodePictures(segments, { codec }, frame => {
     out.push({ pts: Number(frame.bestEffortTimestamp) / 1e6, shown: readStrip(frame, fromBottom) });
+  });
+  return out;
+}
+
+/** Pictures of segments by their time, each as a hash of its brightness; on request without those that can be left out. */
+export function pictureHashes(
+  segments: readonly Segment[],
+  options: { readonly codec: string; readonly without?: "droppable" },
+): Map<number, string> {
+  const out = new Map<number, string>();
+  decodePictures(segments, options, frame => {
+    const hash = createHash("sha256");
+    const stride = frame.linesize[0] ?? 0;
+    const luma = frame.data?.[0];
+    for (let row = 0; row < frame.height; row++) {
+      hash.update(luma?.subarray(row * stride, row * stride + frame.width) ?? "");
+    }
+    out.set(Number(frame.bestEffortTimestamp), hash.digest("hex"));
   });
   return out;
 }
@@ -39,7 +59,7 @@ export function shownFrames(
 /** The first picture of H.264 segments: its size, and which corners are light. */
 export function firstPicture(segments: readonly Segment[]) {
   const out: { width: number; height: number; light: string[] }[] = [];
-  decodeH264(segments.slice(0, 1), frame => {
+  decodePictures(segments.slice(0, 1), { codec: "h264" }, frame => {
     const { width, height } = frame;
     const luma = frame.data?.[0];
     const stride = frame.linesize[0] ?? 0;
@@ -58,20 +78,29 @@ export function firstPicture(segments: readonly Segment[]) {
   return out[0];
 }
 
-function decodeH264(segments: readonly Segment[], take: (frame: Frame) => void): void {
+function decodePictures(
+  segments: readonly Segment[],
+  { codec, without }: { readonly codec: string; readonly without?: "droppable" },
+  take: (frame: Frame) => void,
+): void {
   const decoder = new Decoder(
-    { codec: "h264", flavour: "avc", codecString: "avc1", width: 0, height: 0, channels: 0, sampleRate: 0 },
+    { codec, flavour: codec, codecString: codec, width: 0, height: 0, channels: 0, sampleRate: 0 },
     "video",
   );
   for (const segment of segments) {
     for (const [i, frame] of framesOf(segment).entries()) {
-      const nals = splitLengthPrefixed(frame, 4) ?? [];
-      const data = Buffer.concat(nals.flatMap(nal => [Buffer.from([0, 0, 0, 1]), nal]));
+      if (without === "droppable" && segment.flags[i] === FRAME_DROPPABLE) continue;
+      const data = codec === "h264" ? annexB(frame) : frame;
       decoder.decode({ data, ptsUs: (segment.ptsSeconds[i] ?? 0) * 1e6, key: false }, take);
     }
   }
   decoder.decode(undefined, take);
   decoder.close();
+}
+
+function annexB(frame: Uint8Array): Uint8Array {
+  const nals = splitLengthPrefixed(frame, 4) ?? [];
+  return Buffer.concat(nals.flatMap(nal => [Buffer.from([0, 0, 0, 1]), nal]));
 }
 
 /** Decodes Opus segments as a receiver does, to one channel at 48 kHz; sample 0 belongs to the first frame's time. */

@@ -1,4 +1,4 @@
-import { type JobBody, prepareBody } from "@cidcast/protocols/node-api";
+import { type JobBody, prepareBody } from "@cidcast/protocols/node-api/jobs";
 import type { Command } from "commander";
 import { CidcastError, isAbortError } from "../../../core/index.ts";
 import { type CommandContext, type CommonOptions, nodeCommand, withNode } from "../../command.ts";

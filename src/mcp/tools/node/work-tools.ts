@@ -1,4 +1,4 @@
-import { ladderCodec, presetName } from "@cidcast/protocols/node-api";
+import { ladderCodec, presetName } from "@cidcast/protocols/node-api/jobs";
 import { z } from "zod";
 import { CidcastError, type Principal } from "../../../core/index.ts";
 import type { Prepare, PrepareJob } from "../../../media/index.ts";

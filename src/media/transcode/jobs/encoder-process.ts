@@ -49,7 +49,8 @@ export class EncoderProcess {
       // No inspector, loader or coverage flag of the node's own is meant for the child.
       execArgv: [],
       // A demuxer's reads wait in threads for bytes that come over the channel.
-      env: { PATH: process.env["PATH"], UV_THREADPOOL_SIZE: "16", ...ffmpeg },
+      // SVT-AV1 tells of itself on stderr unless it is kept to errors.
+      env: { PATH: process.env["PATH"], UV_THREADPOOL_SIZE: "16", SVT_LOG: "1", ...ffmpeg },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     lowerPriority(this.#child, init.niceness ?? NICENESS, init.log);
