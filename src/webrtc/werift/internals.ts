@@ -78,12 +78,23 @@ interface DtlsRandom {
   serialize(): Buffer;
 }
 
+/** A message of the handshake, ours or the peer's. */
+interface CachedMessage {
+  readonly msg_type: number;
+  serialize(): Buffer;
+}
+
 /** A DTLS association. */
 export interface DtlsInternals {
   connected: boolean;
   readonly dtls: {
     flight: number;
-    readonly sortedHandshakeCache: readonly { readonly msg_type: number; serialize(): Buffer }[];
+    readonly epoch: number;
+    /** Of the record sent last, in the present epoch. */
+    recordSequenceNumber: number;
+    /** By flight. */
+    readonly handshakeCache: Readonly<Record<number, { readonly data: readonly CachedMessage[] }>>;
+    readonly sortedHandshakeCache: readonly CachedMessage[];
     readonly remoteExtendedMasterSecret: boolean;
   };
   readonly cipher: {
@@ -93,6 +104,7 @@ export interface DtlsInternals {
     readonly remoteRandom: DtlsRandom;
     readonly cipher: unknown;
     decryptPacket(packet: unknown): Buffer;
+    encryptPacket(packet: unknown): { readonly fragment: Buffer };
   };
   readonly srtp: { readonly srtpProfile: number | undefined };
   readonly onConnect: { once(listener: () => void): void };

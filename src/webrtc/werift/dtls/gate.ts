@@ -27,6 +27,8 @@ export interface DtlsGateInit {
   readonly dtls: DtlsInternals;
   readonly role: "client" | "server";
   readonly onFailed: (error: Error) => void;
+  /** The peer has not seen our last flight. */
+  readonly onRepeated: () => void;
   /** The first application data: the peer has the keys. */
   readonly onApplicationData: () => void;
 }
@@ -153,7 +155,7 @@ export class DtlsGate {
 
   async #deliver({ message, repeated }: OrderedMessage): Promise<void> {
     const { dtls } = this.#init;
-    if (repeated && !this.#answersAgain(message)) return;
+    if (repeated && !this.#asksAgain(message)) return;
     try {
       if (!repeated) this.#prove(message);
       if (message.msg_type === FINISHED) this.#finished = true;
@@ -163,13 +165,16 @@ export class DtlsGate {
     }
   }
 
-  /** True for the one message of a repeated flight that makes the package send its own flight again. */
-  #answersAgain(message: HandshakeMessage): boolean {
-    const { dtls, role } = this.#init;
-    if (role === "client") return message.msg_type === SERVER_HELLO_DONE;
-    if (message.msg_type !== CLIENT_HELLO) return message.msg_type === FINISHED;
-    // The first ClientHello, once the second has been answered, would draw new keys under the handshake.
-    return message.message_seq > 0 || dtls.dtls.flight < 4;
+  /** Answers one message of each repeated flight. True for a first ClientHello, which the package answers anew. */
+  #asksAgain(message: HandshakeMessage): boolean {
+    const { dtls, role, onRepeated } = this.#init;
+    if (role === "server" && message.msg_type === CLIENT_HELLO && message.message_seq === 0) {
+      // Once the second has been answered, it would draw new keys under the handshake.
+      return dtls.dtls.flight < 4;
+    }
+    const one = role === "client" ? [SERVER_HELLO_DONE] : [CLIENT_HELLO, FINISHED];
+    if (one.includes(message.msg_type)) onRepeated();
+    return false;
   }
 
   #prove(message: HandshakeMessage): void {

@@ -1,7 +1,9 @@
 import { CipherContext, HashAlgorithm, NamedCurveAlgorithm, SignatureAlgorithm } from "werift";
 import { beforeAll, describe, expect, it } from "vitest";
+import { type Clock, VirtualClock } from "../../../core/index.ts";
 import { MuxPort } from "../../net/index.ts";
 import type { DtlsInternals, DtlsTransportInternals } from "../internals.ts";
+import { MAX_FLIGHT_DATAGRAMS, MAX_RESENDS, MIN_RESEND_MS } from "./flights.ts";
 import { MAX_HELD_RECORDS } from "./gate.ts";
 import { replaceDtlsStart } from "./start.ts";
 
@@ -42,7 +44,14 @@ interface End {
   connected: boolean;
 }
 
-function end(role: "client" | "server", identity: Identity, carry: Carry): End {
+function end(
+  role: "client" | "server",
+  {
+    identity,
+    carry,
+    clock,
+  }: { identity: Identity; carry: Carry; clock: Pick<Clock, "after" | "monotonicMs"> },
+): End {
   const port = new MuxPort({
     ufrag: role,
     password: "",
@@ -95,15 +104,24 @@ function end(role: "client" | "server", identity: Identity, carry: Carry): End {
     },
     onApplicationData: () => undefined,
     onClosed: () => undefined,
+    clock,
   });
   return made;
 }
 
 const directly: Carry = (datagram, deliver) => void setImmediate(() => deliver(datagram));
 
-function pair(init: { client?: Identity; server?: Identity; up?: Carry; down?: Carry }) {
-  const client = end("client", init.client ?? attacker, init.up ?? directly);
-  const server = end("server", init.server ?? honest, init.down ?? directly);
+/** Time stands still unless a test moves it: nothing is sent again that was not lost. */
+function pair(init: {
+  client?: Identity;
+  server?: Identity;
+  up?: Carry;
+  down?: Carry;
+  clock?: VirtualClock;
+}) {
+  const clock = init.clock ?? new VirtualClock();
+  const client = end("client", { identity: init.client ?? attacker, carry: init.up ?? directly, clock });
+  const server = end("server", { identity: init.server ?? honest, carry: init.down ?? directly, clock });
   client.to = datagram => server.port.receive(datagram, "127.0.0.1", 1);
   server.to = datagram => client.port.receive(datagram, "127.0.0.1", 2);
   return { client, server };
@@ -133,6 +151,19 @@ describe("a handshake", () => {
     const [a, b] = [client.dtls().extractSessionKeys(16, 12), server.dtls().extractSessionKeys(16, 12)];
     expect(a.localKey).toEqual(b.remoteKey);
     expect(a.remoteSalt).toEqual(b.localSalt);
+  });
+
+  it("never uses a record number twice with the same keys", async () => {
+    const { client, server } = pair({});
+    await Promise.all([server.transport.start(), client.transport.start()]);
+    for (const { dtls, sent } of [client, server]) {
+      const send = dtls() as unknown as { send(data: Buffer): Promise<void> };
+      for (let i = 0; i < 16; i++) await send.send(Buffer.from("message"));
+      const numbers = sent
+        .filter(datagram => datagram.readUInt16BE(3) === 1)
+        .map(datagram => datagram.readUIntBE(5, 6));
+      expect(new Set(numbers).size).toBe(numbers.length);
+    }
   });
 
   it("begins with a client's first flight at once", async () => {
@@ -172,25 +203,72 @@ describe("a handshake", () => {
     expect([client.connected, server.connected]).toEqual([true, true]);
   });
 
-  it("comes to an end when datagrams of any flight are lost", async () => {
-    const losing = (...lost: number[]): Carry => {
-      let count = 0;
-      return (datagram, deliver) => {
-        if (!lost.includes(count++)) directly(datagram, deliver);
+  // Datagrams each way, in order. Up: two hellos, then certificate, keys, proof, cipher, Finished. Down: HelloVerifyRequest,
+  // five of the server's flight, cipher, Finished.
+  it.each([
+    ["the first hello", { up: [0] }],
+    ["the answer to it", { down: [0] }],
+    ["the second hello", { up: [1] }],
+    ["one of the server's flight", { down: [2] }],
+    ["the server's whole flight", { down: [1, 2, 3, 4, 5] }],
+    ["the client's certificate", { up: [2] }],
+    ["the client's Finished", { up: [6] }],
+    ["the client's whole flight", { up: [2, 3, 4, 5, 6] }],
+    ["the server's Finished", { down: [7] }],
+    ["the server's last flight", { down: [6, 7] }],
+  ] as [string, { up?: number[]; down?: number[] }][])(
+    "goes on after the first, short wait when %s is lost",
+    async (_what, { up = [], down = [] }) => {
+      let missing = up.length + down.length;
+      const losing = (lost: readonly number[]): Carry => {
+        let count = 0;
+        return (datagram, deliver) => {
+          if (!lost.includes(count++)) return directly(datagram, deliver);
+          missing--;
+        };
       };
-    };
-    const pairs = [
-      pair({ up: losing(0) }),
-      pair({ down: losing(0) }),
-      pair({ up: losing(1) }),
-      pair({ down: losing(1, 3) }),
-      pair({ up: losing(3) }),
-      pair({ up: losing(2, 6) }),
-    ];
-    await Promise.all(
-      pairs.flatMap(({ client, server }) => [server.transport.start(), client.transport.start()]),
-    );
-    expect(pairs.every(({ client, server }) => client.connected && server.connected)).toBe(true);
+      const clock = new VirtualClock();
+      const { client, server } = pair({ up: losing(up), down: losing(down), clock });
+      const started = Promise.all([server.transport.start(), client.transport.start()]);
+      await expect.poll(() => missing).toBe(0);
+      clock.advance(60);
+      await started;
+      for (const { sent } of [client, server]) {
+        // A HelloVerifyRequest is without state, and so has one number.
+        const counted = sent.filter(datagram => datagram.readUInt16BE(3) === 1 || datagram[13] !== 3);
+        const numbers = counted.map(datagram => datagram.toString("hex", 3, 11));
+        expect(new Set(numbers).size).toBe(numbers.length);
+      }
+    },
+  );
+
+  it("is begun again with growing pauses, so many times and no more", async () => {
+    const clock = new VirtualClock();
+    const { client } = pair({ up: () => undefined, clock });
+    client.transport.start().catch(() => undefined);
+    const at: number[] = [];
+    for (let ms = 0; ms < 60_000; ms += 10) {
+      while (at.length < client.sent.length) at.push(ms);
+      clock.advance(10);
+    }
+    expect(at.slice(0, 7)).toEqual([0, 60, 180, 420, 900, 1860, 2860]);
+    expect(at).toHaveLength(1 + MAX_RESENDS);
+    client.stop();
+  });
+
+  it("is answered again as often as the peer asks, and no more often than every few milliseconds", async () => {
+    const clock = new VirtualClock();
+    const { client, server } = pair({ clock });
+    await Promise.all([server.transport.start(), client.transport.start()]);
+    const finished = client.sent.at(-1)!;
+    const before = server.sent.length;
+    clock.advance(MIN_RESEND_MS - 1);
+    server.port.receive(finished, "127.0.0.1", 1);
+    expect(server.sent.length).toBe(before);
+    clock.advance(1);
+    server.port.receive(finished, "127.0.0.1", 1);
+    await expect.poll(() => server.sent.length).toBe(before + 2);
+    expect(client.sent.length).toBeLessThan(MAX_FLIGHT_DATAGRAMS);
   });
 
   it("cuts a ClientHello over two datagrams like any other", async () => {

@@ -1,5 +1,7 @@
 import { DtlsClient, DtlsServer } from "werift";
+import { type Clock, systemClock } from "../../../core/index.ts";
 import type { MuxPort } from "../../net/index.ts";
+import { Flights } from "./flights.ts";
 import { DtlsGate } from "./gate.ts";
 import type { DtlsInternals, DtlsTransportInternals } from "../internals.ts";
 
@@ -14,6 +16,7 @@ export interface DtlsStartInit {
   readonly onApplicationData: () => void;
   /** The viewer closed DTLS. */
   readonly onClosed: () => void;
+  readonly clock?: Pick<Clock, "after" | "monotonicMs">;
 }
 
 /**
@@ -32,12 +35,13 @@ export function replaceDtlsStart(init: DtlsStartInit): () => void {
     if (transport.role === "auto")
       transport.role = transport.iceTransport.role === "controlling" ? "server" : "client";
     transport.setState("connecting");
-    const dtls = createDtls(init);
+    const { dtls, flights } = createDtls(init);
     stop = () => {
       dtls.dtls.flight = OVER;
+      flights.close();
     };
     try {
-      await handshake(init, dtls);
+      await handshake(init, dtls, flights);
       transport.verifyRemoteCertificateFingerprint();
     } catch (error) {
       stop();
@@ -53,14 +57,18 @@ export function replaceDtlsStart(init: DtlsStartInit): () => void {
   };
 }
 
-function createDtls({ transport }: DtlsStartInit): DtlsInternals {
+function createDtls({ transport, clock = systemClock }: DtlsStartInit): {
+  readonly dtls: DtlsInternals;
+  readonly flights: Flights;
+} {
   const { connection } = transport.iceTransport;
   const socket = {
     type: "ice",
     address: {},
     closed: false,
     onData: () => undefined,
-    send: (datagram: Buffer) => connection.send(datagram),
+    // Nothing is sent before it has been made.
+    send: (datagram: Buffer): Promise<void> => flights.send(datagram),
     close: () => Promise.resolve(),
   };
   const options = {
@@ -76,16 +84,27 @@ function createDtls({ transport }: DtlsStartInit): DtlsInternals {
   // The options are those that the package itself passes; its types want its own transport class.
   const created = new Socket(options as unknown as ConstructorParameters<typeof DtlsServer>[0]);
   transport.dtls = created;
-  return created as unknown as DtlsInternals;
+  const dtls = created as unknown as DtlsInternals;
+  const flights = new Flights({
+    dtls,
+    send: datagram => connection.send(datagram),
+    clock,
+    roundTripMs: () => {
+      const seconds = connection.nominated?.rtt;
+      return seconds === undefined ? undefined : seconds * 1000;
+    },
+  });
+  return { dtls, flights };
 }
 
-async function handshake(init: DtlsStartInit, dtls: DtlsInternals): Promise<void> {
+async function handshake(init: DtlsStartInit, dtls: DtlsInternals, flights: Flights): Promise<void> {
   const { transport, port } = init;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const gate = new DtlsGate({
     dtls,
     role: transport.role === "server" ? "server" : "client",
     onFailed: reject,
+    onRepeated: () => flights.again(),
     onApplicationData: init.onApplicationData,
   });
   dtls.onData.subscribe(data => transport.dataReceiver(data));
@@ -98,5 +117,6 @@ async function handshake(init: DtlsStartInit, dtls: DtlsInternals): Promise<void
   port.takeDtls(datagram => gate.receive(datagram));
   if (dtls.connect !== undefined) dtls.connect().catch(reject);
   await promise;
+  flights.done();
   if (!gate.proven) throw new Error("DTLS connected without a proof");
 }
