@@ -129,6 +129,61 @@ describe("a restart of ICE", () => {
   });
 });
 
+describe("candidates of a viewer", () => {
+  it.each([
+    ["before its answer", ["candidate", "end", "answer"]],
+    ["after it", ["answer", "candidate", "end"]],
+    ["with the end of them first", ["answer", "end", "candidate"]],
+    ["among some that lead nowhere, more than once", ["junk", "candidate", "answer", "candidate", "junk"]],
+  ])("are taken %s, and lead to a connection", async (_when, order) => {
+    await using ends = await twoEnds();
+    const viewer = client();
+    const peer = watched(ends.factories[0]);
+    const offer = await viewer.ask({ type: "offer_request", cid: "film" });
+    const pc_id = String(offer?.["pc_id"]);
+    const bare = (text: unknown) => String(text).replaceAll(/a=(?:candidate:.*|end-of-candidates)\r\n/g, "");
+    // It knows none of our candidates, and so sends no checks: only its own can lead to a connection.
+    const answer = await peer.peer.createAnswer(bare(offer?.["sdp"]));
+    const sdp = bare(answer);
+    expect(sdp).not.toMatch(/candidate/);
+    const [candidate = ""] = /candidate:.*$/m.exec(answer) ?? [];
+    const connected = events.next("webrtc_connected");
+    for (const what of order) {
+      const before = viewer.got.length;
+      if (what === "answer") {
+        expect(await viewer.ask({ type: "answer", pc_id, sdp })).toEqual({ type: "connected", pc_id });
+        continue;
+      }
+      const text = { candidate, end: "", junk: "candidate:x 1 udp 1 nowhere 9 typ host" }[what];
+      await viewer.ask({ type: "candidate", pc_id, candidate: text, sdpMid: "0", sdpMLineIndex: 0 });
+      expect(viewer.got.length).toBe(before);
+    }
+    expect(await connected).toMatchObject({ pc_id });
+    const stats = await manager.session(pc_id)?.stats();
+    expect(stats).toMatchObject({
+      ice_candidates_added: order.filter(what => what !== "answer").length,
+    });
+    await viewer.connection.close("done");
+    await peer.peer.close();
+  });
+
+  it("for a session that is another's, or gone, are passed over", async () => {
+    const viewer = client();
+    const pc_id = await offered(viewer);
+    const other = client();
+    for (const id of [pc_id, "pc_x"]) {
+      await other.ask({
+        type: "candidate",
+        pc_id: id,
+        candidate: "candidate:1 1 udp 1 192.0.2.1 9 typ host",
+      });
+    }
+    expect(other.got).toEqual([]);
+    expect((await manager.session(pc_id)?.stats())?.["ice_candidates_added"]).toBe(0);
+    await viewer.connection.close("done");
+  });
+});
+
 describe("a viewer that comes again", () => {
   const replacing = (pc_id: string, cid = "film") => ({
     type: "offer_request",
