@@ -2,6 +2,7 @@ import type { Cancel, Clock } from "../../core/index.ts";
 import { FLUSH_BYTES } from "../limits.ts";
 import type { RingEntry } from "../log/index.ts";
 import { Batch } from "./frame.ts";
+import type { FrameSlab } from "./frame-slab.ts";
 import type { Selection } from "./selection.ts";
 
 /** A subscriber as its cohort sees it. */
@@ -13,6 +14,7 @@ export interface CohortMember {
 export interface CohortInit {
   readonly selection: Selection;
   readonly clock: Clock;
+  readonly slab: FrameSlab;
   /** Offset that the next event of the log gets. */
   readonly nextOffset: () => number;
   /** Called before events leave the node. */
@@ -26,6 +28,7 @@ export class Cohort {
   readonly selection: Selection;
   readonly members = new Set<CohortMember>();
   readonly #clock: Clock;
+  readonly #slab: FrameSlab;
   readonly #commit: () => void;
   readonly #delivered: (events: number) => void;
   #pending: RingEntry[] = [];
@@ -37,6 +40,7 @@ export class Cohort {
   constructor(init: CohortInit) {
     this.selection = init.selection;
     this.#clock = init.clock;
+    this.#slab = init.slab;
     this.#commit = init.commit;
     this.#delivered = init.delivered;
     this.#nextOffset = init.nextOffset;
@@ -62,7 +66,7 @@ export class Cohort {
     this.#timer?.();
     this.#timer = undefined;
     if (this.#pending.length === 0) return;
-    const batch = new Batch(this.#pending);
+    const batch = new Batch(this.#pending, this.#slab);
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#commit();

@@ -4,6 +4,7 @@ import type { EventLog, RingEntry } from "../log/index.ts";
 import { notifyMetrics } from "../metrics.ts";
 import type { LogEvent, Lost } from "../types.ts";
 import { Cohort } from "./cohort.ts";
+import { FrameSlab } from "./frame-slab.ts";
 import { ALL_TOPICS, type Selection } from "./selection.ts";
 import { type Sink, Subscriber, type SubscriberHost } from "./subscriber.ts";
 
@@ -84,6 +85,7 @@ export function createFanout(components: FanoutComponents): Fanout {
 
   const host: SubscriberHost = {
     log,
+    slab: new FrameSlab(),
     monotonicMs: () => clock.monotonicMs(),
     cohortOf(selection) {
       const known = cohorts.get(selection.key);
@@ -91,6 +93,7 @@ export function createFanout(components: FanoutComponents): Fanout {
       const cohort = new Cohort({
         selection,
         clock,
+        slab: host.slab,
         nextOffset: () => log.nextOffset,
         commit: () => log.commit(),
         delivered: host.delivered,

@@ -3,6 +3,7 @@ import type { EventLog } from "../log/index.ts";
 import type { Lost } from "../types.ts";
 import type { Cohort, CohortMember } from "./cohort.ts";
 import { Batch } from "./frame.ts";
+import type { FrameSlab } from "./frame-slab.ts";
 import { coalesced, type Selection } from "./selection.ts";
 
 /** Where the events of one subscriber go. */
@@ -18,6 +19,7 @@ export interface Sink {
 /** What a subscriber needs of the fan-out it belongs to. */
 export interface SubscriberHost {
   readonly log: EventLog;
+  readonly slab: FrameSlab;
   monotonicMs(): number;
   cohortOf(selection: Selection): Cohort;
   leave(cohort: Cohort, member: CohortMember): void;
@@ -148,7 +150,7 @@ export class Subscriber implements CohortMember {
     );
     if (wanted.length === 0) return;
     const kept = coalesced(wanted);
-    this.#sink.write(new Batch(kept));
+    this.#sink.write(new Batch(kept, this.#host.slab));
     this.#host.delivered(kept.length);
   }
 
