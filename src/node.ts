@@ -36,7 +36,7 @@ import { startRemoteActions } from "./node/remote-actions.ts";
 import { addSample, collectRegularly, probeAdded } from "./node/library.ts";
 import { startMcp } from "./node/mcp.ts";
 import { type NodeMetadata, startMetadata } from "./node/metadata.ts";
-import { countPinning, tellSystemEvents } from "./node/system-events.ts";
+import { countPinning, tellReload, tellSystemEvents, tellTrouble } from "./node/system-events.ts";
 import { startTenancy } from "./node/tenants.ts";
 import { measureTraffic, statusFrames } from "./node/machine.ts";
 import { startPeer, startPeerEvents, startWebRTC, type WebRTCParts } from "./node/network.ts";
@@ -172,7 +172,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   opened.push(closing("database", () => database.close()));
   const settings = createSettings(database);
   const events = new EventBus<NodeEvents>(log);
-  const parts = new Parts(log, message => events.publish("system_warning", { message, code: "DEGRADED" }));
+  const parts = new Parts(log, (message, state) => tellTrouble(events, message, state));
   const pinning = countPinning(events);
 
   const live = new Live(config, log);
@@ -401,6 +401,8 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
 
   looked.sampleCid = sampleCid;
 
+  events.publish("system_info", { message: "the node has started", version: VERSION });
+
   if (options.log === undefined) followLevel(live, log);
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= stopAll(opened, log));
@@ -430,7 +432,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     adminKeyFile: dataDir.adminKey().file,
     status,
     backup,
-    reload: next => live.reload(next),
+    reload: next => tellReload(events, live.reload(next)),
     drain: () => drain.begin(live.config.drainTimeoutMs),
     stop,
     [Symbol.asyncDispose]: stop,

@@ -21,4 +21,12 @@ await withNode(process.argv[2], async url => {
 
   assert.deepEqual(await heard.promise, { type: "answer", sdp: "yes", to: offer });
   console.log("ann has the answer");
+
+  // The other kind of room: everybody hears everybody, and who comes late still gets the offer that waits.
+  using host = await client.joinRoom({ room });
+  host.send({ type: "offer", sdp: "shall we all" });
+  const waiting = Promise.withResolvers<unknown>();
+  using _guest = await client.joinRoom({ room, onMessage: waiting.resolve });
+  assert.deepEqual(await waiting.promise, { type: "offer", sdp: "shall we all" });
+  console.log("a late guest has the offer of the room");
 });

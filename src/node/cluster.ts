@@ -47,7 +47,8 @@ export function tellClusterEvents(init: ClusterInit): Service {
       if (type !== "pin_added" && type !== "pin_removed") return;
       // The type says whose payload it is: both kinds of pin name the CID, and the pin.
       const pin = data as NodeEvents["pin_added" | "pin_removed"];
-      events.publish(`cluster_${type}`, { ...pin, peerId }, { tenantId });
+      if (type === "pin_added") events.publish("cluster_pin_added", { ...pin, peerId }, { tenantId });
+      else events.publish("cluster_pin_removed", { ...pin, peerId }, { tenantId });
     }),
   ];
   return {

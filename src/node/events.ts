@@ -25,6 +25,7 @@ import type { SignallingHandler } from "../webrtc/index.ts";
 import { refuseAfterHandshake, type SocketRoute } from "../ws/index.ts";
 import { tellClusterEvents } from "./cluster.ts";
 import { refuseMcp, shareWithRooms } from "./mcp.ts";
+import { NODE_EVENTS } from "./notifications.ts";
 import { closing } from "./parts.ts";
 import type { Shared } from "./shared.ts";
 
@@ -45,7 +46,7 @@ export async function startNotify(shared: Shared): Promise<Notify> {
     sockets: { maxConnections: config.sockets.max, maxConnectionsPerAddress: config.sockets.maxPerAddress },
   })({ ...components, ...(sharedLog !== undefined && { events: sharedLog }) });
   opened.push(notify);
-  opened.push(closing("events", joinNodeEvents(events, { events: notify.events, log })));
+  opened.push(closing("events", joinNodeEvents(events, { events: notify.events, log, table: NODE_EVENTS })));
   await notify.start();
   parts.ready("events", false);
   if (sharedLog !== undefined) await startShared(shared, "events", sharedLog);

@@ -4,11 +4,14 @@ import type { Logger, Service } from "../core/index.ts";
 /** The parts of a node and how they are. */
 export class Parts {
   readonly #log: Logger;
-  readonly #onTrouble: (message: string) => void;
+  readonly #onTrouble: (message: string, state: "degraded" | "failed") => void;
   readonly #parts = new Map<string, NodePart>();
 
   /** `onTrouble` is told, in words, of each part that comes to be degraded or failed. */
-  constructor(log: Logger, onTrouble: (message: string) => void = () => undefined) {
+  constructor(
+    log: Logger,
+    onTrouble: (message: string, state: "degraded" | "failed") => void = () => undefined,
+  ) {
     this.#log = log;
     this.#onTrouble = onTrouble;
   }
@@ -19,7 +22,7 @@ export class Parts {
 
   /** It works, with less than it should have. */
   degraded(name: string, reason: string): void {
-    if (this.reason(name) !== reason) this.#onTrouble(`${name} is degraded: ${reason}`);
+    if (this.reason(name) !== reason) this.#onTrouble(`${name} is degraded: ${reason}`, "degraded");
     this.#parts.set(name, { name, state: "degraded", reason, required: false });
   }
 
@@ -29,7 +32,7 @@ export class Parts {
 
   failed(name: string, reason: string): void {
     this.#log.debug({ name, reason }, "part failed");
-    this.#onTrouble(`${name} has failed: ${reason}`);
+    this.#onTrouble(`${name} has failed: ${reason}`, "failed");
     this.#parts.set(name, { name, state: "failed", reason, required: false });
   }
 

@@ -1,6 +1,7 @@
 import { type Clock, type EventBus, type Logger, type Service } from "../core/index.ts";
 import type { NodeStatus as StatusFrame, Notify } from "../notify/index.ts";
 import type { WebRTCStreamingManager } from "../webrtc/index.ts";
+import type { Reloaded } from "./live.ts";
 import type { NodeEvents } from "./shared.ts";
 
 /** How often the node's figures are told while somebody listens, milliseconds. */
@@ -12,6 +13,10 @@ export interface SystemEvents {
   system_metrics: Readonly<Record<string, unknown>>;
   /** Some part works with less than it should have, or not at all. */
   system_warning: { readonly message: string; readonly code: string };
+  /** Some part does not work at all. */
+  system_error: { readonly message: string; readonly code: string };
+  /** The node has started, or has taken over other settings. */
+  system_info: { readonly message: string; readonly version?: string; readonly settings?: readonly string[] };
   /** Somebody came or went. */
   swarm_changed: { readonly peers: number };
 }
@@ -56,6 +61,24 @@ export function tellSystemEvents(init: SystemEventsInit): Service {
       for (const end of ends) end();
     },
   };
+}
+
+/** Says that a part works with less than it should have, or not at all. */
+export function tellTrouble(
+  events: EventBus<NodeEvents>,
+  message: string,
+  state: "degraded" | "failed",
+): void {
+  if (state === "failed") events.publish("system_error", { message, code: "FAILED" });
+  else events.publish("system_warning", { message, code: "DEGRADED" });
+}
+
+/** Says which settings are in force anew. */
+export function tellReload(events: EventBus<NodeEvents>, reloaded: Reloaded): Reloaded {
+  if (reloaded.applied.length > 0) {
+    events.publish("system_info", { message: "settings were read again", settings: reloaded.applied });
+  }
+  return reloaded;
 }
 
 /** Counts pins being fetched. */

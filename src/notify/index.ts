@@ -22,7 +22,7 @@ export {
 export { createEventLog, type EventLog, type EventStore, openFileStore } from "./log/index.ts";
 export { createWebSocketManager, type SocketRoute, type WebSocketManager } from "./manager.ts";
 export { type MountContext, type MountedRoute, mountRoutes } from "./mount.ts";
-export { joinNodeEvents, NODE_EVENTS, type Translation } from "./node-events.ts";
+export { joinNodeEvents, snakeCase, type Translation } from "./node-events.ts";
 export {
   createNotify,
   type EventQuery,

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EventBus, noMetrics, ownerPrincipal, silentLogger, systemClock } from "../../core/index.ts";
 import { MAX_ROUTES } from "../manager.ts";
-import { joinNodeEvents } from "../node-events.ts";
+import { joinNodeEvents, type Translation } from "../node-events.ts";
 import { createNotify, type Notify } from "../notify.ts";
 import { createGeneralHandler, createStatusHandler } from "../socket/index.ts";
 import { webhookSignature } from "./webhooks.ts";
@@ -170,7 +170,17 @@ describe("the doors of the log", () => {
       internal: { x: number };
     }
     const bus = new EventBus<Events>(silentLogger);
-    const off = joinNodeEvents(bus, { events: notify.events, log: silentLogger });
+    const table: Readonly<Record<string, Translation>> = {
+      content_added: { type: "content_added" },
+      peer_connected: { type: "peer_connected" },
+      peer_disconnected: { type: "peer_disconnected" },
+      pin_progress: { type: "pin_progress", latestBy: "cid" },
+      transcode_failed: {
+        type: "system_error",
+        data: ({ message, trackId }) => ({ code: "TRANSCODE_FAILED", message, track_id: trackId }),
+      },
+    };
+    const off = joinNodeEvents(bus, { events: notify.events, log: silentLogger, table });
     bus.publish("content_added", { cid: "a", name: undefined, size: 3, contentType: "video/mp4" });
     bus.publish("peer_connected", { peerId: "p", address: "/ip4", direction: "inbound" });
     bus.publish("transcode_failed", { cid: "a", trackId: "1", message: "no" });

@@ -23,7 +23,11 @@ test("the node's own WebSocket router serves notifications and rooms, and its ev
   const notify = createNotify()(components);
   const rooms = createRoomsService()(components);
   const bus = new EventBus<ContentEvents & MediaEvents & WebRTCEvents>(silentLogger);
-  const off = joinNodeEvents(bus, { events: notify.events, log: silentLogger });
+  const off = joinNodeEvents(bus, {
+    events: notify.events,
+    log: silentLogger,
+    table: { webrtc_connected: { type: "webrtc_connected" } },
+  });
   const server = createServer();
   const router = createWebSocketRouter({})({
     ...components,

@@ -155,6 +155,17 @@ describe("what happens", () => {
     expect(await client.next()).toMatchObject({ notification_type: "swarm_changed", data: { peers: 0 } });
   });
 
+  test("to the node itself is told: that it has started, and which settings are in force anew", async () => {
+    await using served = await serveNode();
+    const { node } = served;
+    node.reload({ ...node.config, logLevel: "warn" });
+    const told = node.notify?.events.recent(10, ({ topic }) => topic === "system_info");
+    expect(told?.map(({ data }) => data)).toEqual([
+      { message: "the node has started", version: node.version },
+      { message: "settings were read again", settings: ["logLevel"] },
+    ]);
+  });
+
   test("to a part that cannot start is told as a warning to who resumes from before", async () => {
     await using served = await serveNode({ redisUrl: "redis://127.0.0.1:1" });
     const events = served.node.notify?.events.recent(10, ({ topic }) => topic === "system_warning");
