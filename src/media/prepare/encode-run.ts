@@ -1,4 +1,4 @@
-import { type Cancel, CidcastError, type Clock, toCidcastError } from "../../core/index.ts";
+import { type Cancel, CidcastError, type Clock, raceSignal, toCidcastError } from "../../core/index.ts";
 import type { MediaPacket, PacketReader } from "../demux/track.ts";
 import { PREPARE_STALL_MS } from "../limits.ts";
 import type { EncoderPool } from "../transcode/jobs/encoder-pool.ts";
@@ -30,7 +30,7 @@ export interface EncodeRun {
 /** Sends a stretch through an encoder; resolves when all of it is out. `TRANSCODE_FAILED`, `ENCODER_MISSING`. */
 export async function encodeRun(run: EncodeRun): Promise<void> {
   run.signal.throwIfAborted();
-  const encoder = await run.pool.take();
+  const encoder = await takeEncoder(run);
   const over = Promise.withResolvers<void>();
   const state = { over: false, inFlight: 0 };
   const moved = new Progress();
@@ -79,6 +79,21 @@ export async function encodeRun(run: EncodeRun): Promise<void> {
     run.signal.removeEventListener("abort", onAbort);
     encoder.send({ type: "close", job });
     run.pool.giveBack(encoder);
+  }
+}
+
+/** A process may take long to start on a busy machine: who gives up does not wait for it, the next one gets it. */
+async function takeEncoder({ pool, signal }: EncodeRun): Promise<EncoderProcess> {
+  const taking = pool.take();
+  try {
+    return await raceSignal(taking, signal);
+  } catch (error) {
+    if (signal.aborted)
+      taking.then(
+        encoder => pool.giveBack(encoder),
+        () => undefined,
+      );
+    throw error;
   }
 }
 
