@@ -40,8 +40,8 @@ const content = node.content as ContentService;
 async function measured<T>(work: () => Promise<T>): Promise<T & Record<string, number>> {
   const idle = process.memoryUsage.rss();
   let peak = idle;
-  const sample = setInterval(() => (peak = Math.max(peak, process.memoryUsage.rss())), 20);
-  const delay = monitorEventLoopDelay({ resolution: 5 });
+  const sample = setInterval(() => (peak = Math.max(peak, process.memoryUsage.rss())), 100);
+  const delay = monitorEventLoopDelay({ resolution: 20 });
   delay.enable();
   const cpu = process.cpuUsage();
   const startedMs = performance.now();
@@ -91,6 +91,8 @@ async function get({
 async function bitswap({ cid = "", from = "", file = "" }: Ask): Promise<{ firstMs: number }> {
   await node.peer?.connectToPeer(from);
   while (node.peer?.hasPeers !== true) await new Promise(resolve => setTimeout(resolve, 10));
+  // Not there yet for the one side is not there for the other: the first block is asked for until it comes.
+  while ((await content.block(cid).catch(() => undefined)) === undefined);
   const startedMs = performance.now();
   let firstMs = 0;
   const bytes = async function* (): AsyncGenerator<Uint8Array> {

@@ -94,6 +94,12 @@ export const CAR_MAX_REPEATED_BLOCKS = 1024 * 1024;
 /** Blocks of a CAR that are read but not yet written. */
 export const CAR_INFLIGHT_BLOCKS = 16;
 
+/** Bytes of blocks that a transfer has just brought, kept for a reader who follows it. */
+export const FRESH_BLOCKS_BYTES = 16 * 1024 * 1024;
+
+/** How long a reader who waited for a block of a transfer counts as following it, milliseconds. */
+export const FOLLOWED_MS = 2000;
+
 /** Largest denylist, bytes: some millions of rules. */
 export const MAX_DENYLIST_BYTES = 256 * 1024 * 1024;
 

@@ -12,6 +12,7 @@ import type { ContentMetrics } from "../metrics.ts";
 import type { Denylist } from "../denylist/denylist.ts";
 import type { BlockNetwork } from "../types.ts";
 import { blockKey } from "./cid.ts";
+import { FreshBlocks } from "./fresh-blocks.ts";
 import { checkBlockSize, checkHash, verifyBlock } from "./hash.ts";
 import { SharedWork } from "./shared-work.ts";
 
@@ -48,6 +49,7 @@ export class VerifiedBlocks implements Blocks {
   readonly #components: BlocksComponents;
   readonly #findTimeoutMs: number;
   readonly #fetching = new SharedWork<Uint8Array>();
+  readonly #fresh = new FreshBlocks();
 
   constructor(components: BlocksComponents, findTimeoutMs: number) {
     this.#components = components;
@@ -74,7 +76,9 @@ export class VerifiedBlocks implements Blocks {
     this.allow(cid);
     checkHash(cid);
     try {
-      const bytes = await store.get(cid, options);
+      const fresh = this.#fresh.take(cid);
+      const isHere = fresh !== undefined && (await store.has(cid));
+      const bytes = isHere ? fresh : await store.get(cid, options);
       if (bytes !== undefined) {
         metrics.blocksRead.add();
         metrics.bytesRead.add(bytes.byteLength);
@@ -131,6 +135,7 @@ export class VerifiedBlocks implements Blocks {
     checkHash(cid);
     const { store, metrics } = this.#components;
     await store.put(cid, bytes);
+    this.#fresh.keep(cid, bytes);
     metrics.blocksWritten.add();
     metrics.bytesWritten.add(bytes.byteLength);
   }
@@ -156,7 +161,8 @@ export class VerifiedBlocks implements Blocks {
     const asking = root === undefined ? {} : { root };
     // No time limit: a transfer ends by itself when nobody brings anything, and until then a reader waits for it.
     if ((await network.bring?.(text, { ...asking, signal: options.signal })) === true) {
-      const brought = await store.get(cid, options);
+      this.#fresh.follow();
+      const brought = this.#fresh.take(cid) ?? (await store.get(cid, options));
       if (brought !== undefined) {
         metrics.blocksFetched.add(1, { result: "ok" });
         return brought;
