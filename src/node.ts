@@ -45,7 +45,7 @@ import type { NodeEvents } from "./node/shared.ts";
 import { VERSION } from "./node/version.ts";
 import { startTracing } from "./node/tracing.ts";
 import { startPrepare } from "./node/prepare.ts";
-import { type Peer, peerMigrations, signerOf } from "./p2p/index.ts";
+import { answers, type Peer, peerMigrations, signerOf } from "./p2p/index.ts";
 import { createSettings, lockDataDir, openDatabase, settingsMigrations } from "./store/index.ts";
 import { type Notify, notifyMigrations } from "./notify/index.ts";
 import { type Tenancy, tenancyMigrations } from "./tenancy/index.ts";
@@ -343,7 +343,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   running.check = checkConnectivity;
   const frames = statusFrames({ status, dataDir: config.dataDir, pinning, traffic });
   const metadata = await startMetadata(shared, { content, prepare, database, peer });
-  if (peer !== undefined && tenancy !== undefined) {
+  if (peer !== undefined && tenancy !== undefined && answers(peer.role, "mcp")) {
     await startRemoteActions(shared, { peer, content, transfers, status, tenancy, mcp: mcp?.mcp });
   }
   const doors =

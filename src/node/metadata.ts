@@ -1,7 +1,7 @@
 import type { ContentService } from "../content/index.ts";
 import { CidcastError, scopeAuthoriser, systemClock } from "../core/index.ts";
 import type { Prepare } from "../media/index.ts";
-import { createNodeSigner, type Peer, type PeerTables } from "../p2p/index.ts";
+import { answers, createNodeSigner, type Peer, type PeerTables } from "../p2p/index.ts";
 import type { Database } from "../store/index.ts";
 import {
   createMetadata,
@@ -65,10 +65,15 @@ export async function startMetadata(
     const authenticate = peerPrincipals(() => live.config);
     const common = { peer, authenticate, authoriser: scopeAuthoriser, log };
     const agent = `cidcast/${VERSION}`;
-    const ends = [
-      await serveMetadata({ ...common, metadata, agent, protocols: () => peer.protocols }),
+    const ends: (() => Promise<void>)[] = [];
+    if (answers(peer.role, "metadata")) {
+      ends.push(await serveMetadata({ ...common, metadata, agent, protocols: () => peer.protocols }));
+    }
+    const plain = (["file", "transfer"] as const).filter(protocol => answers(peer.role, protocol));
+    ends.push(
       await servePlainFiles({
         ...common,
+        protocols: plain,
         clock: systemClock,
         async open(cid) {
           // Nobody makes this node search for what it lacks.
@@ -77,7 +82,7 @@ export async function startMetadata(
           return content.open(cid);
         },
       }),
-    ];
+    );
     opened.push(
       closing("metadata", async () => {
         for (const end of ends) await end();

@@ -3,7 +3,7 @@ import { CidcastError, isCidcastError, messageOf, scopeAuthoriser, systemClock }
 import type { Mcp } from "../mcp/index.ts";
 import type { Captions, Media } from "../media/index.ts";
 import type { Notify } from "../notify/index.ts";
-import { createPeer, type Peer } from "../p2p/index.ts";
+import { answers, createPeer, type Peer } from "../p2p/index.ts";
 import type { Database } from "../store/index.ts";
 import type { Tenancy } from "../tenancy/index.ts";
 import { type ByteStream, serveContent, transferMetrics } from "../transfer/index.ts";
@@ -58,15 +58,17 @@ export async function startPeer(
     return undefined;
   }
   opened.push(peer);
-  const stopServing = await serveContent({
-    peer,
-    blocks: content.blocks,
-    metrics: transferMetrics(metrics),
-    clock: systemClock,
-    log,
-    serve: stream => (mayServe(stream.peerId) ? serve(stream) : refuseStream(stream)),
-  });
-  opened.push(closing("transfer", stopServing));
+  if (answers(peer.role, "content")) {
+    const stopServing = await serveContent({
+      peer,
+      blocks: content.blocks,
+      metrics: transferMetrics(metrics),
+      clock: systemClock,
+      log,
+      serve: stream => (mayServe(stream.peerId) ? serve(stream) : refuseStream(stream)),
+    });
+    opened.push(closing("transfer", stopServing));
+  }
   opened.push(closing("provide", provideAdded(events, peer)));
   parts.ready("p2p", false);
   return peer;

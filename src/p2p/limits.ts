@@ -58,6 +58,9 @@ export const CLOSE_TIMEOUT_MS = 1000;
 /** Peers whose reputation is kept; the one longest unused is forgotten beyond, banned ones last. */
 export const MAX_KNOWN_PEERS = 4096;
 
+/** Peers in libp2p's address book; the one longest not written about is forgotten beyond, connected ones stay. */
+export const MAX_PEER_BOOK = 4096;
+
 /** CIDs remembered of what one peer has served; the oldest is forgotten beyond. */
 export const MAX_AFFINITY_PER_PEER = 64;
 

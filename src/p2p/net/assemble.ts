@@ -10,6 +10,7 @@ import type { PeerMetrics } from "../metrics.ts";
 import type { ConnectionGate } from "./connection-gate.ts";
 import { createNode, type Libp2pNode } from "./libp2p-node.ts";
 import type { PeerBlockstore, PeerInit } from "../types.ts";
+import { PeerBook } from "./peer-book.ts";
 import type { Role } from "./roles.ts";
 
 export interface AssembleInit {
@@ -41,7 +42,13 @@ const DEFAULT_AGENT = "cidcast";
  */
 export async function assemble(options: AssembleInit): Promise<PeerParts> {
   const { init, database } = options;
-  const datastore = database === undefined ? new MemoryDatastore() : new DatabaseDatastore(database);
+  const inner = database === undefined ? new MemoryDatastore() : new DatabaseDatastore(database);
+  const started: { libp2p?: Libp2pNode["libp2p"] } = {};
+  const datastore = new PeerBook(
+    inner,
+    key =>
+      started.libp2p?.getPeers().some(peerId => PeerBook.keyOf(peerId.toCID().toString()) === key) ?? false,
+  );
   const node = await createNode({
     privateKey: await loadOrCreatePrivateKey(datastore),
     datastore,
@@ -58,6 +65,7 @@ export async function assemble(options: AssembleInit): Promise<PeerParts> {
   });
   const blockstore = new ServedBlockstore(options);
   const { libp2p } = node;
+  started.libp2p = libp2p;
   return {
     ...node,
     exchange: createExchange({ libp2p, blockstore, mayServe: options.mayServe, log: options.log }),

@@ -30,6 +30,8 @@ export interface PlainFile extends AsyncDisposable {
 
 export interface PlainServiceComponents {
   readonly peer: ProtocolHost;
+  /** Which of the two are answered. */
+  readonly protocols: readonly ("file" | "transfer")[];
   /** Opens a file that is here. `CONTENT_NOT_FOUND`. */
   readonly open: (cid: string) => Promise<PlainFile>;
   readonly authenticate: (peerId: string, token: string | undefined) => Principal | Promise<Principal>;
@@ -40,16 +42,14 @@ export interface PlainServiceComponents {
 
 /** Answers `/ipfs-kit/file/1.0.0` and `/ipfs-kit/transfer/1.0.0`; gives what ends it. */
 export async function servePlainFiles(components: PlainServiceComponents): Promise<() => Promise<void>> {
-  const { peer } = components;
   const options = { maxInboundStreams: MAX_PLAIN_STREAMS_PER_PEER };
-  const ends = [
-    await peer.registerProtocolHandler(FILE_PROTOCOL, stream => answerFile(stream, components), options),
-    await peer.registerProtocolHandler(
-      PLAIN_TRANSFER_PROTOCOL,
-      stream => answerTransfer(stream, components),
-      options,
-    ),
-  ];
+  const ends: (() => Promise<void>)[] = [];
+  for (const name of components.protocols) {
+    const [protocol, answer] =
+      name === "file" ? [FILE_PROTOCOL, answerFile] : [PLAIN_TRANSFER_PROTOCOL, answerTransfer];
+    const handler = (stream: ByteStream): Promise<void> => answer(stream, components);
+    ends.push(await components.peer.registerProtocolHandler(protocol, handler, options));
+  }
   return async () => {
     for (const end of ends) await end();
   };
