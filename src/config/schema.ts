@@ -216,6 +216,12 @@ const p2p = z.strictObject({
     .optional()
     .describe(`Let peers try whether this node can be dialled, and try others. ${follows}`),
   upnp: z.boolean().optional().describe(`Ask the local router for a port. ${follows}`),
+  upnpGateways: z
+    .array(httpUrl)
+    .default([])
+    .describe(
+      "Descriptions of routers to ask for a port, for instance `http://192.168.1.1:5000/rootDesc.xml`, instead of those that a search of the local network finds.",
+    ),
   pubsub: z
     .boolean()
     .default(false)

@@ -44,6 +44,7 @@ function networkOf({ p2p, public: isPublic }: Config): NetworkInit {
     holePunch: p2p.holePunch ?? isPublic,
     autoNat: p2p.autoNat ?? isPublic,
     upnp: p2p.upnp ?? isPublic,
+    upnpGateways: p2p.upnpGateways,
     pubsub: p2p.pubsub,
     routers: p2p.routers,
     provide: p2p.provide,

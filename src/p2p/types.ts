@@ -68,6 +68,8 @@ export interface NetworkInit {
   readonly autoNat?: boolean;
   /** Asks the local router for a port. */
   readonly upnp?: boolean;
+  /** Descriptions of routers to ask, as URLs; default: those that answer a search of the local network. */
+  readonly upnpGateways?: readonly string[];
   /** Tells other nodes of content and of itself by gossipsub, and hears them. */
   readonly pubsub?: boolean;
   /** Tells the DHT and other nodes what is here; default true. */

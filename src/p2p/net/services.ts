@@ -53,7 +53,13 @@ export async function optionalServices(network: NetworkInit, role: Role): Promis
   }
   if (network.upnp === true) {
     const { uPnPNAT } = await import("@libp2p/upnp-nat");
-    services["upnp"] = uPnPNAT({ portMappingDescription: "cidcast" });
+    services["upnp"] = uPnPNAT({
+      portMappingDescription: "cidcast",
+      // Where no peer tries the address, the router's word counts; libp2p does not start without either.
+      autoConfirmAddress: network.autoNat !== true,
+      ...(network.upnpGateways !== undefined &&
+        network.upnpGateways.length > 0 && { gateways: [...network.upnpGateways] }),
+    });
   }
   if (network.pubsub === true) {
     const { gossipsub } = await import("@libp2p/gossipsub");
