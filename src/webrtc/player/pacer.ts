@@ -59,9 +59,12 @@ export class Pacer {
   steady = false;
   /** How long the picture that waits has been held up by this pace, seconds. */
   heldSeconds = 0;
+  /** What was known of the path last. */
+  path: PathRate = UNKNOWN;
 
   /** Lets time pass. `mediaBps`: what the pictures take on average. */
   tick(nowMs: number, mediaBps: number, path: PathRate = UNKNOWN): void {
+    this.path = path;
     this.#rate = rateOf(this.steady ? mediaBps : Math.max(mediaBps, UNSTEADY_BPS), path) / 8;
     const seconds = (nowMs - this.#lastMs) / 1000;
     if (path.limitBps !== undefined) this.#hurry = 1;

@@ -186,7 +186,7 @@ export class PlayingTrack {
       if (queue.nextSeconds === undefined) return queue.ended;
       const there = queue.nextIsLast || (queue.followingSeconds ?? place) > place;
       if (there || this.#leadIn?.spent === true) return true;
-      this.#leadIn ??= new LeadIn(stream * 1000);
+      this.#leadIn ??= new LeadIn(stream * 1000, this.pacer.path);
       if (!this.#leadIn.mayCarryOn(stream * 1000)) return false;
       this.#leadIn.spend(this.sendWhole(stream));
     }
