@@ -150,6 +150,34 @@ describe("WHEP", () => {
     expect(told(await patch(server, second, { "if-match": "*" }))).toEqual([404, "SESSION_NOT_FOUND"]);
   });
 
+  test("says what may be asked of a viewer's session, and which servers there are, before anything is", async () => {
+    const fake = fakeManager([{ urls: ["stun:stun.example:3478"] }]);
+    await using server = await serve({}, { webrtc: fake.webrtc });
+    const options = (path: string): Promise<Answer> => ask(server, path, { method: "OPTIONS" });
+    const endpoint = await options("/whep/bafycid");
+    expect(endpoint.headers).toMatchObject({
+      allow: "OPTIONS, POST",
+      "accept-post": "application/sdp",
+      link: '<stun:stun.example:3478>; rel="ice-server"',
+    });
+    const location = String((await post(server)).headers.location);
+    const session = await options(location);
+    expect([session.status, session.headers.allow]).toEqual([204, "DELETE, OPTIONS, PATCH"]);
+    expect(session.headers["accept-patch"]).toBe("application/trickle-ice-sdpfrag");
+    const unread = await ask(server, location);
+    expect([told(unread), unread.headers.allow?.includes("PATCH")]).toEqual([
+      [405, "METHOD_NOT_ALLOWED"],
+      true,
+    ]);
+  });
+
+  test("a session that is not there, or somebody else's, is nowhere for every method", async () => {
+    await using server = await serve({}, { webrtc: fakeManager().webrtc });
+    const nowhere = [404, "SESSION_NOT_FOUND"];
+    expect(told(await patch(server, "/whep/session/pc_0", { "if-match": "*" }))).toEqual(nowhere);
+    expect(told(await ask(server, "/whep/session/pc_0", { method: "DELETE" }))).toEqual(nowhere);
+  });
+
   test("refuses what is no offer, and other methods, in its own words", async () => {
     await using server = await serve({}, { webrtc: fakeManager().webrtc });
     expect(told(await post(server, "{}", "application/json"))).toEqual([415, "UNSUPPORTED_CONTENT_TYPE"]);
@@ -175,7 +203,9 @@ describe("WHEP", () => {
     expect(preflight.headers["access-control-allow-headers"]).toContain("If-Match");
     const headers = { origin, "content-type": "application/sdp" };
     const answer = await ask(server, "/whep/bafycid", { method: "POST", body: OFFER, headers });
-    expect(answer.headers["access-control-expose-headers"]).toContain("Location");
+    for (const name of ["Location", "ETag", "Link", "Accept-Patch"]) {
+      expect(answer.headers["access-control-expose-headers"]).toContain(name);
+    }
     const evil = { ...headers, origin: "https://evil.example" };
     expect(told(await ask(server, "/whep/bafycid", { method: "POST", body: OFFER, headers: evil }))).toEqual([
       403,
