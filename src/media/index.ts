@@ -40,4 +40,5 @@ export type {
   VideoCodec,
   VideoTrackInfo,
 } from "./types.ts";
+export { EARLY_END_SECONDS } from "./limits.ts";
 export { FRAME_DROPPABLE, FRAME_KEY, isSwitching } from "./types.ts";

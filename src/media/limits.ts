@@ -143,3 +143,6 @@ export const FRAME_MAX_AT_ONCE = 2;
 
 /** Single pictures that may wait for their turn. */
 export const FRAME_MAX_WAITING = 64;
+
+/** Media that ends so much before its stated length is cut off or damaged, seconds: what files say is no more exact. */
+export const EARLY_END_SECONDS = 1;

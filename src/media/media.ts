@@ -197,7 +197,7 @@ function sharedTranscodes(transcoding: Transcoding) {
     }
     let shared = tracks.get(key);
     if (shared === undefined) {
-      shared = transcoding.track({ cid: file.cid, info: track, input, tempo });
+      shared = transcoding.track({ cid: file.cid, info: track, input, tempo, damage: file.damage });
       tracks.set(key, shared);
       shared
         .then(made => file.beforeClose.add(() => made.stop("the last handle was closed")))

@@ -160,6 +160,8 @@ export interface RenditionSource {
   segmentAfter(segment: Segment, options?: AbortOptions): Promise<Segment | undefined>;
   /** Nothing is asked of it for now: what works for it may stop. */
   leave?(): void;
+  /** How many pictures are left out because the machine cannot encode all: 0 none, 4 all but one a second. */
+  readonly paceLevel?: number;
   /** Where it has its first keyframe at or after `seconds`, where that is known without reading on; undefined: nowhere. */
   keyAfter?(seconds: number): number | undefined;
 }
@@ -199,6 +201,8 @@ export interface MediaSource extends AsyncDisposable {
   readonly ladder?: Ladder | undefined;
   /** Tracks a viewer gets when it names none: the first video and the first audio that play. */
   readonly defaultTrackIds: readonly string[];
+  /** What was wrong where reading that track ended early; undefined: nothing that is known by now. */
+  damage?(trackId: string): string | undefined;
   close(): Promise<void>;
 }
 

@@ -78,6 +78,8 @@ export interface PlaybackState {
   readonly exact: boolean;
   /** True where this rate is played without sound. */
   readonly soundMuted: boolean;
+  /** RTP time from which pictures are those of the place that was gone to last: earlier ones were only to be decoded. */
+  readonly pictureTime: number | undefined;
 }
 
 /** A channel for messages that a viewer has opened. */

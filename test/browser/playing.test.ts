@@ -1,6 +1,8 @@
+import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { makeClip } from "../../src/media/testing/clips.ts";
 import { TestClient } from "../sockets/socket-server.ts";
 import { screenshot } from "./artifacts.ts";
 import { launchChromium, openPage, type PageLog } from "./chromium.ts";
@@ -21,6 +23,11 @@ const VIEWER_EVENTS = [
   "webrtc_stream_ended",
   "webrtc_connection_closed",
 ];
+/** What `cid-damaged` tells. */
+interface Damage {
+  readonly positionSeconds: number;
+  readonly message: string;
+}
 /** A second of sound, as samples. */
 const SECOND = 48_000;
 
@@ -128,6 +135,35 @@ describe("a node in a browser", () => {
     await player.reaches("playing");
     await player.advances({ frames: 15, samples: SECOND / 4 });
     expect(await player.currentTime()).toBeLessThan(10);
+  });
+
+  it.each([
+    ["passed through", 0],
+    ["transcoded", 2],
+  ])("plays a file that is cut off as far as it goes, and then says why, %s", async (name, bFrames) => {
+    const whole = await makeClip({
+      container: "mp4",
+      muxer: { movflags: "+faststart" },
+      video: { encoder: "libx264", options: { preset: "ultrafast" }, bFrames, frames: 240 },
+      audio: [{ encoder: "aac", seconds: 8 }],
+    });
+    const part = Readable.from([whole.subarray(0, whole.length * 0.4)]);
+    const { cid } = await real.node.content.add(part, { name: "cut-off.mp4" });
+    await page.addInitScript(
+      `addEventListener("cid-damaged", ({ detail }) => { globalThis.damage = detail; });`,
+    );
+    await open(cid);
+    await player.reaches("playing");
+    await player.reaches("ended");
+    await page.getByText("The file is damaged: it plays up to here").waitFor();
+    const end = await player.currentTime();
+    const duration = await player.duration();
+    expect(end).toBeGreaterThan(1);
+    expect(end).toBeLessThan(duration * 0.6);
+    const { message, positionSeconds } = await page.evaluate<Damage>("globalThis.damage");
+    expect(positionSeconds).toBeCloseTo(end, 1);
+    expect(message).toContain(`of ${duration.toFixed(1)} s`);
+    await screenshot(page, `node-player-cut-off-${name.replace(" ", "-")}`);
   });
 
   it("plays again after a reload, and lets go of what a page that is gone had", async () => {

@@ -70,6 +70,26 @@ describe("precise control of a node", () => {
     await player.advances({ frames: 15, samples: 12_000 });
   });
 
+  it.each([
+    ["passed through", 0],
+    ["transcoded", 1],
+  ])("shows none of the pictures on the way to the one asked for, in a file %s", async (_name, index) => {
+    await open(index);
+    await player.run("player.pause()");
+    await player.reaches("paused");
+    await runInPage(page, "uncovered.ts");
+    await page.evaluate("watchPictures()");
+    for (const seconds of [7.9, 3.95, 11.9]) {
+      const target = Math.floor(seconds * FPS + 1e-6);
+      const before = await shown();
+      expect(await player.run(`(player.seek(${seconds}), isCovered())`)).toBe(true);
+      await expect.poll(shown, SEEN).toBe(target);
+      const bare = await page.evaluate<number[]>("bare()");
+      expect(bare.filter(frame => frame !== before && frame !== target)).toEqual([]);
+      await expect.poll(() => page.evaluate("isCovered()"), SEEN).toBe(false);
+    }
+  });
+
   it("plays at twice and half the rate with sound, and at four times without", async () => {
     await open(1);
     for (const rate of [2, 0.5]) {

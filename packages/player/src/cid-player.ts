@@ -21,7 +21,7 @@ import { createMediaKeys } from "./viewing/media-session.ts";
 import { createGestures } from "./viewing/gestures.ts";
 import { checkRange, LoopMarks } from "./viewing/loop-marks.ts";
 import { copyLink, shareLink, storyboardUrl } from "./viewing/share-link.ts";
-import { createPlaces } from "./viewing/places.ts";
+import { createPlaces, keepPlace, startOf } from "./viewing/places.ts";
 import { createStatsSampler } from "./viewing/stats-sampler.ts";
 
 /** How often position and controls are brought up to date while playing, ms. */
@@ -280,9 +280,9 @@ export class CidPlayer extends HTMLElement {
     const tick = setInterval(() => this.#tick(), TICK_MS);
     const sample = setInterval(() => {
       void this.#sampler(this.#playback);
-      if (this.state === "playing") this.#keepPlace();
+      if (this.state === "playing") keepPlace(this, this.#places);
     }, STATS_MS);
-    addEventListener("pagehide", () => this.#keepPlace(), { signal });
+    addEventListener("pagehide", () => keepPlace(this, this.#places), { signal });
     signal.addEventListener("abort", () => {
       clearInterval(tick);
       clearInterval(sample);
@@ -321,7 +321,7 @@ export class CidPlayer extends HTMLElement {
     const playback = new Playback({
       ...source,
       ...adapted.init,
-      startSeconds: this.#startSeconds(),
+      startSeconds: startOf(this, this.#places),
       loop: this.loop,
       rate: this.#rate,
       rescue: error => fallback.rescue(error),
@@ -373,6 +373,12 @@ export class CidPlayer extends HTMLElement {
       this.#update();
     });
     playback.on("stream", stream => void this.#onStream(stream, playback));
+    playback.on("seek", () => this.#view.seekCover.begin());
+    playback.on("landed", pictureTime => this.#view.seekCover.arrive(pictureTime));
+    playback.on("damaged", ({ positionSeconds, message }) => {
+      this.#view.notice.tell("The file is damaged: it plays up to here");
+      this.#emit("cid-damaged", { positionSeconds, message });
+    });
     playback.on("tracks", tracks => this.#emit("cid-tracks", { tracks }));
     playback.on("retry", retry => {
       this.#words =
@@ -383,21 +389,6 @@ export class CidPlayer extends HTMLElement {
     });
   }
 
-  /** Where playing begins: where the page says, or else where the viewer left. */
-  #startSeconds(): number {
-    const given = Number.parseFloat(this.getAttribute("start") ?? "");
-    if (given >= 0) return given;
-    return this.hasAttribute("resume") ? (this.#places.get(this.srcCid) ?? 0) : 0;
-  }
-
-  #keepPlace(): void {
-    if (!this.hasAttribute("resume")) return;
-    if (this.state === "ended") this.#places.forget(this.srcCid);
-    else if (this.state === "playing" || this.state === "paused") {
-      this.#places.keep(this.srcCid, this.currentTime, this.duration);
-    }
-  }
-
   #unload(): void {
     this.#loaded.abort();
     this.#loaded = new AbortController();
@@ -405,6 +396,7 @@ export class CidPlayer extends HTMLElement {
     this.#playback = undefined;
     this.#view.video.srcObject = null;
     this.#view.error.hide();
+    this.#view.notice.untell();
     this.#soundOnly = this.#seen = false;
     this.#marks.forget();
   }
@@ -412,12 +404,13 @@ export class CidPlayer extends HTMLElement {
   #onState(state: PlayerState): void {
     if (state !== "reconnecting") this.#words = state === "buffering" ? "Waiting for content…" : "";
     if (state !== "error") this.#view.error.hide();
+    if (state !== "ended") this.#view.notice.untell();
     this.#sound.setPaused(state === "paused");
     if (state === "playing") {
       this.#seen = true;
       this.#mediaKeys.take(this.title || document.title, this.getAttribute("poster") ?? undefined);
     }
-    if (state === "paused" || state === "ended") this.#keepPlace();
+    if (state === "paused" || state === "ended") keepPlace(this, this.#places);
     this.#emit("cid-state", { state });
     this.#update();
   }

@@ -10,6 +10,8 @@ export interface CidPlayerEventMap {
   "cid-error": CustomEvent<{ readonly code: ErrorCode; readonly message: string }>;
   /** Position or duration, seconds: about four times a second while playing. */
   "cid-time": CustomEvent<{ readonly currentTime: number; readonly duration: number }>;
+  /** It has ended before its length: the file is cut off or damaged there. The player says so. */
+  "cid-damaged": CustomEvent<{ readonly positionSeconds: number; readonly message: string }>;
   /** The tracks and what happens to each on its way. */
   "cid-tracks": CustomEvent<{ readonly tracks: readonly TrackReport[] }>;
   /** The first picture (or sound, where there is no picture) of a connection, ms after it was asked for. */

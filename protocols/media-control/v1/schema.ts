@@ -76,6 +76,8 @@ const state = z.object({
   exact: z.boolean().optional(),
   /** True where this rate is played without sound. */
   soundMuted: z.boolean().optional(),
+  /** RTP time of the picture track from which on pictures are those of the place that was gone to last. */
+  pictureTime: z.number().int().min(0).max(0xffff_ffff).optional(),
   id,
 });
 const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
@@ -85,6 +87,8 @@ export const controlEvent = z.discriminatedUnion("type", [
   state,
   z.object({ type: z.literal("position"), positionSeconds: seconds }),
   z.object({ type: z.literal("ended"), positionSeconds: seconds }),
+  /** The media ended earlier than it says: the file is cut off or damaged there. After `ended`. */
+  z.object({ type: z.literal("damaged"), positionSeconds: seconds, message: z.string() }),
   z.object({
     type: z.literal("tracks"),
     durationSeconds: seconds,

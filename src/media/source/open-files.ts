@@ -12,6 +12,8 @@ export interface OpenFile {
   readonly info: MediaInfo;
   readonly media: MediaFile;
   readonly tracks: ReadonlyMap<string, DemuxedTrack>;
+  /** What was wrong where reading a track ended early, by track. */
+  readonly damage: Map<string, string>;
   /** Called before the file closes, for those who read it on their own. */
   readonly beforeClose: Set<() => void>;
 }
@@ -124,7 +126,7 @@ export class OpenFiles {
     try {
       const { info, tracks } = await probeFile(media, this.#encoderMissing());
       unlimited();
-      return { cid, info, tracks, media: { ...media, close }, beforeClose: new Set() };
+      return { cid, info, tracks, damage: new Map(), media: { ...media, close }, beforeClose: new Set() };
     } catch (error) {
       await media.close();
       throw demuxError(error, cid);

@@ -1,4 +1,4 @@
-import { CidcastError, type Logger } from "../../core/index.ts";
+import { CidcastError, type Logger, messageOf } from "../../core/index.ts";
 import { formatterFor } from "../demux/frame-format.ts";
 import type { FileReference, OpenFile } from "./open-files.ts";
 import { PassthroughSource } from "./passthrough-source.ts";
@@ -33,7 +33,7 @@ function isRtpCodec(codec: string): codec is RtpCodec {
 /** A handle on an open file: its renditions live as long as it does. */
 export function openSource(init: SourceInit): MediaSource {
   const { reference, store, log } = init;
-  const { cid, info, tracks } = reference.file;
+  const { cid, info, tracks, damage } = reference.file;
   const readers: TranscodeReader[] = [];
   let closing: Promise<void> | undefined;
 
@@ -46,9 +46,10 @@ export function openSource(init: SourceInit): MediaSource {
       name: `${cid}/${track.id}/source`,
       info: sourceRendition(track, track.codec),
       durationSeconds: track.durationSeconds,
-      packets: input.packets(error =>
-        log.warn({ cid, track: track.id, err: error }, "the file is damaged here, playing ends early"),
-      ),
+      packets: input.packets(error => {
+        damage.set(track.id, messageOf(error));
+        log.warn({ cid, track: track.id, err: error }, "the file is damaged here, playing ends early");
+      }),
       format: formatterFor(track.codec, input.setup.description),
       cache: segmentCache(store),
     });
@@ -58,6 +59,7 @@ export function openSource(init: SourceInit): MediaSource {
     cid,
     info,
     defaultTrackIds: defaultTracks(info.tracks),
+    damage: trackId => damage.get(trackId),
     async rendition(trackId: string, options: RenditionOptions = {}) {
       options.signal?.throwIfAborted();
       if (closing !== undefined) throw new CidcastError("CONFLICT", `The handle on ${cid} is closed`);

@@ -130,7 +130,9 @@ export class TranscodeTrack {
   #stored(second: number): Gop | undefined {
     const stored = this.#init.store.get(`${this.#name}/${second}`);
     if (!(stored instanceof Gop)) return undefined;
-    if (!stored.cutOff) return stored;
+    // One with pictures left out is for those whom the job that made it serves.
+    const current = !stored.paced || [...this.#jobs].some(job => job.firstFrom(second) === stored);
+    if (!stored.cutOff && current) return stored;
     this.#init.store.delete(stored.key);
     return undefined;
   }
@@ -220,6 +222,10 @@ export class TranscodeReader implements RenditionSource {
   /** The job it reads from. */
   get job(): TranscodeJob | undefined {
     return this.#job?.running === true ? this.#job : undefined;
+  }
+
+  get paceLevel(): number {
+    return this.job?.paceLevel ?? 0;
   }
 
   async segmentAt(timeSeconds: number, options: AbortOptions = {}): Promise<Segment | undefined> {

@@ -1,5 +1,12 @@
 import { availableParallelism } from "node:os";
-import { type Cancel, CidcastError, type Clock, type EventPublisher, type Logger } from "../../core/index.ts";
+import {
+  type Cancel,
+  CidcastError,
+  type Clock,
+  type EventPublisher,
+  type Logger,
+  messageOf,
+} from "../../core/index.ts";
 import type { DemuxedTrack } from "../demux/track.ts";
 import { MAX_AUDIO_JOBS, TRANSCODE_IDLE_MS, TRANSCODE_ORPHAN_MS, WARM_ENCODERS } from "../limits.ts";
 import type { MediaMetrics } from "../metrics.ts";
@@ -41,6 +48,8 @@ interface TrackRequest {
   readonly input: DemuxedTrack;
   /** Seconds of media that are heard per second. */
   readonly tempo: number;
+  /** Where it is kept what was wrong with a track. */
+  readonly damage: Map<string, string>;
 }
 
 interface RunningJob {
@@ -91,7 +100,7 @@ export class Transcoding implements JobOffice {
   }
 
   /** The transcode of a track. `ENCODER_MISSING` where nothing can encode. */
-  async track({ cid, info, input, tempo }: TrackRequest): Promise<TranscodeTrack> {
+  async track({ cid, info, input, tempo, damage }: TrackRequest): Promise<TranscodeTrack> {
     const { clock, encoder, log, metrics, store } = this.#components;
     if (encoder.kind === "none") {
       throw new CidcastError("ENCODER_MISSING", `${info.verdict.reason}. ${encoder.reason}`, {
@@ -110,9 +119,10 @@ export class Transcoding implements JobOffice {
       trackId: info.id,
       durationSeconds: info.durationSeconds,
       profile,
-      packets: input.packets(error =>
-        log.warn({ cid, track: info.id, err: error }, "the file is damaged here, playing ends early"),
-      ),
+      packets: input.packets(error => {
+        damage.set(info.id, messageOf(error));
+        log.warn({ cid, track: info.id, err: error }, "the file is damaged here, playing ends early");
+      }),
       store,
       office: this,
       clock,

@@ -20,6 +20,8 @@ export interface SessionFacts {
   /** The rung that is shown; undefined where there is one quality. */
   readonly rung: LadderRung | undefined;
   readonly decisions: readonly StallEntry[];
+  /** How many pictures the encoder leaves out to keep up. */
+  readonly paceLevel: number;
   /** The viewer's candidates, by type. */
   readonly candidateTypes: Readonly<Record<"host" | "srflx" | "prflx" | "relay", number>>;
   readonly times: SessionTimes;
@@ -120,6 +122,7 @@ export function connectionStats(
     stalled_seconds: measured.stalledSeconds,
     played_seconds: measured.playedSeconds,
     decisions: facts.decisions,
+    encoder_pace_level: facts.paceLevel,
     active: measured.connected,
     current_time: measured.playback.positionSeconds,
     duration: measured.playback.durationSeconds,

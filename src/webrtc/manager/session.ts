@@ -7,7 +7,7 @@ import {
   type Principal,
   toCidcastError,
 } from "../../core/index.ts";
-import type { MediaInfo, MediaSource, TrackVerdict } from "../../media/index.ts";
+import { EARLY_END_SECONDS, type MediaInfo, type MediaSource, type TrackVerdict } from "../../media/index.ts";
 import { stallEntry, type StallReport } from "../quality/stall-report.ts";
 import type { QualityDecision, QualityEventKind, QualityWish } from "../quality/types.ts";
 import type { IceCredentials, IceRestartAnswer } from "../peer.ts";
@@ -291,6 +291,7 @@ export class Session implements StreamingSession {
         answered: this.#answeredMs !== undefined,
         rung: source.ladder?.rungs(this.#videoId).find(({ name }) => name === measured.rung),
         decisions: log.map(stallEntry),
+        paceLevel: Math.max(0, ...this.#parts.tracks.renditions.map(({ paceLevel }) => paceLevel ?? 0)),
       },
       measured,
     );
@@ -319,6 +320,7 @@ export class Session implements StreamingSession {
       void this.#feeder.feed(note);
     } else if (note.type === "event") {
       for (const listener of this.#listeners) listener(note.event);
+      if (note.event.type === "ended") this.#tellDamage(note.event.positionSeconds);
     } else if (note.type === "quality") {
       this.#decided(note.decision);
     } else if (note.type === "channel") {
@@ -372,6 +374,17 @@ export class Session implements StreamingSession {
   get #videoId(): string {
     const trackIds = this.#parts.tracks.ownTrackIds;
     return this.info.tracks.find(({ kind, id }) => kind === "video" && trackIds.includes(id))?.id ?? "";
+  }
+
+  /** Says why playing has ended where it has, if that is well before the end. */
+  #tellDamage(positionSeconds: number): void {
+    const { host, source, tracks } = this.#parts;
+    const { durationSeconds } = this.info;
+    if (durationSeconds - positionSeconds <= EARLY_END_SECONDS) return;
+    const found = tracks.ownTrackIds.map(id => source.damage?.(id)).find(text => text !== undefined);
+    const message = `The file ends after ${positionSeconds.toFixed(1)} s of ${durationSeconds.toFixed(1)} s: ${found ?? "the rest is missing"}`;
+    const event = { type: "damaged", positionSeconds, message } as const;
+    host.send({ type: "say", id: this.id, event, keep: false });
   }
 
   #decided(decision: QualityDecision): void {

@@ -28,8 +28,8 @@ describe("LeadIn", () => {
     expect(bytes / PICTURE).toBeLessThan(260);
   });
 
-  it("sends what a path that is the limit carries, and no longer than two seconds of that", () => {
-    const path = { estimateBps: 1_000_000, limitBps: 1_000_000 };
+  it("sends what a path that is the limit carries, and no longer than four seconds of that", () => {
+    const path = { estimateBps: 1_000_000, limitBps: 1_000_000 } as const;
     expect(bytesIn(1, path)).toBeLessThan(125_000 + 12_500 + 2 * PICTURE);
     expect(bytesIn(1, path)).toBeGreaterThan(120_000);
     expect(bytesIn(10, path)).toBeLessThanOrEqual(125_000 * LEAD_IN_MAX_SECONDS + PICTURE);

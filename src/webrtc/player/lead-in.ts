@@ -13,7 +13,9 @@ const PICTURES_PER_SECOND = 500;
 /** Most bytes of one lead-in: after a good second playing begins where it got to. */
 export const LEAD_IN_MAX_BYTES = 4 * 1024 * 1024;
 /** Longest lead-in on a path that is the limit, seconds: what it carries in that time is all there can be. */
-export const LEAD_IN_MAX_SECONDS = 2;
+export const LEAD_IN_MAX_SECONDS = 4;
+/** Slowest that they leave, bytes per second: on a busy machine a path looks narrower than it is. */
+const LEAST_BYTES_PER_SECOND = 125_000;
 
 /** How fast the pictures between a keyframe and the one asked for leave, and when that is given up. */
 export class LeadIn {
@@ -28,7 +30,10 @@ export class LeadIn {
   constructor(nowMs: number, { estimateBps = 0, limitBps }: PathRate) {
     this.#startMs = nowMs;
     const tried = estimateBps === 0 ? BYTES_PER_SECOND : Math.max(TRIED_BYTES_PER_SECOND, estimateBps / 4);
-    this.#bytesPerSecond = Math.min(BYTES_PER_SECOND, limitBps === undefined ? tried : limitBps / 8);
+    this.#bytesPerSecond = Math.min(
+      BYTES_PER_SECOND,
+      limitBps === undefined ? tried : Math.max(LEAST_BYTES_PER_SECOND, limitBps / 8),
+    );
     const limited = limitBps !== undefined;
     this.#burst = limited ? Math.min(BURST_BYTES, this.#bytesPerSecond * BURST_SECONDS) : BURST_BYTES;
     const carried = limited ? this.#bytesPerSecond * LEAD_IN_MAX_SECONDS : LEAD_IN_MAX_BYTES;

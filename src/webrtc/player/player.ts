@@ -1,5 +1,5 @@
 import { CidcastError } from "../../core/index.ts";
-import type { Segment } from "../../media/index.ts";
+import { EARLY_END_SECONDS, type Segment } from "../../media/index.ts";
 import type { LoopRange, PlaybackState } from "../types.ts";
 import { Pacer } from "./pacer.ts";
 import { Pictures } from "./pictures.ts";
@@ -50,6 +50,8 @@ export class Player {
   #anchorStream = 0;
   /** Stream time up to which sound has left ahead of the picture: nothing may come before it later. */
   #soundUntil = 0;
+  /** Stream time from which on nothing leaves that is only decoded. */
+  #landed = 0;
   /** Set from a seek until all tracks have its segment. */
   #seeking: Seek | undefined;
   #started = false;
@@ -99,6 +101,7 @@ export class Player {
       loopRange: this.#range,
       rate: this.#rate,
       exact: this.#exact,
+      pictureTime: this.#init.pictureTime?.(this.#landed),
       soundMuted: this.#tracks.some(track => track.muted && !track.off),
     };
   }
@@ -363,6 +366,7 @@ export class Player {
     this.#pacer.restart();
     if (!seek.quiet) this.#budget.restart();
     this.#finishSeek();
+    this.#landed = this.#stream(nowMs);
     if (this.#paused) {
       this.#showPicture(nowMs);
       this.#setState("paused");
@@ -432,7 +436,8 @@ export class Player {
     const played = (stream - this.#anchorStream) * this.#rate;
     if (this.#anchorMedia + played < end - EPSILON) return;
     if (this.#loop) return this.#repeat(this.#range?.startSeconds ?? 0, nowMs);
-    this.#anchorMedia = this.#durationSeconds;
+    const early = heard.length > 0 && this.#durationSeconds - end > EARLY_END_SECONDS;
+    this.#anchorMedia = early ? end : this.#durationSeconds;
     this.#setState("ended");
   }
 

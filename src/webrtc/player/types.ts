@@ -18,6 +18,8 @@ export interface PlayerInit {
   readonly release: (segment: PacketisedSegment) => void;
   /** Sends one payload. `streamSeconds` runs on over pauses, seeks and loops. */
   readonly send: (track: number, payload: Buffer, streamSeconds: number, marker: boolean) => void;
+  /** The RTP time of pictures at a stream time. */
+  readonly pictureTime?: (streamSeconds: number) => number | undefined;
   /** What is known of the path. */
   readonly path?: (nowMs: number) => PathRate;
   /** The viewer's pace; default one of its own. */

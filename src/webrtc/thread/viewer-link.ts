@@ -164,6 +164,12 @@ export class ViewerLink {
     this.#link.setRemote(path.host, path.port);
   }
 
+  /** The RTP time of pictures at a stream time; undefined without pictures. */
+  pictureTime(streamSeconds: number): number | undefined {
+    const stream = this.#streams.find(each => each?.kind === "video");
+    return stream === undefined ? undefined : this.#timestamp(stream, streamSeconds);
+  }
+
   send(track: number, payload: Buffer, streamSeconds: number, marker: boolean): void {
     const stream = this.#streams[track];
     if (stream === undefined || !this.#maySend) return;

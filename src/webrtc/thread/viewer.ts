@@ -141,6 +141,7 @@ export class Viewer {
       acquire: (track, segment) => cache.acquire(segment, this.#codec(track)),
       release: segment => cache.release(segment),
       send: (track, payload, streamSeconds, marker) => this.#send(track, payload, streamSeconds, marker),
+      pictureTime: streamSeconds => this.#link?.pictureTime(streamSeconds),
       onChange: () => this.#onChange(),
     });
     this.#adaptation = new Adaptation({

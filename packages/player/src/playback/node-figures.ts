@@ -2,6 +2,8 @@
 export interface NodeFigures {
   /** What the path is thought to carry, bits per second; undefined while nothing is known of it. */
   readonly estimateBps: number | undefined;
+  /** How many pictures the node leaves out because it cannot encode all: 0 none, 4 all but one a second. */
+  readonly paceLevel: number;
   /** The newest last. */
   readonly decisions: readonly QualityDecision[];
 }
@@ -22,7 +24,9 @@ const MAX_DECISIONS = 5;
 export function readNodeFigures(stats: Readonly<Record<string, unknown>>): NodeFigures {
   const estimate = stats["bandwidth_estimate"];
   const decisions = Array.isArray(stats["decisions"]) ? (stats["decisions"] as readonly unknown[]) : [];
+  const pace = stats["encoder_pace_level"];
   return {
+    paceLevel: typeof pace === "number" ? pace : 0,
     estimateBps: typeof estimate === "number" && estimate > 0 ? estimate : undefined,
     decisions: decisions.slice(-MAX_DECISIONS).flatMap(readDecision),
   };

@@ -29,6 +29,8 @@ const SEEK_SETTLE_MS = 800;
 const FIGURES_INTERVAL_MS = 900;
 /** How far a report may be from a seek's target to count as its effect, seconds. */
 const SEEK_TOLERANCE_SECONDS = 1.5;
+/** What ends so much before its length is cut off; nearer, lengths and ends differ by a frame or two, seconds. */
+const EARLY_END_SECONDS = 1;
 
 /** Errors that answer a command and say nothing about playing. */
 const COMMAND_ERRORS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -84,6 +86,10 @@ export class Playback implements PlayerSource {
   #reported: PlaybackReport["state"] | undefined;
   /** True when the viewer has seen or heard something of this session. */
   #seen = false;
+  /** A connection that begins in the middle has not got there yet. */
+  #beginning = false;
+  /** Seeks and steps back so far. */
+  #jumps = 0;
   #pendingSeek: { readonly target: number; readonly untilMs: number } | undefined;
   #wake: () => void = () => undefined;
 
@@ -165,7 +171,7 @@ export class Playback implements PlayerSource {
     const target = Math.min(Math.max(0, seconds), this.durationSeconds ?? Number.POSITIVE_INFINITY);
     this.#pendingSeek = { target, untilMs: performance.now() + SEEK_SETTLE_MS };
     this.#clock.set(target, this.#state === "playing", performance.now());
-    this.#session?.control({ type: "seek", positionSeconds: target });
+    this.#session?.control({ type: "seek", positionSeconds: target, id: this.#jump() });
     this.#events.emit("position", undefined);
   }
 
@@ -213,7 +219,15 @@ export class Playback implements PlayerSource {
   step(frames: 1 | -1): void {
     this.#paused = true;
     this.#pendingSeek = undefined;
-    this.#session?.control({ type: "step", frames });
+    // Back is a seek: what is decoded on the way is not to be seen.
+    this.#session?.control({ type: "step", frames, id: frames < 0 ? this.#jump() : undefined });
+  }
+
+  /** A name for a jump: the node's answer to it says that it has got there. */
+  #jump(): string {
+    this.#jumps += 1;
+    if (this.#session !== undefined && this.#seen) this.#events.emit("seek", undefined);
+    return `jump ${this.#jumps}`;
   }
 
   /** To be called when the viewer sees or hears something of the newest stream. */
@@ -310,6 +324,8 @@ export class Playback implements PlayerSource {
       this.#figures = readNodeFigures(figures);
     });
     session.on("control", event => this.#onControl(event));
+    this.#beginning = startSeconds > 0;
+    if (this.#beginning) this.#events.emit("seek", undefined);
     // What the viewer has asked for meanwhile.
     if (this.positionSeconds !== startSeconds) this.seek(this.positionSeconds);
     if (this.#paused) session.control({ type: "pause" });
@@ -330,6 +346,7 @@ export class Playback implements PlayerSource {
     if (takeTexts(this.texts, event)) return this.#events.emit("position", undefined);
     switch (event.type) {
       case "state":
+        this.#land(event);
         this.#reported = event.state;
         this.#soundMuted = event.soundMuted ?? false;
         this.#clock.durationSeconds = event.durationSeconds > 0 ? event.durationSeconds : undefined;
@@ -342,6 +359,8 @@ export class Playback implements PlayerSource {
         this.#clock.set(event.positionSeconds, false, performance.now());
         this.#pendingSeek = undefined;
         return this.#settle();
+      case "damaged":
+        return this.#events.emit("damaged", event);
       case "tracks":
         this.#tracks = event.tracks;
         this.#events.emit("tracks", event.tracks);
@@ -354,6 +373,14 @@ export class Playback implements PlayerSource {
         // A command that was refused changes nothing: playing goes on.
         return COMMAND_ERRORS.has(event.error.code) ? undefined : this.#fail(event.error);
     }
+  }
+
+  /** The answer to the last jump, or the start of a connection that begins in the middle. */
+  #land({ id, state, pictureTime }: Extract<ControlEvent, { type: "state" }>): void {
+    const begun = this.#beginning && (state === "playing" || state === "paused");
+    if (id !== `jump ${this.#jumps}` && !begun) return;
+    this.#beginning = false;
+    this.#events.emit("landed", pictureTime);
   }
 
   #report(positionSeconds: number): void {
@@ -370,7 +397,10 @@ export class Playback implements PlayerSource {
   #settle(): void {
     if (this.#reported === "ended") {
       const { durationSeconds } = this.#clock;
-      if (durationSeconds !== undefined) this.#clock.set(durationSeconds, false, performance.now());
+      const missing = (durationSeconds ?? 0) - this.#clock.at(performance.now());
+      if (durationSeconds !== undefined && missing < EARLY_END_SECONDS) {
+        this.#clock.set(durationSeconds, false, performance.now());
+      }
       this.#apply("end");
       this.#events.emit("position", undefined);
     } else if (this.#reported === "paused") this.#apply("pause");

@@ -7,12 +7,18 @@ export interface PlayerSourceEvents {
   state: PlayerState;
   /** Position, duration or loop may have changed. */
   position: undefined;
+  /** The viewer has asked for another place. */
+  seek: undefined;
+  /** The node has got there: pictures from that RTP time on are wanted. */
+  landed: number | undefined;
   /** A new stream: the one before, if any, is dead. */
   stream: MediaStream;
   tracks: readonly TrackReport[];
   /** `paused`: the path carries too little for pictures, sound goes on. */
   pictures: "sent" | "paused";
   error: ClientError;
+  /** It has ended before its length: the file is cut off or damaged there. */
+  damaged: { readonly positionSeconds: number; readonly message: string };
   /** The connection is gone; the next attempt comes in `waitMs`. */
   retry: { readonly attempt: number; readonly waitMs: number };
 }

@@ -9,15 +9,20 @@ export interface Notice {
   say(text: string): void;
   /** Stays until something else is said, or it is closed. */
   keep(text: string): void;
+  /** Stays until playing goes on, whatever is said meanwhile. */
+  tell(text: string): void;
+  /** Playing goes on. */
+  untell(): void;
   close(): void;
 }
 
 export function createNotice(): Notice {
   const element = el("div", { class: "notice", attributes: { role: "status" } });
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let told = "";
   const close = (): void => {
     clearTimeout(timer);
-    element.textContent = "";
+    element.textContent = told;
   };
   return {
     element,
@@ -29,6 +34,15 @@ export function createNotice(): Notice {
     keep(text) {
       clearTimeout(timer);
       element.textContent = text;
+    },
+    tell(text) {
+      told = text;
+      close();
+    },
+    untell() {
+      if (told === "") return;
+      told = "";
+      close();
     },
     close,
   };

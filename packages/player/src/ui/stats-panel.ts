@@ -73,6 +73,11 @@ function sentAs({ videoCodec, audioCodec }: PlayerStats): string {
   return names.map(codecName).join(" + ") || "–";
 }
 
+/** Said where the node's machine is too slow for all pictures. */
+function paceLine(level: number): [name: string, value: string][] {
+  return level === 0 ? [] : [["Encoder", `leaves out pictures to keep up (step ${level} of 4)`]];
+}
+
 /** The figures of a sample as name and value, for people. */
 export function statsLines(stats: PlayerStats): [name: string, value: string][] {
   const picture = stats.width > 0 ? `${stats.width} × ${stats.height}` : "none";
@@ -93,5 +98,6 @@ export function statsLines(stats: PlayerStats): [name: string, value: string][] 
     ["Round trip", ms(stats.roundTripMs)],
     ["Jitter buffer", ms(stats.jitterBufferMs)],
     ["Sent as", sentAs(stats)],
+    ...paceLine(stats.node?.paceLevel ?? 0),
   ];
 }

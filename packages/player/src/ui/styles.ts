@@ -22,7 +22,8 @@ const FRAME_STYLES = `
 [hidden] { display: none !important; }
 .frame { position: absolute; inset: 0; outline: none; }
 .frame.quiet { cursor: none; }
-video { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; display: block; }
+video, .seek-cover { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; display: block; }
+.seek-cover { pointer-events: none; }
 .poster { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; background: #05070a; }
 video, .sound-cover, .poster { touch-action: manipulation; }
 .notice {

@@ -7,6 +7,7 @@ import { createHelpPanel, type Panel } from "./help-panel.ts";
 import { createIconButton } from "./icon-button.ts";
 import { icon } from "./icons.ts";
 import { createNotice, type Notice } from "./notice.ts";
+import { createSeekCover, type SeekCover } from "./seek-cover.ts";
 import { createStatsPanel, type StatsPanel } from "./stats-panel.ts";
 import { type TouchActions, watchTouch } from "./touch.ts";
 
@@ -42,6 +43,7 @@ export interface View {
   readonly help: Panel;
   readonly dragging: boolean;
   readonly notice: Notice;
+  readonly seekCover: SeekCover;
   update(state: ViewState): void;
   /** Shows the controls, for a while when playing. */
   wakeControls(): void;
@@ -71,6 +73,7 @@ export function createView(actions: ViewActions): View {
   // A poster that cannot be had is no poster.
   poster.addEventListener("error", () => poster.removeAttribute("src"));
   const notice = createNotice();
+  const seekCover = createSeekCover(video);
   const frame = el(
     "div",
     {
@@ -79,6 +82,7 @@ export function createView(actions: ViewActions): View {
     },
     [
       video,
+      seekCover.element,
       cover,
       poster,
       notice.element,
@@ -112,6 +116,7 @@ export function createView(actions: ViewActions): View {
     stats,
     help,
     notice,
+    seekCover,
     get dragging() {
       return controls.dragging;
     },
@@ -131,6 +136,7 @@ export function createView(actions: ViewActions): View {
       quiet.stop();
       spinner.show(false);
       notice.close();
+      seekCover.lift();
     },
   };
 }

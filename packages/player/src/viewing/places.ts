@@ -48,6 +48,30 @@ export function createPlaces(storage: () => Pick<Storage, "getItem" | "setItem">
   };
 }
 
+/** A player as far as its place goes. */
+interface Placed extends Pick<Element, "getAttribute" | "hasAttribute"> {
+  readonly srcCid: string;
+  readonly state: string;
+  readonly currentTime: number;
+  readonly duration: number;
+}
+
+/** Where playing begins: where the page says, or else where the viewer left. */
+export function startOf(player: Placed, places: Places): number {
+  const given = Number.parseFloat(player.getAttribute("start") ?? "");
+  if (given >= 0) return given;
+  return player.hasAttribute("resume") ? (places.get(player.srcCid) ?? 0) : 0;
+}
+
+/** Keeps where the viewer is, if the page wants that. */
+export function keepPlace(player: Placed, places: Places): void {
+  if (!player.hasAttribute("resume")) return;
+  if (player.state === "ended") places.forget(player.srcCid);
+  else if (player.state === "playing" || player.state === "paused") {
+    places.keep(player.srcCid, player.currentTime, player.duration);
+  }
+}
+
 function entriesOf(value: unknown): [string, number][] {
   if (!Array.isArray(value)) return [];
   return value.filter(

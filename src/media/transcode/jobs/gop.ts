@@ -20,6 +20,8 @@ export class Gop implements Stored {
   readonly second: number;
   readonly segments: Segment[] = [];
   readonly progress = new Progress();
+  /** Pictures were left out of it because the machine did not keep up: who comes later may get all of them. */
+  paced = false;
   #state: "filling" | "complete" | "cut off" = "filling";
   #bytes = 0;
 

@@ -1,6 +1,6 @@
 import { type Cancel, CidcastError, type Clock, type Logger, toCidcastError } from "../../../core/index.ts";
 import type { MediaPacket, PacketReader } from "../../demux/track.ts";
-import { TRANSCODE_RUN_AHEAD_SECONDS, TRANSCODE_STALL_MS } from "../../limits.ts";
+import { EARLY_END_SECONDS, TRANSCODE_RUN_AHEAD_SECONDS, TRANSCODE_STALL_MS } from "../../limits.ts";
 import type { Segment } from "../../types.ts";
 import type { FromChild, LiveJobSpec, Packet } from "../protocol.ts";
 import type { EncoderPool } from "./encoder-pool.ts";
@@ -70,6 +70,8 @@ export class TranscodeJob {
   readonly #pace = new PaceController();
   /** Time of the last frame that was made, seconds of media. */
   #madeSeconds: number | undefined;
+  /** Where the last packet that was read ends, seconds of media. */
+  #readSeconds = 0;
   /** It has all of the media: what is not out yet comes as fast as it can. */
   #fedAll = false;
 
@@ -102,6 +104,11 @@ export class TranscodeJob {
     return this.#encoder?.pid;
   }
 
+  /** How many pictures it leaves out: an index into {@link PACE_LEVELS}. */
+  get paceLevel(): number {
+    return this.#pace.level;
+  }
+
   /** Milliseconds since anybody has asked for anything. */
   get idleMs(): number {
     return this.#init.clock.monotonicMs() - this.#touchedMs;
@@ -120,6 +127,7 @@ export class TranscodeJob {
     const works = !this.#fedAll && (this.#mayFeed() || this.#inFlight > 0);
     const ahead = works ? this.#madeSeconds - this.#wantedSecond : Number.POSITIVE_INFINITY;
     if (!this.#pace.observe(clock.monotonicMs(), ahead)) return;
+    if (this.#pace.level > 0 && this.#assembler.gop !== undefined) this.#assembler.gop.paced = true;
     log.warn({ job: name, level: this.#pace.level }, "the encoder leaves out pictures to keep up");
     this.#init.onPace(this.#pace.level);
     this.#sendPace();
@@ -160,6 +168,7 @@ export class TranscodeJob {
       name,
       events: {
         begun: gop => {
+          gop.paced = this.#pace.level > 0;
           this.#recent.push(gop);
           if (this.#recent.length > REMEMBERED_GOPS) this.#recent.shift();
           this.#init.onGop(gop);
@@ -207,6 +216,7 @@ export class TranscodeJob {
       const batch: MediaPacket[] = [];
       while (packet !== undefined && batch.length < BATCH_PACKETS[this.kind]) {
         batch.push(packet);
+        this.#readSeconds = Math.max(this.#readSeconds, packet.timestamp + packet.duration);
         packet = await this.#init.packets.next(packet);
       }
       if (!current()) return;
@@ -247,12 +257,18 @@ export class TranscodeJob {
       this.#inFlight -= 1;
       this.#watch();
     } else if (message.type === "ended") {
-      this.#assembler.finish(this.#init.durationSeconds);
+      this.#assembler.finish(this.#endSeconds);
       this.#over("ended", "the media ended");
     } else if (message.type === "failed") {
       this.#fail(new CidcastError("TRANSCODE_FAILED", `The encoder cannot do this: ${message.message}`));
     }
     this.#room.made();
+  }
+
+  /** Where the media ends: as the file says, or well before that where it is cut off. */
+  get #endSeconds(): number {
+    const { durationSeconds } = this.#init;
+    return durationSeconds - this.#readSeconds > EARLY_END_SECONDS ? this.#readSeconds : durationSeconds;
   }
 
   #take(frame: Packet): void {
