@@ -125,6 +125,8 @@ function createApp(
   const sockets = new Set<Socket>();
   let server: Server | undefined;
   const app = fastify({
+    // Loading code takes as long as the machine needs: it would end a start on a busy one.
+    pluginTimeout: 0,
     serverFactory: handler => {
       server = createListener(
         {

@@ -146,7 +146,7 @@ export async function runPeer(run: RunInit): Promise<RunningPeer> {
 }
 
 function joinNat(
-  { components, gate, metrics }: RunInit,
+  { init, components, gate, metrics }: RunInit,
   { libp2p, circuit, sharedPort }: PeerParts,
   dialer: Dialer,
 ): { readonly relays: Relays; readonly reachability: ReachabilityWatch; readonly punch: HolePunch } {
@@ -161,7 +161,13 @@ function joinNat(
     clock,
     log,
   });
-  const reachability = new ReachabilityWatch({ ...internals, sharedPort, relays });
+  const made: { punch?: HolePunch } = {};
+  const reachability = new ReachabilityWatch({
+    ...internals,
+    sharedPort,
+    relays,
+    punches: () => (init.network?.holePunch === true ? made.punch?.ended : undefined),
+  });
   const punch = new HolePunch(
     {
       candidates: () => reachability.candidates(),
@@ -173,6 +179,7 @@ function joinNat(
     },
     internals,
   );
+  made.punch = punch;
   return { relays, reachability, punch };
 }
 

@@ -29,4 +29,5 @@ export type {
   WebRTCEvents,
   WebRTCStreamingManager,
 } from "./types.ts";
+export { viewerIceServers } from "./manager/ice-servers.ts";
 export { type FirstPicture, type FirstPictureInit, receiveFirstPicture } from "./client/first-picture.ts";

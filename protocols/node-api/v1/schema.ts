@@ -286,6 +286,10 @@ export const idResult = z.object({
           }),
         )
         .readonly(),
+      punches: z
+        .object({ direct: z.number().int(), relayed: z.number().int() })
+        .optional()
+        .describe("How hole punches begun here ended; absent where they are switched off."),
     })
     .optional()
     .describe("Absent when libp2p is switched off."),

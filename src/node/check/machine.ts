@@ -2,9 +2,12 @@ import { createSocket } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { randomBytes } from "node:crypto";
 import { isIP } from "node:net";
-import { type AbortOptions, CidcastError, messageOf, raceSignal } from "../../core/index.ts";
+import type { Config } from "../../config/index.ts";
+import { type AbortOptions, CidcastError, isCidcastError, messageOf, raceSignal } from "../../core/index.ts";
+import { viewerIceServers } from "../../webrtc/index.ts";
 import { ask } from "./request.ts";
-import { type Check, fail, ok, skipped, unknown, warn } from "./types.ts";
+import { allocate } from "./turn.ts";
+import { type Check, fail, ok, type Outcome, skipped, unknown, warn } from "./types.ts";
 
 /** Difference of two clocks that is worth a word, seconds: tokens and records carry times. */
 const CLOCK_WARN_SECONDS = 5;
@@ -96,7 +99,7 @@ export function iceServerChecks(urls: readonly string[]): Check[] {
   return urls.map(url => ({
     code: "ICE_SERVER",
     subject: url.replace(/\?.*$/, ""),
-    run: async ({ all, signal }) => {
+    run: async ({ parts, all, signal }) => {
       if (!all) return skipped("Only with --all.");
       const server = /^(stuns?|turns?):(\[[^\]]+\]|[^:?]+)(?::(\d+))?(?:\?transport=(\w+))?$/.exec(url);
       if (server === null)
@@ -108,10 +111,39 @@ export function iceServerChecks(urls: readonly string[]): Check[] {
           "Try it with a viewer that is made to relay.",
         );
       }
-      const address = await binding(host.replace(/^\[|\]$/g, ""), Number(port), { signal });
+      const name = host.replace(/^\[|\]$/g, "");
+      if (scheme === "turn") return relayedBy({ url, name, port: Number(port) }, parts.config, signal);
+      const address = await binding(name, Number(port), { signal });
       return ok(`It answers, and sees this machine at ${address}.`);
     },
   }));
+}
+
+/** Asks a TURN server for a relayed address with the credentials that a viewer gets. */
+async function relayedBy(
+  { url, name, port }: { readonly url: string; readonly name: string; readonly port: number },
+  { webrtc }: Config,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { turnSecret, turnTtlSeconds: ttlSeconds } = webrtc;
+  const [given] = viewerIceServers({
+    urls: [url],
+    turnSecret,
+    ttlSeconds,
+    viewer: "check",
+    nowMs: Date.now(),
+  });
+  const { address, family } = await lookup(name);
+  const server = { address, family, port, username: given?.username, credential: given?.credential };
+  try {
+    return ok(`It relays, at ${await allocate(server, signal)} for this check; the place is given back.`);
+  } catch (error) {
+    if (!isCidcastError(error)) throw new CidcastError("TIMEOUT", `${name}:${port} does not answer`);
+    return fail(
+      `${error.message}.`,
+      "webrtc.turnSecret has to be the server's secret (coturn: static-auth-secret), and both clocks right.",
+    );
+  }
 }
 
 /** Our address as a STUN server sees it. @see https://www.rfc-editor.org/rfc/rfc8489 */

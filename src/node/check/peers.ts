@@ -26,6 +26,7 @@ export const peerChecks: readonly Check[] = [
     },
   },
   { code: "REACHABILITY", run: reachability },
+  { code: "HOLE_PUNCH", run: async ({ parts }) => holePunch(parts.peer?.reachability()) },
   {
     code: "RELAY",
     run: async ({ parts }) => {
@@ -35,6 +36,29 @@ export const peerChecks: readonly Check[] = [
     },
   },
 ];
+
+/** Whether relayed connections could be turned into direct ones. */
+export function holePunch(known: ReturnType<Peer["reachability"]> | undefined): Outcome {
+  if (known === undefined) return skipped(OFF);
+  const { punches, nat, state } = known;
+  if (punches === undefined) return skipped("Hole punching is switched off (p2p.holePunch).");
+  const { direct, relayed } = punches;
+  if (direct > 0)
+    return ok(`${direct} relayed connections were turned into direct ones, ${relayed} were not.`);
+  if (relayed > 0) {
+    return nat === "endpoint-dependent"
+      ? warn(
+          "The NAT here maps each connection to another port: holes cannot be punched through it.",
+          "Forward a port, or ask the router for one (p2p.upnp); until then relays carry everything.",
+        )
+      : warn(
+          `None of ${relayed} relayed connections could be turned into a direct one.`,
+          "Forward a port, or ask the router for one (p2p.upnp).",
+        );
+  }
+  if (state === "public") return skipped("This node can be dialled: nobody has to punch a hole.");
+  return skipped("Nobody has come through a relay since the start, so it was not tried.");
+}
 
 async function reachability({ parts, target, isOther, signal }: CheckContext): Promise<Outcome> {
   const addresses = parts.peer?.multiaddrs ?? [];

@@ -31,6 +31,12 @@ export interface HolePunchInit {
   readonly log: Logger;
 }
 
+/** How hole punches ended: with a direct connection, or still by the relay. */
+export interface PunchResults {
+  readonly direct: number;
+  readonly relayed: number;
+}
+
 /**
  * Turns connections through a relay into direct ones: both sides dial at the same moment from the port that the relay sees,
  * so that each NAT takes the other's packet for an answer (TCP simultaneous open). Speaks DCUtR with libp2p of any make.
@@ -40,11 +46,17 @@ export class HolePunch {
   readonly #components: HolePunchComponents;
   readonly #stop = new AbortController();
   readonly #running = new Set<string>();
+  readonly #ended = { direct: 0, relayed: 0 };
   #topology: string | undefined;
 
   constructor(init: HolePunchInit, components: HolePunchComponents) {
     this.#init = init;
     this.#components = components;
+  }
+
+  /** Those that were begun here, since the start. */
+  get ended(): PunchResults {
+    return { ...this.#ended };
   }
 
   async start(): Promise<void> {
@@ -94,6 +106,7 @@ export class HolePunch {
         }
       }
       const result = this.#isDirect(peerId) ? "direct" : "relayed";
+      this.#ended[result]++;
       metrics.holePunches.add(1, { result });
       log.info({ peer, result }, "hole punch ended");
     } finally {

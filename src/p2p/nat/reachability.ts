@@ -4,6 +4,7 @@ import type { AddressManager } from "@libp2p/interface-internal";
 import { getNetConfig, isPrivate } from "@libp2p/utils";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { Circuit } from "@multiformats/multiaddr-matcher";
+import type { PunchResults } from "./hole-punch.ts";
 import { type NatKind, Observations } from "./observations.ts";
 import type { RelayState, Relays } from "./relays.ts";
 import type { SharedPort } from "./shared-port.ts";
@@ -19,6 +20,8 @@ export interface Reachability {
   /** Outer addresses that others see. */
   readonly observed: readonly string[];
   readonly relays: readonly RelayState[];
+  /** Hole punches that were begun here and how they ended; undefined where they are switched off. */
+  readonly punches: PunchResults | undefined;
 }
 
 export interface ReachabilityComponents {
@@ -26,6 +29,7 @@ export interface ReachabilityComponents {
   readonly events: TypedEventTarget<Libp2pEvents>;
   readonly sharedPort: SharedPort | undefined;
   readonly relays: Relays;
+  readonly punches: () => PunchResults | undefined;
 }
 
 /** Finds out what others see of this node. */
@@ -61,7 +65,8 @@ export class ReachabilityWatch {
   get(): Reachability {
     const nat = this.#observations.kind(ownAddresses());
     const observed = this.#observations.candidates();
-    return { state: this.#state(nat), nat, observed, relays: this.#components.relays.states };
+    const { relays, punches } = this.#components;
+    return { state: this.#state(nat), nat, observed, relays: relays.states, punches: punches() };
   }
 
   #state(nat: NatKind): Reachability["state"] {

@@ -59,6 +59,28 @@ describe("a viewer behind a firewall", () => {
     },
   );
 
+  test("is foreseen: a check gets a place at the server and gives it back, or is told what is wrong", async context => {
+    if (typeof found === "string") {
+      context.skip(found);
+      return;
+    }
+    await using coturn = await Coturn.start(found, SECRET);
+    const urls = [`turn:127.0.0.1:${coturn.port}`];
+    const look = async (turnSecret: string) => {
+      await using real = await startRealNode({ webrtc: { iceServers: urls, turnSecret, udpPort: 0 } });
+      const { findings } = await real.node.checkConnectivity({ all: true });
+      return findings.find(({ code }) => code === "ICE_SERVER");
+    };
+    expect(await look(SECRET)).toMatchObject({
+      status: "ok",
+      meaning: expect.stringContaining("127.0.0.1:"),
+    });
+    expect(await look("another-secret")).toMatchObject({
+      status: "fail",
+      meaning: expect.stringContaining("401"),
+    });
+  });
+
   test("does not get through with another secret", async context => {
     if (typeof found === "string") {
       context.skip(found);
