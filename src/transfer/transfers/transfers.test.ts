@@ -24,7 +24,7 @@ import type { TransferEvents } from "./types.ts";
 
 /** A PeerId that nobody has. */
 const NOBODY = "12D3KooWJbSpURs9kkA2Wkom9xWZHYTYJ8eG2bwcYHdjxfy1s6Bq";
-/** Shorter than a test may wait; longer than loopback needs on a busy machine. */
+/** Shorter than a test may wait; longer than a busy machine needs to connect over loopback, which the wait for a first block includes. */
 const STALL_MS = 1500;
 
 /** Blocks that tell when one is stored a second time. */
@@ -129,6 +129,33 @@ function lying(blocks: MemoryBlocks): TransferBlocks {
   };
 }
 
+/** The streams of a peer, each aborted when so many bytes have come over it. */
+function cutting(peer: StreamOpener, afterBytes: number): StreamOpener {
+  return {
+    async newStream(...args) {
+      const stream = await peer.newStream(...args);
+      let left = afterBytes;
+      return {
+        ...stream,
+        consume(consumer) {
+          stream.consume({
+            ...consumer,
+            onData(chunk) {
+              if (left <= 0) return;
+              consumer.onData(chunk.subarray(0, left));
+              left -= chunk.byteLength;
+              if (left <= 0) stream.abort(new Error("cut"));
+            },
+          });
+        },
+      };
+    },
+  };
+}
+
+/** Places at which nobody has thought of a cut; the name of the test tells them. */
+const ANYWHERE = Array.from({ length: 4 }, () => 1200 + Math.floor(Math.random() * 250_000));
+
 describe("the chain", () => {
   test("hands the rest on from libp2p over a WebSocket to HTTP; no block is fetched twice", async () => {
     await using from = await startPeer();
@@ -165,6 +192,26 @@ describe("the chain", () => {
     expect(r.heard.at(0)?.type).toBe("transfer_started");
     expect(r.heard.at(-1)).toMatchObject({ type: "transfer_completed", data: { method: "http", bytes } });
   });
+
+  test.each(ANYWHERE)(
+    "libp2p, WebSocket and HTTP cut after %i bytes each: whole, and nothing twice",
+    async bytes => {
+      await using from = await startPeer();
+      await using to = await startPeer();
+      const patient = { stallTimeoutMs: 60_000, slowStartMs: 60_000 };
+      await using r = await rig(patient, { peer: cutting(to.peer, bytes) });
+      const root = await addFile(r.there, patternBytes(300_000));
+      const shared = { metrics: transferMetrics(noMetrics), clock: systemClock, log: silentLogger };
+      await serveContent({ peer: from.peer, blocks: r.there, ...shared });
+      await using ws = await startContentSocket(r.there, { cutAfterBytes: bytes });
+      await using gateway = await startGateway(r.there, { cutAfterBytes: bytes });
+      const result = await r.transfers.transferContent(root.toString(), [from.address, ws.url, gateway.url]);
+      expect(result.ok).toBe(true);
+      expect(r.here.blocks.size).toBe(r.there.blocks.size);
+      expect(r.here.repeated).toEqual([]);
+      expect(result.transfer.attempts.map(({ rung }) => rung)).toContain("libp2p");
+    },
+  );
 
   test.each([1, 777, 40_000, 199_999])(
     "each rung cut after %i bytes: whole, or a clear error",
