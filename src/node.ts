@@ -44,6 +44,7 @@ import { closing, Parts } from "./node/parts.ts";
 import type { NodeEvents } from "./node/shared.ts";
 import { VERSION } from "./node/version.ts";
 import { startTracing } from "./node/tracing.ts";
+import { codeCacheOf } from "./node/paths.ts";
 import { startPrepare } from "./node/prepare.ts";
 import { answers, type Peer, peerMigrations, signerOf } from "./p2p/index.ts";
 import { createSettings, lockDataDir, openDatabase, settingsMigrations } from "./store/index.ts";
@@ -221,6 +222,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
   const prepared: { current?: Prepare } = {};
   const trust = { signers: config.media.trustedSigners, signerOf };
   const media = createMedia({
+    codeCacheDir: codeCacheOf(config.dataDir),
     gopStoreMaxBytes: config.media.gopStoreMaxBytes,
     ffmpegPath: config.media.ffmpegPath,
     transcode: config.media.transcode,

@@ -8,6 +8,7 @@ import type { Tenancy } from "../tenancy/index.ts";
 import { createNodeSigner, type PeerTables } from "../p2p/index.ts";
 import type { Database } from "../store/index.ts";
 import { closing } from "./parts.ts";
+import { codeCacheOf } from "./paths.ts";
 import type { Shared } from "./shared.ts";
 import { keepLadders, type PrepareFor, prepareViews } from "./tenant-jobs.ts";
 
@@ -38,6 +39,7 @@ export async function startPrepare(
     codec,
     workers,
     encoderMissing,
+    codeCacheDir: codeCacheOf(config.dataDir),
     resume,
     tenants: tenancy !== undefined,
     // The same after a restart, another one for each directory: what shares a database tells nodes apart by it.

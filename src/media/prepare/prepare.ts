@@ -52,6 +52,8 @@ export interface PrepareInit {
   readonly workers?: number | undefined;
   /** Jobs that may wait at a time. */
   readonly maxQueued?: number | undefined;
+  /** Folder of the node's own for compiled code of its encoders. */
+  readonly codeCacheDir?: string | undefined;
   /** Why nothing can be encoded here; undefined when it can. */
   readonly encoderMissing?: string | undefined;
   /** Name of this node among those that share the database; the same after a restart. */
@@ -111,6 +113,7 @@ class PrepareService implements Prepare, Service {
       ffmpegPath: undefined,
       niceness: NICENESS,
       startMs: PREPARE_STALL_MS,
+      codeCacheDir: init.codeCacheDir,
       log: this.#log,
       clock,
     };
@@ -165,6 +168,8 @@ class PrepareService implements Prepare, Service {
     if (this.#queue.length >= maxQueued) {
       throw new CidcastError("LIMIT_REACHED", `${maxQueued} jobs are waiting already`);
     }
+    // Encoders start while the file is looked at.
+    if (this.#current === undefined) this.#pool.warmUp(this.#workers);
     await this.#check(cid, { ...options, presets, codec });
     const job: PrepareJob = {
       id: randomUUID(),

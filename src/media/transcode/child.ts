@@ -1,4 +1,5 @@
 // Entry of the transcode child: the only place where an encoder is loaded. It ends with the node that started it.
+import { flushCompileCache } from "node:module";
 import { messageOf } from "../../core/index.ts";
 import type { Backend, Transcoder } from "./child/backend.ts";
 import type { DemuxWorker } from "../demux/library/child/demux-worker.ts";
@@ -122,6 +123,8 @@ try {
     else worker.receive(message);
   });
   send({ type: "ready", encoder: backend.name });
+  // A process that is killed writes nothing at its end.
+  flushCompileCache();
 } catch (error) {
   send({ type: "missing", reason: messageOf(error) });
   process.disconnect?.();

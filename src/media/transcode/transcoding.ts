@@ -24,6 +24,8 @@ export interface TranscodingInit {
   readonly maxAudioJobs?: number | undefined;
   /** Encoder processes kept ready. */
   readonly warmEncoders?: number | undefined;
+  /** Folder of the node's own for compiled code of its encoders. */
+  readonly codeCacheDir?: string | undefined;
 }
 
 export interface TranscodingComponents {
@@ -76,6 +78,7 @@ export class Transcoding implements JobOffice {
       log: components.log,
       clock: components.clock,
       warm: init.warmEncoders ?? WARM_ENCODERS,
+      codeCacheDir: init.codeCacheDir,
     });
   }
 

@@ -16,6 +16,9 @@ interface TrackTold {
   readonly sent: boolean;
 }
 
+/** Room for jitter that all tracks of a session are given, milliseconds. */
+const SHARED_JITTER_MS = 150;
+
 type Message = Readonly<Record<string, unknown>>;
 
 /** A viewer by hand: a signalling socket and a connection whose tracks are all played. */
@@ -29,7 +32,9 @@ class TracksViewer {
   constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.addEventListener("message", ({ data }) => this.#receive(JSON.parse(String(data)) as Message));
-    this.connection.addEventListener("track", ({ track }) => {
+    this.connection.addEventListener("track", ({ track, receiver }) => {
+      // The browser brings one sound and one picture together; tracks beyond that need the same room for jitter.
+      receiver.jitterBufferTarget = SHARED_JITTER_MS;
       const element = document.body.appendChild(document.createElement(track.kind as "audio" | "video"));
       element.srcObject = new MediaStream([track]);
       void element.play();

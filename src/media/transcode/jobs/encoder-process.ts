@@ -23,6 +23,8 @@ export interface EncoderProcessInit {
   readonly niceness?: number;
   /** Longest wait until it can work, milliseconds; default: what a viewer can be asked to wait. */
   readonly startMs?: number;
+  /** Folder of the node's own for compiled code, which halves the time that a process takes to start. */
+  readonly codeCacheDir?: string | undefined;
   readonly log: Logger;
   readonly clock: Clock;
 }
@@ -44,13 +46,14 @@ export class EncoderProcess {
   constructor(init: EncoderProcessInit) {
     this.#clock = init.clock;
     const ffmpeg = init.ffmpegPath === undefined ? {} : { FFMPEG_PATH: init.ffmpegPath };
+    const cache = init.codeCacheDir === undefined ? {} : { NODE_COMPILE_CACHE: init.codeCacheDir };
     this.#child = fork(ENTRY, {
       serialization: "advanced",
       // No inspector, loader or coverage flag of the node's own is meant for the child.
       execArgv: [],
       // A demuxer's reads wait in threads for bytes that come over the channel.
       // SVT-AV1 tells of itself on stderr unless it is kept to errors.
-      env: { PATH: process.env["PATH"], UV_THREADPOOL_SIZE: "16", SVT_LOG: "1", ...ffmpeg },
+      env: { PATH: process.env["PATH"], UV_THREADPOOL_SIZE: "16", SVT_LOG: "1", ...ffmpeg, ...cache },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     lowerPriority(this.#child, init.niceness ?? NICENESS, init.log);
