@@ -338,6 +338,68 @@ describe("a tenant that asks for another's things", () => {
   });
 });
 
+describe("a tenant that knows where another uploads, or in which room it is", () => {
+  test("neither goes on with the upload nor learns of it", async () => {
+    const [owner, me] = [await tenant(["content:write"]), await tenant(SCOPE_NAMES)];
+    const tus = { "tus-resumable": "1.0.0" };
+    const ask = (who: Who, method: string, id: string, headers: Record<string, string> = {}, body?: string) =>
+      fetch(`${served.url}/api/v0/uploads${id}`, {
+        method,
+        headers: { authorization: `Bearer ${who.token}`, ...tus, ...headers },
+        ...(body !== undefined && { body }),
+      });
+    const made = await ask(owner, "POST", "", { "upload-length": "8" });
+    const id = made.headers.get("location")?.split("/").at(-1) ?? "";
+    expect([made.status, id.length > 8]).toEqual([201, true]);
+    const none = id.replaceAll(/[\da-f]/g, "0");
+    const patch = { "content-type": "application/offset+octet-stream", "upload-offset": "0" };
+    for (const [method, headers, body] of [
+      ["HEAD", {}, undefined],
+      ["GET", {}, undefined],
+      ["PATCH", patch, "stolen!!"],
+      ["DELETE", {}, undefined],
+    ] as const) {
+      const told = async (which: string): Promise<string> => {
+        const answer = await ask(me, method, `/${which}`, headers, body);
+        return `${answer.status} ${(await answer.text()).replaceAll(which, "ID")}`;
+      };
+      expect([method, await told(id)]).toEqual([method, await told(none)]);
+    }
+    const left = await ask(owner, "HEAD", `/${id}`);
+    expect([left.status, left.headers.get("upload-offset")]).toEqual([200, "0"]);
+    expect((await ask(owner, "DELETE", `/${id}`)).status).toBe(204);
+  });
+
+  test("hears nobody in a room of that name, and reaches nobody", async () => {
+    const [owner, me] = [await tenant(["events", "media"]), await tenant(SCOPE_NAMES)];
+    const open = (who: Who, path: string) =>
+      TestClient.open(`${served.wsUrl}${path}${path.includes("?") ? "&" : "?"}token=${who.token}`);
+    using alice = await open(owner, "/ws/signaling/");
+    alice.send({ type: "join", room: "secret-room", payload: { peer_id: "alice" } });
+    const joined = await alice.until(frame => frame["type"] === "joined");
+    const resume = String(
+      (joined["payload"] as { resume_token?: unknown } | undefined)?.resume_token ?? "none",
+    );
+    using bob = await open(me, "/ws/signaling/");
+    bob.send({ type: "join", room: "secret-room", payload: { peer_id: "bob" } });
+    expect(JSON.stringify(await bob.until(frame => frame["type"] === "joined"))).not.toContain("alice");
+    const told: string[] = [];
+    for (const target of ["alice", "nobody"]) {
+      const offer = { type: "offer", sdp: "v=0" };
+      bob.send({ type: "offer", room: "secret-room", payload: { target_peer_id: target, offer } });
+      const { timestamp: _, ...answer } = await bob.next();
+      told.push(JSON.stringify(answer).replaceAll(target, "NAME"));
+    }
+    expect(told[0]).toBe(told[1]);
+    // A token to take up somebody's place again is that tenant's alone.
+    using thief = await open(me, "/ws/signaling/");
+    thief.send({ type: "join", room: "secret-room", payload: { peer_id: "alice", resume_token: resume } });
+    expect(await thief.text()).not.toContain("v=0");
+    alice.send({ type: "join", room: "second-room", payload: { peer_id: "alice" } });
+    expect(JSON.stringify(await alice.next())).not.toMatch(/bob|v=0/);
+  });
+});
+
 describe("a token that is revoked takes with it what it began", () => {
   test("an answer that is being sent", async () => {
     const who = await tenant(["content:read", "content:write"]);
