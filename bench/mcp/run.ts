@@ -1,199 +1,176 @@
-/** Calls of `echo` per second and p99, per door, beside the SDK's bare server without authorisation. See README.md. */
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { PassThrough } from "node:stream";
-import {
-  createMcpHandler,
-  McpServer,
-  type JSONRPCMessage,
-  type Transport,
-  WebStandardStreamableHTTPServerTransport,
-} from "@modelcontextprotocol/server";
-import { serveStdio } from "@modelcontextprotocol/server/stdio";
-import { WebSocket, WebSocketServer } from "ws";
-import { z } from "zod";
-import { sendWebResponse, webRequest } from "../../src/mcp/doors/node-http.ts";
-import { ANONYMOUS, startTestMcp } from "../../src/mcp/testing.ts";
+/** `npm run bench -- mcp [seconds] [rounds]`: calls of `echo` per second, p99 and CPU, per door and server. See README.md. */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { loadavg } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { pythonWith } from "../../test/interop/python/venv.ts";
+import { peerCacheDir } from "../../test/interop/peers.ts";
+import { type Ask, initialize, openPost, openSocket } from "./clients.ts";
+import type { Place } from "./serve.ts";
 
-const SECONDS = Number(process.argv[2] ?? 3);
+const SECONDS = Number(process.argv[2] ?? 4);
+const ROUNDS = Number(process.argv[3] ?? 3);
 const CONCURRENCY = 8;
-const MESSAGE = "hello from the benchmark";
+const IDLE_SESSIONS = 400;
+/** Ticks of /proc per second. */
+const TICKS = 100;
+const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-type Ask = (id: number) => Promise<unknown>;
-const message = (id: number) =>
-  JSON.stringify({
-    jsonrpc: "2.0",
-    id,
-    method: "tools/call",
-    params: { name: "echo", arguments: { message: MESSAGE } },
-  });
-const initialize = JSON.stringify({
-  jsonrpc: "2.0",
-  id: 0,
-  method: "initialize",
-  params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "bench", version: "1" } },
-});
+/** A server in a process of its own; it ends with its input. */
+interface Subject {
+  readonly name: string;
+  readonly place: Place;
+  memory(): Promise<{ readonly rss: number; readonly held: number }>;
+  /** Processor time that it has used, milliseconds. */
+  cpuMs(): number;
+  close(): void;
+}
 
-async function measure(name: string, ask: Ask): Promise<void> {
-  let next = 1;
+async function start(name: string, [program = "", ...args]: readonly string[]): Promise<Subject> {
+  const child: ChildProcess = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
+  if (child.stdout === null) throw new Error(`${name} has no output`);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const line = async (): Promise<unknown> => JSON.parse(String((await lines.next()).value));
+  // Servers of this folder tell what they are told to.
+  const place = (await line()) as Place;
+  return {
+    name,
+    place,
+    async memory() {
+      child.stdin?.write("memory\n");
+      return (await line()) as { rss: number; held: number };
+    },
+    cpuMs() {
+      const stat = readFileSync(`/proc/${child.pid}/stat`, "utf8");
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS;
+    },
+    close: () => void child.stdin?.end(),
+  };
+}
+
+interface Figures {
+  readonly perSecond: number;
+  readonly p99Ms: number;
+  /** Of the server, microseconds. */
+  readonly cpuPerCall: number;
+}
+
+async function measure(ask: Ask, subject: Subject): Promise<Figures> {
   const times: number[] = [];
   const loop = async (untilMs: number, keep: boolean): Promise<void> => {
     while (performance.now() < untilMs) {
       const startedMs = performance.now();
-      await ask(next++);
+      await ask();
       if (keep) times.push(performance.now() - startedMs);
     }
   };
   const all = (seconds: number, keep: boolean) =>
     Promise.all(Array.from({ length: CONCURRENCY }, () => loop(performance.now() + seconds * 1000, keep)));
-  await all(SECONDS / 3, false);
-  const cpu = process.cpuUsage();
+  await all(SECONDS / 4, false);
+  const cpu = subject.cpuMs();
   await all(SECONDS, true);
-  const used = process.cpuUsage(cpu);
+  const used = subject.cpuMs() - cpu;
   times.sort((a, b) => a - b);
-  const p99 = times[Math.floor(times.length * 0.99)] ?? 0;
-  const perCall = (used.user + used.system) / times.length;
+  return {
+    perSecond: times.length / SECONDS,
+    p99Ms: times[Math.floor(times.length * 0.99)] ?? 0,
+    cpuPerCall: (used * 1000) / times.length,
+  };
+}
+
+/** What an idle session holds, bytes, by what is left after a collection. */
+async function idleSessions(subject: Subject): Promise<void> {
+  const { place } = subject;
+  for (const door of ["WebSocket", "Streamable HTTP"] as const) {
+    const before = await subject.memory();
+    const closes: (() => void)[] = [];
+    for (let i = 0; i < IDLE_SESSIONS; i++) {
+      if (door === "Streamable HTTP") await initialize(place.http ?? "", place.token);
+      else closes.push((await openSocket(place.ws ?? "")).close);
+    }
+    const after = await subject.memory();
+    const each = (bytes: number): string => (bytes / IDLE_SESSIONS / 1024).toFixed(1).padStart(7);
+    console.log(
+      `idle session, ${subject.name}, ${door.padEnd(16)} ${each(after.held - before.held)} KiB held, ${each(after.rss - before.rss)} KiB of RSS`,
+    );
+    for (const close of closes) close();
+  }
+}
+
+const node = [process.execPath, "--expose-gc"];
+const python = await pythonWith("bench-fastmcp", ["fastmcp==4.0.10"]);
+const subjects = [
+  await start("cidcast", [...node, here("serve-cidcast.ts")]),
+  await start("SDK's bare server", [...node, here("serve-sdk.ts")]),
+];
+if (typeof python === "string") console.log(`without fastmcp: ${python}`);
+else subjects.push(await start("fastmcp", [python.path, here("server-fastmcp.py")]));
+try {
+  const program = join(peerCacheDir("bench-mcp-go"), "server");
+  execFileSync("go", ["build", "-o", program, "."], { cwd: here("go"), stdio: ["ignore", "ignore", "pipe"] });
+  subjects.push(await start("go-sdk", [program]));
+} catch (error) {
+  console.log(`without go-sdk: ${String(error).slice(0, 200)}`);
+}
+
+const rows = new Map<string, Figures[]>();
+for (let round = 0; round < ROUNDS; round++) {
+  for (const subject of subjects) {
+    const { http, ws, rpc, token, tenantId } = subject.place;
+    const doors: readonly (readonly [string, () => Promise<{ ask: Ask; close(): void }>])[] = [
+      ...(http === undefined ? [] : [["Streamable HTTP", () => openPost(http, { token })] as const]),
+      ...(rpc === undefined
+        ? []
+        : [["POST /api/mcp/rpc/", () => openPost(rpc, { token, tenantId })] as const]),
+      ...(ws === undefined ? [] : [["WebSocket", () => openSocket(ws)] as const]),
+    ];
+    for (const [door, open] of doors) {
+      const client = await open();
+      const row = `${door}, ${subject.name}`;
+      rows.set(row, [...(rows.get(row) ?? []), await measure(client.ask, subject)]);
+      client.close();
+    }
+  }
+}
+
+/** The middle one by calls. */
+const middle = (figures: readonly Figures[]): Figures | undefined =>
+  figures.toSorted((a, b) => a.perSecond - b.perSecond)[Math.floor(figures.length / 2)];
+for (const [row, figures] of rows) {
+  const found = middle(figures);
+  if (found === undefined) continue;
+  const { perSecond, p99Ms, cpuPerCall } = found;
   console.log(
-    `${name.padEnd(44)} ${String(Math.round(times.length / SECONDS)).padStart(7)} calls/s  p99 ${p99.toFixed(2).padStart(6)} ms  ${perCall.toFixed(0).padStart(5)} µs CPU per call, client included`,
+    `${row.padEnd(40)} ${String(Math.round(perSecond)).padStart(7)} calls/s  p99 ${p99Ms.toFixed(2).padStart(7)} ms  ${cpuPerCall.toFixed(0).padStart(6)} µs of the server's CPU per call`,
   );
 }
-
-/** Answers by id, for doors that carry frames. */
-function frames(send: (text: string) => void): {
-  readonly ask: Ask;
-  readonly receive: (text: string) => void;
-} {
-  const waiting = new Map<unknown, (value: unknown) => void>();
-  return {
-    ask: id => {
-      const { promise, resolve } = Promise.withResolvers<unknown>();
-      waiting.set(id, resolve);
-      send(id === 0 ? initialize : message(id));
-      return promise;
-    },
-    receive(text) {
-      const answer = JSON.parse(text) as { id?: unknown; error?: unknown };
-      if (answer.error !== undefined) throw new Error(text);
-      waiting.get(answer.id)?.(answer);
-      waiting.delete(answer.id);
-    },
-  };
+function ratio(words: string, [one, other]: readonly [string, string], goal: number): void {
+  const [a, b] = [middle(rows.get(one) ?? []), middle(rows.get(other) ?? [])];
+  if (a === undefined || b === undefined) return;
+  const calls = (a.perSecond / b.perSecond).toFixed(2);
+  const cpu = (b.cpuPerCall / a.cpuPerCall).toFixed(2);
+  console.log(`${words}: ${calls} by calls per second, ${cpu} by CPU (goal ${goal})`);
 }
-
-function post(url: string, headers: Record<string, string>): Ask {
-  const fixed = {
-    "content-type": "application/json",
-    accept: "application/json, text/event-stream",
-    "mcp-protocol-version": "2025-06-18",
-    ...headers,
-  };
-  return async id => {
-    const response = await fetch(url, { method: "POST", headers: fixed, body: message(id) });
-    const text = await response.text();
-    if (response.status !== 200 || !text.includes(MESSAGE)) throw new Error(`${response.status} ${text}`);
-  };
-}
-
-const bare = (): McpServer => {
-  const server = new McpServer({ name: "bare", version: "1" });
-  server.registerTool("echo", { inputSchema: z.object({ message: z.string() }) }, async args => ({
-    content: [{ type: "text", text: args.message }],
-  }));
-  return server;
-};
-
-await using s = await startTestMcp();
-const { token, tenantId } = await s.t.tenant("bench", []);
-await s.t.tenancy.tenants.setQuotas(tenantId, { requests_per_minute: 1_000_000 });
-// The quota's clock stands still in a test: it is filled up from here.
-const refill = setInterval(() => s.t.clock.advance(1000), 20);
-const handler = createMcpHandler(bare, { legacy: "stateless" });
-const http = createServer((request, response) => {
-  const web = webRequest(request, response);
-  const work =
-    request.url === "/bare"
-      ? handler.fetch(web).then(answer => sendWebResponse(answer, response))
-      : request.url === "/json"
-        ? bareJson(web).then(answer => sendWebResponse(answer, response))
-        : s.mcp.serveHttp(request, response, ANONYMOUS);
-  work.catch(() => response.destroy());
-});
-async function bareJson(request: Request): Promise<Response> {
-  const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
-  const server = bare();
-  await server.connect(transport);
-  try {
-    return await transport.handleRequest(request);
-  } finally {
-    await server.close();
-  }
-}
-const wss = new WebSocketServer({ server: http });
-wss.on("connection", (socket, request) => {
-  if (request.url?.startsWith("/bare") === true) {
-    const transport: Transport = {
-      start: async () => {},
-      send: async sent => socket.send(JSON.stringify(sent)),
-      close: async () => {},
-    };
-    socket.on("message", data =>
-      transport.onmessage?.(JSON.parse((data as Buffer).toString()) as JSONRPCMessage),
-    );
-    if (request.url === "/bare") bare().connect(transport).catch(console.error);
-    else serveStdio(bare, { transport });
-    return;
-  }
-  const mcp = s.mcp.connect({
-    carrier: "websocket",
-    door: "ws",
-    token,
-    tenantId,
-    send: text => socket.send(text),
-    close: (code, reason) => socket.close(code, reason),
-  });
-  socket.on("message", data => mcp.receive((data as Buffer).toString()));
-});
-await new Promise<void>(resolve => http.listen(0, "127.0.0.1", resolve));
-const at = `127.0.0.1:${(http.address() as AddressInfo).port}`;
-
-for (const [name, path] of [
-  ["WebSocket, SDK bare, one era", "/bare"],
-  ["WebSocket, SDK bare, both eras", "/bare-both"],
-  ["WebSocket, cidcast", "/ws"],
-] as const) {
-  const socket = new WebSocket(`ws://${at}${path}`);
-  await new Promise(resolve => socket.once("open", resolve));
-  const { ask, receive } = frames(text => socket.send(text));
-  socket.on("message", data => receive((data as Buffer).toString()));
-  await ask(0);
-  await measure(name, ask);
-  socket.close();
-}
-await measure("Streamable HTTP, SDK bare, SSE answers", post(`http://${at}/bare`, {}));
-await measure("Streamable HTTP, SDK bare, JSON answers", post(`http://${at}/json`, {}));
-await measure("Streamable HTTP, cidcast", post(`http://${at}/mcp`, { authorization: `Bearer ${token}` }));
-await measure("POST /api/mcp/rpc/, cidcast, without sockets", async id => {
-  const headers = { authorization: `Bearer ${token}`, "x-tenant-id": tenantId };
-  await s.request("POST", "/api/mcp/rpc/", { headers, body: message(id) });
-});
-{
-  const [stdin, stdout] = [new PassThrough(), new PassThrough()];
-  const principal = await s.t.tenancy.resolveToken(token, { door: "cli" });
-  const served = s.mcp.serveStdio({ stdin, stdout, principal });
-  const { ask, receive } = frames(text => stdin.write(`${text}\n`));
-  let rest = "";
-  stdout.on("data", (chunk: Buffer) => {
-    const lines = (rest + chunk.toString()).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) receive(line);
-  });
-  await ask(0);
-  await measure("stdio (pipes inside the process), cidcast", ask);
-  stdin.end();
-  await served;
-}
-clearInterval(refill);
-http.closeAllConnections();
-http.close();
-wss.close();
-await handler.close();
+ratio("over HTTP against fastmcp", ["Streamable HTTP, cidcast", "Streamable HTTP, fastmcp"], 2);
+ratio("over WebSocket against fastmcp over HTTP", ["WebSocket, cidcast", "Streamable HTTP, fastmcp"], 3);
+ratio(
+  "over HTTP against the SDK's bare server",
+  ["Streamable HTTP, cidcast", "Streamable HTTP, SDK's bare server"],
+  0.8,
+);
+ratio(
+  "over WebSocket against the SDK's bare server",
+  ["WebSocket, cidcast", "WebSocket, SDK's bare server"],
+  0.8,
+);
+const [cidcast] = subjects;
+if (cidcast !== undefined) await idleSessions(cidcast);
+console.log(
+  `load average ${loadavg()
+    .map(load => load.toFixed(1))
+    .join(" ")}, goal for a session 128 KiB`,
+);
+for (const subject of subjects) subject.close();
