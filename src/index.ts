@@ -22,6 +22,7 @@ export {
   silentLogger,
   systemClock,
 } from "./core/index.ts";
+export type { CustomTool, Mcp, RequestContext, ToolReply } from "./mcp/index.ts";
 export type {
   Media,
   MediaEvents,

@@ -302,6 +302,7 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     content,
     media,
     captions,
+    notify,
     dataDir,
     baseUrl: () => place.url ?? "",
   };

@@ -195,6 +195,12 @@ const rooms = z.strictObject({
 
 const mcp = z.strictObject({
   enabled: z.boolean().default(true).describe("Serve MCP (Model Context Protocol)."),
+  plugins: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      "ES modules that bring tools of your own, as paths: each exports one tool or a list of them by `default`.",
+    ),
   ipfsNames: z
     .boolean()
     .default(false)

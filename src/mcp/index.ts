@@ -5,6 +5,7 @@ export {
   type RouteRequest,
   type RouteResponse,
 } from "./api/route.ts";
+export type { EventSource } from "./events.ts";
 export type { OAuth, OAuthInit } from "./oauth.ts";
 export type { BackupSource } from "./api/admin-routes.ts";
 export type { ConsoleSource } from "./api/console-routes.ts";

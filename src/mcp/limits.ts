@@ -16,6 +16,8 @@ export const IDLE_SWEEP_MS = 60 * 1000;
 export const MAX_SUBSCRIPTIONS = 1_024;
 /** Resources one session may subscribe to. */
 export const MAX_RESOURCE_SUBSCRIPTIONS = 100;
+/** Time between two notifications that there are new events, milliseconds: many events are one. */
+export const EVENTS_TELL_MS = 200;
 /** Events kept per session for clients that come back; the oldest go first. */
 export const MAX_STORED_EVENTS = 256;
 /** Bytes of events kept per session for clients that come back. */

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Content } from "../content/index.ts";
 import {
+  type Cancel,
   CidcastError,
   type Clock,
   type Logger,
@@ -21,7 +22,8 @@ import { sendWebResponse, webRequest } from "./doors/node-http.ts";
 import { type McpSocket, type McpSocketInit, openSocket, type SocketComponents } from "./doors/socket.ts";
 import { serveStdioDoor, type StdioInit } from "./doors/stdio.ts";
 import { createStreamableHttp, StatelessSessions } from "./doors/streamable-http.ts";
-import { HTTP_SESSION_IDLE_MS, IDLE_SWEEP_MS, MAX_TOOLS } from "./limits.ts";
+import { type EventSource, EVENTS_URI, eventResources, maySeeEvents } from "./events.ts";
+import { EVENTS_TELL_MS, HTTP_SESSION_IDLE_MS, IDLE_SWEEP_MS, MAX_TOOLS } from "./limits.ts";
 import { mcpMetrics } from "./metrics.ts";
 import { createOAuth, isJwt, type OAuth, type OAuthInit } from "./oauth.ts";
 import { completeContent, contentPrompts, contentResources } from "./resources.ts";
@@ -82,6 +84,8 @@ export interface McpComponents {
   readonly content?: Content | undefined;
   readonly media?: Media | undefined;
   readonly captions?: Captions | undefined;
+  /** Without it there is no resource of events. */
+  readonly events?: EventSource | undefined;
   /** Without it there are no tools over jobs, transfers and peers. */
   readonly work?: NodeWork | undefined;
   /** Without it there are no tools that say why something does not work. */
@@ -138,6 +142,7 @@ export function createMcp(init: McpInit, components: McpComponents): Mcp {
   const http = createStreamableHttp(inner);
   const rpcSessions = new StatelessSessions(inner, "rpc");
   let stopSweeping = (): void => {};
+  let stopTelling = (): void => {};
 
   const register = (tool: Tool): void => {
     if (tools.has(tool.name)) throw new CidcastError("CONFLICT", `There is a tool ${tool.name} already`);
@@ -155,6 +160,14 @@ export function createMcp(init: McpInit, components: McpComponents): Mcp {
         log.debug({ err: error }, "an mcp session was not told of a change"),
       );
     }
+  };
+
+  const updated = (uri: string, accept: (principal: Principal) => boolean): void => {
+    http.bus.publishTo({ kind: "resource_updated", uri }, accept);
+    tell(async ({ server, subscriptions, principal, era }) => {
+      if (!accept(principal) || !(era === "modern" || subscriptions.has(uri))) return;
+      await server.sendResourceUpdated({ uri });
+    });
   };
 
   const oauth = init.oauth && createOAuth(init.oauth, { tenancy, clock, log });
@@ -203,13 +216,9 @@ export function createMcp(init: McpInit, components: McpComponents): Mcp {
       http.bus.publish({ kind: "prompts_list_changed" });
       tell(({ server }) => server.sendPromptListChanged());
     },
-    resourceUpdated(uri) {
-      http.bus.publish({ kind: "resource_updated", uri });
-      tell(async ({ server, subscriptions }) => {
-        if (subscriptions.has(uri)) await server.sendResourceUpdated({ uri });
-      });
-    },
+    resourceUpdated: uri => updated(uri, () => true),
     async start() {
+      stopTelling = tellOfEvents(components, updated);
       if (init.adminOpen === "loopback") {
         log.warn({}, "the admin API is open to every program on this machine: CIDCAST_ADMIN_OPEN=loopback");
       }
@@ -219,10 +228,38 @@ export function createMcp(init: McpInit, components: McpComponents): Mcp {
     },
     async stop() {
       stopSweeping();
+      stopTelling();
       rpcSessions.close();
       await http.close();
       for (const { server } of open) await server.close();
     },
+  };
+}
+
+/** Tells who subscribed to events that there are new ones, for many at once; gives what ends it. */
+function tellOfEvents(
+  { events, clock }: McpComponents,
+  updated: (uri: string, accept: (principal: Principal) => boolean) => void,
+): () => void {
+  if (events === undefined) return () => undefined;
+  const tenants = new Set<string>();
+  let waiting: Cancel | undefined;
+  const flush = (): void => {
+    waiting = undefined;
+    const heard = new Set(tenants);
+    tenants.clear();
+    updated(EVENTS_URI, principal => {
+      const { tenantId } = principal;
+      return maySeeEvents(principal) && (tenantId === undefined || heard.has(tenantId));
+    });
+  };
+  const unfollow = events.follow(tenantId => {
+    if (tenantId !== undefined) tenants.add(tenantId);
+    waiting ??= clock.after(EVENTS_TELL_MS, flush);
+  });
+  return () => {
+    unfollow();
+    waiting?.();
   };
 }
 
@@ -268,6 +305,7 @@ function defineServer(
     resources: [
       ...(extensions.resources ?? []),
       ...(content === undefined ? [] : [contentResources(content, tenancy)]),
+      ...(components.events === undefined ? [] : [eventResources(components.events)]),
     ],
     prompts: [...(extensions.prompts ?? []), ...(content === undefined ? [] : contentPrompts)],
     async complete(query, context) {

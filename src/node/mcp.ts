@@ -7,6 +7,7 @@ import type { Config } from "../config/index.ts";
 import type {
   BackupSource,
   ConsoleSource,
+  EventSource,
   Mcp,
   McpRoute,
   OAuth,
@@ -15,10 +16,17 @@ import type {
   NodeWork,
 } from "../mcp/index.ts";
 import type { Captions, Media } from "../media/index.ts";
-import type { SocketConnection, SocketHandler, SocketInit } from "../notify/index.ts";
+import {
+  type Notify,
+  type SocketConnection,
+  type SocketHandler,
+  type SocketInit,
+  tenantAudience,
+} from "../notify/index.ts";
 import type { JsonRpcDoor } from "../rooms/index.ts";
 import type { DataDir } from "../store/index.ts";
 import type { Tenancy } from "../tenancy/index.ts";
+import { pluginTools } from "./mcp-plugins.ts";
 import type { Shared } from "./shared.ts";
 import { VERSION } from "./version.ts";
 
@@ -34,6 +42,8 @@ export interface McpParts extends Shared {
   readonly work: NodeWork;
   readonly diagnose: NodeDiagnosis;
   readonly backup: BackupSource;
+  /** Undefined: nothing is told of what happens. */
+  readonly notify: Notify | undefined;
 }
 
 /** MCP as the doors use it. */
@@ -63,13 +73,47 @@ export async function startMcp(init: McpParts): Promise<RunningMcp | undefined> 
       backup: init.backup,
       ipfsNames: config.mcp.ipfsNames,
       oauth: oauthOf(config.mcp),
+      tools: await pluginTools(config.mcp.plugins),
     },
-    { tenancy, clock: systemClock, log, metrics, tracer, content, media, captions, work, diagnose },
+    {
+      tenancy,
+      clock: systemClock,
+      log,
+      metrics,
+      tracer,
+      content,
+      media,
+      captions,
+      work,
+      diagnose,
+      events: init.notify && eventsOf(init.notify),
+    },
   );
   opened.push(mcp);
   await mcp.start();
   parts.ready("mcp", false);
   return { mcp, routes: mcpRoutes(mcp, MAX_ROUTE_BODY_BYTES), jsonRpc: mcpDoor(mcp) };
+}
+
+/** The log of events, each principal seeing what it would be told over any other door. */
+function eventsOf({ events }: Notify): EventSource {
+  return {
+    recent(principal, { types, limit }) {
+      const audience = tenantAudience.classOf(principal);
+      const found = events.recent(
+        limit,
+        event =>
+          tenantAudience.maySee(audience, event) && (types.length === 0 || types.includes(event.topic)),
+      );
+      return found.map(({ offset, topic, data, atMs }) => ({
+        offset,
+        type: topic,
+        at: new Date(atMs).toISOString(),
+        data,
+      }));
+    },
+    follow: listener => events.onAppend(({ event }) => listener(event.tenantId)),
+  };
 }
 
 /** MCP's routes as the HTTP door takes them. Who may use one, the route itself says; the action names that rule. */

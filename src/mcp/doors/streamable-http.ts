@@ -2,14 +2,12 @@ import { MAX_MESSAGE_BYTES } from "@cidcast/protocols/mcp";
 import {
   type AuthInfo,
   createMcpHandler,
-  InMemoryServerEventBus,
   isInitializeRequest,
   isJsonContentType,
   isLegacyRequest,
   type McpRequestContext,
   ProtocolError,
   readRequestBody,
-  type ServerEventBus,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
 import { type Principal, toCidcastError } from "../../core/index.ts";
@@ -22,6 +20,7 @@ import {
   MAX_SUBSCRIPTIONS,
 } from "../limits.ts";
 import { buildServer } from "../server/build-server.ts";
+import { PrincipalBus } from "../server/principal-bus.ts";
 import { createEventStore } from "./event-store.ts";
 import { completeInitialize, errorMessage, invalidRequest, parseError, parseJson } from "./message.ts";
 import type { SocketComponents } from "./socket.ts";
@@ -35,7 +34,7 @@ export interface HttpCaller {
 export interface StreamableHttp {
   fetch(request: Request, caller: HttpCaller): Promise<Response>;
   /** Change events for `subscriptions/listen`. */
-  readonly bus: ServerEventBus;
+  readonly bus: PrincipalBus;
   close(): Promise<void>;
   readonly openSessions: number;
 }
@@ -50,7 +49,7 @@ interface HttpSession {
 export function createStreamableHttp(components: SocketComponents): StreamableHttp {
   const { clock, tenancy, log, open, metrics } = components;
   const sessions = new Map<string, HttpSession>();
-  const bus = new InMemoryServerEventBus(error => log.warn({ err: error }, "mcp subscription failed"));
+  const bus = new PrincipalBus(error => log.warn({ err: error }, "mcp subscription failed"));
   const onerror = (error: Error): void => log.debug({ err: error }, "mcp http");
   const principalOf = (context: McpRequestContext): Principal => {
     // Put there by `authInfo` below, for every request that gets to the handler.
@@ -195,7 +194,7 @@ export function createStreamableHttp(components: SocketComponents): StreamableHt
       const options = { authInfo, ...(body.json !== undefined && { parsedBody: body.json }) };
       const response = (await isLegacyRequest(bound, body.json))
         ? await serveLegacy(bound, body.json, authInfo)
-        : await modern.fetch(bound, options);
+        : await bus.as(principal, () => modern.fetch(bound, options));
       return endWith(response, ended.signal, unwatch);
     },
     async close() {

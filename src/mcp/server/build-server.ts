@@ -7,7 +7,7 @@ import {
   type ServerContext,
 } from "@modelcontextprotocol/server";
 import { RPC_ERRORS } from "@cidcast/protocols/mcp";
-import { isCidcastError } from "../../core/index.ts";
+import { isCidcastError, type Principal } from "../../core/index.ts";
 import type { Session } from "../../tenancy/index.ts";
 import { MAX_RESOURCE_SUBSCRIPTIONS } from "../limits.ts";
 import type { RequestContext, Tool } from "../types.ts";
@@ -17,6 +17,9 @@ import { asksForInput } from "./define-tool.ts";
 /** A JSON-RPC server of the definition for one session. */
 export interface SessionServer {
   readonly server: Server;
+  readonly principal: Principal;
+  /** `modern`: the protocol's own layer knows what its client listens to. */
+  readonly era: "legacy" | "modern";
   /** Resources that its client wants to hear about. */
   readonly subscriptions: Set<string>;
 }
@@ -88,7 +91,7 @@ export function buildServer(
     const client = server.getClientVersion();
     if (client !== undefined) session.identify(`${client.name} ${client.version}`);
   };
-  return { server, subscriptions };
+  return { server, principal: session.principal, era, subscriptions };
 }
 
 type MakeContext = (protocol: ServerContext) => RequestContext;

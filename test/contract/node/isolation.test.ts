@@ -377,9 +377,8 @@ describe("a tenant that knows where another uploads, or in which room it is", ()
     using alice = await open(owner, "/ws/signaling/");
     alice.send({ type: "join", room: "secret-room", payload: { peer_id: "alice" } });
     const joined = await alice.until(frame => frame["type"] === "joined");
-    const resume = String(
-      (joined["payload"] as { resume_token?: unknown } | undefined)?.resume_token ?? "none",
-    );
+    const { resume_token: resume } = joined;
+    expect(resume).toEqual(expect.any(String));
     using bob = await open(me, "/ws/signaling/");
     bob.send({ type: "join", room: "secret-room", payload: { peer_id: "bob" } });
     expect(JSON.stringify(await bob.until(frame => frame["type"] === "joined"))).not.toContain("alice");
