@@ -4,7 +4,7 @@ import { cidText, MAX_MULTIADDR_LENGTH, MAX_NAME_LENGTH, nameText } from "./sche
 /** What is sent to the control plane, `/api/v0/mcp/*` and `/api/v0/webrtc/*`. See spec.md, Control. */
 
 /** Longest benchmark, seconds: its request waits so long. */
-const MAX_BENCHMARK_SECONDS = 300;
+export const MAX_BENCHMARK_SECONDS = 300;
 
 const controlQuality = z.enum(["auto", "very_low", "low", "medium", "high", "very_high"]);
 
