@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Config } from "../../config/index.ts";
 import { CidcastError } from "../../core/index.ts";
-import { findRunningNode } from "../../store/index.ts";
+import { findRunningNode } from "../../store/data-dir.ts";
 import { createHttpClient, type HttpCall, type HttpClient } from "./http-client.ts";
 
 /** Talks to the admin API of the node that runs on this data directory, with the key that lies there. */

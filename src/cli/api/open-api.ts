@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { type Config, loadConfig } from "../../config/index.ts";
 import { CidcastError, isCidcastError, silentLogger } from "../../core/index.ts";
-import { findRunningNode } from "../../store/index.ts";
+// Not by the index: databases are not this verb's business, and take longer to load than all the rest.
+import { findRunningNode } from "../../store/data-dir.ts";
 import type { CliEnvironment } from "../environment.ts";
-import { createEmbeddedApi } from "./embedded-api.ts";
 import { createHttpApi } from "./http-api.ts";
 import { createHttpClient } from "./http-client.ts";
 import type { NodeApi } from "./node-api.ts";
@@ -23,6 +23,7 @@ export async function openApi(environment: CliEnvironment, options: ApiOptions):
   if (running !== undefined) return running;
   const config = configOf(environment, options);
   const embedded = { ...config, sample: false };
+  const { createEmbeddedApi } = await import("./embedded-api.ts");
   return createEmbeddedApi(await environment.openNode(embedded, { serve: false, log: silentLogger }));
 }
 

@@ -2,7 +2,6 @@ import { writeFile } from "node:fs/promises";
 import { type CheckReport, type Finding, worstOf } from "@cidcast/protocols/connectivity";
 import type { Command } from "commander";
 import { silentLogger } from "../../../core/index.ts";
-import { createEmbeddedApi } from "../../api/embedded-api.ts";
 import type { NodeApi } from "../../api/node-api.ts";
 import { configOf, findApi } from "../../api/open-api.ts";
 import { playInChromium } from "../../browser/play-in-chromium.ts";
@@ -77,6 +76,7 @@ async function nodeToCheck(environment: CliEnvironment, flags: CommonOptions): P
   if (running !== undefined) return running;
   const config = configOf(environment, flags);
   const own = { ...config, port: 0, webrtc: { ...config.webrtc, udpPortFallback: true } };
+  const { createEmbeddedApi } = await import("../../api/embedded-api.ts");
   return createEmbeddedApi(await environment.openNode(own, { serve: true, log: silentLogger }));
 }
 

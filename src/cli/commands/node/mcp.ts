@@ -1,7 +1,6 @@
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import type { Command } from "commander";
 import { ownerPrincipal, silentLogger } from "../../../core/index.ts";
-import { bridgeStdio } from "../../../mcp/index.ts";
 import { configOf, findApi } from "../../api/open-api.ts";
 import { type CommonOptions, nodeCommand } from "../../command.ts";
 import type { CliEnvironment } from "../../environment.ts";
@@ -18,6 +17,7 @@ export function mcpCommand(environment: CliEnvironment): Command {
         const { ca } = running;
         // The bridge's requests take no certificate of their own: this process has no other use of TLS.
         if (ca !== undefined) setDefaultCACertificates([...getCACertificates("default"), ca.toString()]);
+        const { bridgeStdio } = await import("../../../mcp/index.ts");
         await bridgeStdio({ stdin, stdout, url, token: config.token, signal });
         return;
       }
