@@ -173,6 +173,8 @@ export interface SwitchingSource extends RenditionSource {
    * Undefined where none follows. What is played goes on meanwhile: nothing is chosen by it.
    */
   segmentOf(rung: string, seconds: number, options?: AbortOptions): Promise<Segment | undefined>;
+  /** The segment of another rung that holds `seconds`; undefined after the end. Nothing is chosen by it. */
+  segmentHolding(rung: string, seconds: number, options?: AbortOptions): Promise<Segment | undefined>;
   /** The rung that a segment which it gave came from. */
   rungOf(segment: Segment): string | undefined;
 }

@@ -48,6 +48,14 @@ export class LadderRendition implements SwitchingSource {
     return this.#from(rung, await source.segmentAt(key + SAME_TIME_SECONDS / 2, options));
   }
 
+  async segmentHolding(
+    rung: string,
+    seconds: number,
+    options: AbortOptions = {},
+  ): Promise<Segment | undefined> {
+    return this.#from(rung, await (await this.#source(rung))?.segmentAt(seconds, options));
+  }
+
   rungOf(segment: Segment): string | undefined {
     return this.#rungOf.get(segment);
   }

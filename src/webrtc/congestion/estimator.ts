@@ -22,6 +22,9 @@ const HIGH_LOSS = 0.1;
 const HIGH_LOSS_UNQUEUED = 0.2;
 const UNQUEUED_PACKETS = 100;
 const LOSS_WINDOW_MS = 2000;
+/** Share of loss from which on a path counts as one that loses at random. */
+const RANDOM_LOSS = 0.01;
+const MUCH_RANDOM_LOSS = 0.03;
 const LOW_LOSS = 0.02;
 /** Fewest packets that a share of loss is taken from. */
 const LOSS_PACKETS = 20;
@@ -43,6 +46,8 @@ const STANDING_MS = 15;
 const LIMITING_QUEUE_MS = 40;
 /** A standing queue that has grown since the last message beyond this needs no trend to be believed, ms. */
 const SUDDEN_QUEUE_MS = 80;
+/** Who sends little bears up to so much more of it: it is somebody else's keyframe, more often than not. */
+const MOST_SUDDEN = 2;
 /**
  * How long a queue that grows slowly must stand before it is acted on, ms: what others send now and then goes by itself. Who
  * sends less than that rate waits longer, up to so many times: where several share a path, the largest gives way first.
@@ -58,6 +63,14 @@ const USUAL_LOSS_MS = 5000;
 const FULL_QUEUE_MS = 500;
 const LEAST_SHARE = 0.3;
 const UNKNOWN_ROUND_TRIP_MS = 100;
+/** A probe of which less than this share arrives in its time has met what the path carries; how long that is believed, ms. */
+const CEILING_SHARE = 0.97;
+const CEILING_MS = 30_000;
+/**
+ * What has waited and then comes so many times faster than it is sent was held up by a viewer, a radio or a sender that was busy
+ * for a moment: a path that is full lets nothing through faster than it carries.
+ */
+const HELD_UP_FACTOR = 2;
 
 /** Why an estimate is what it is: the last thing that moved it. */
 export type EstimateCause = "start" | "growth" | "shown" | "delay" | "loss" | "remb" | "probe" | "hint";
@@ -80,6 +93,7 @@ export class BandwidthEstimator {
   readonly #trend = new Trendline();
   /** Probes under way: opened, filled and closed by who sends them. */
   readonly probes = new ProbeClusters();
+  readonly #sentBytes = new SlidingSum(1000, 10);
   readonly #arrivedBytes = new SlidingSum(500, 10);
   readonly #arrived = new SlidingSum(LOSS_WINDOW_MS, 10);
   readonly #lost = new SlidingSum(LOSS_WINDOW_MS, 10);
@@ -89,6 +103,8 @@ export class BandwidthEstimator {
   /** Arrivals of this message and the ones just before: how fast they come now. */
   readonly #recent = new RecentRate();
   #standingMs = 0;
+  #ceilingBps: number | undefined;
+  #ceilingMs = Number.NEGATIVE_INFINITY;
   #standsSinceMs: number | undefined;
   #firstLossMs: number | undefined;
   #group: { sentFirst: number; sentLast: number; arrived: number } | undefined;
@@ -100,6 +116,11 @@ export class BandwidthEstimator {
   #roundTripMs = UNKNOWN_ROUND_TRIP_MS;
   #lastDecreaseMs = Number.NEGATIVE_INFINITY;
   #limitedMs = LIMITED_MS;
+  /** What the path carries at most, where that was met lately. */
+  ceilingBps(nowMs: number): number | undefined {
+    return nowMs - this.#ceilingMs < CEILING_MS ? this.#ceilingBps : undefined;
+  }
+
   /** When the path last showed itself to be the limit. */
   #limitedSinceMs = Number.NEGATIVE_INFINITY;
   #lastGrowthMs = Number.NaN;
@@ -133,6 +154,13 @@ export class BandwidthEstimator {
     return all < LOSS_PACKETS ? 0 : lost / all;
   }
 
+  /** How many copies of a lost packet are to go, 1 to 3: a path that loses at random and is not full may lose one of them, too. */
+  copiesOfLost(nowMs: number): number {
+    const share = this.lossShare(nowMs);
+    if (share < RANDOM_LOSS || share > HIGH_LOSS_UNQUEUED || this.limitBps(nowMs) !== undefined) return 1;
+    return share < MUCH_RANDOM_LOSS ? 2 : 3;
+  }
+
   /** Bits per second that arrived over the last half second. */
   arrivedBps(nowMs: number): number {
     return this.#arrivedBytes.perSecond(nowMs) * 8;
@@ -141,8 +169,10 @@ export class BandwidthEstimator {
   /** The rate to stay under while the path is the limit, less while its queue drains; undefined while it is none. */
   limitBps(nowMs: number): number | undefined {
     if (nowMs - this.#limitedSinceMs >= this.#limitedMs) return undefined;
-    if (this.#queueMs < QUEUE_MS) return this.#estimate;
-    return this.#estimate * Math.max(LEAST_SHARE, 1 - this.#queueMs / FULL_QUEUE_MS);
+    // What has just gone is not drained once more.
+    const queueMs = Math.min(this.#queueMs, this.#standingMs);
+    if (queueMs < QUEUE_MS) return this.#estimate;
+    return this.#estimate * Math.max(LEAST_SHARE, 1 - queueMs / FULL_QUEUE_MS);
   }
 
   /** When the path last showed itself to be the limit, ms; minus infinity: never. */
@@ -166,6 +196,7 @@ export class BandwidthEstimator {
     this.#sentAt[at] = nowMs;
     this.#sizes[at] = bytes;
     this.#sequences[at] = sequence;
+    this.#sentBytes.add(bytes, nowMs);
     this.#reportedLost[at] = 0;
     this.#clusters[at] = cluster;
     if (cluster !== 0) this.probes.onSent(cluster, bytes, nowMs);
@@ -211,6 +242,7 @@ export class BandwidthEstimator {
   /** What a probe has shown, each once; an estimate that it proves too low has been raised. */
   takeProbe(nowMs: number): ProbeResult | undefined {
     const result = this.probes.take(nowMs);
+    if (result?.kind === "measured") this.#meet(result, nowMs);
     if (result?.kind === "measured" && result.bps > this.#estimate) {
       this.#set(result.bps, "probe");
       this.#lastGrowthMs = nowMs;
@@ -219,19 +251,31 @@ export class BandwidthEstimator {
     return result;
   }
 
+  /** A probe that came more slowly than it was sent has met what the path carries at most; one that did not says that it is more. */
+  #meet({ bps, sentBps }: ProbeResult, nowMs: number): void {
+    if (bps < CEILING_SHARE * sentBps) {
+      this.#ceilingBps = bps;
+      this.#ceilingMs = nowMs;
+    } else if (bps > (this.#ceilingBps ?? bps)) this.#ceilingBps = undefined;
+  }
+
   onFeedbackEnd(): void {
     const now = this.#nowMs;
     const arrived = this.arrivedBps(now);
     const before = this.#standingMs;
     const standing = this.#leastQueue.value;
     this.#standingMs = Number.isFinite(standing) ? standing : 0;
-    const sudden = this.#standingMs > SUDDEN_QUEUE_MS && this.#standingMs > before;
+    const sentBps = this.#sentBytes.perSecond(now) * 8;
+    const patience = patienceOf(Math.max(arrived, sentBps));
+    const suddenMs = SUDDEN_QUEUE_MS * Math.min(MOST_SUDDEN, Math.sqrt(patience));
+    const sudden = this.#standingMs > suddenMs && this.#standingMs > before;
     if (this.#standingMs <= STANDING_MS) this.#standsSinceMs = undefined;
     else this.#standsSinceMs ??= now;
-    const stands = this.#standsSinceMs !== undefined && now - this.#standsSinceMs >= patienceMs(arrived);
-    if (sudden || (this.#trend.usage === "over" && stands)) {
-      // While a queue stands, what comes out of it is what the path carries, whatever was sent.
-      const carried = this.#recent.bps ?? arrived;
+    const stands = this.#standsSinceMs !== undefined && now - this.#standsSinceMs >= PATIENCE_MS * patience;
+    // While a queue stands, what comes out of it is what the path carries, whatever was sent.
+    const carried = this.#recent.bps ?? arrived;
+    const heldUp = carried > HELD_UP_FACTOR * sentBps;
+    if (!heldUp && (sudden || (this.#trend.usage === "over" && stands))) {
       const least = (sudden ? SUDDEN_LEAST_SHARE : DECREASE) * arrived;
       this.#decrease(Math.max(DECREASE * carried, least), "delay");
     } else this.#weighLoss(this.lossShare(now), arrived);
@@ -336,6 +380,6 @@ export class BandwidthEstimator {
   }
 }
 
-function patienceMs(sentBps: number): number {
-  return PATIENCE_MS * Math.min(MOST_PATIENT, Math.max(1, PATIENT_BELOW_BPS / Math.max(1, sentBps)));
+function patienceOf(sentBps: number): number {
+  return Math.min(MOST_PATIENT, Math.max(1, (PATIENT_BELOW_BPS / Math.max(1, sentBps)) ** 2));
 }

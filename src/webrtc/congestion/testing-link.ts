@@ -40,7 +40,7 @@ export class SimulatedPath {
     return Math.max(0, this.#queue.freeMs - nowMs);
   }
 
-  /** When the packet arrives, ms; undefined when it is lost. */
+  /** When the viewer sees the packet, ms; undefined when it is lost. */
   send(sequence: number, bytes: number, nowMs: number): number | undefined {
     const { capacityBps, delayMs = 20, queueLimitMs = 500, loses } = this.#init;
     const full = this.queueMs(nowMs) > queueLimitMs;
@@ -49,8 +49,9 @@ export class SimulatedPath {
       return undefined;
     }
     this.#queue.freeMs = Math.max(this.#queue.freeMs, nowMs) + (bytes * 8 * 1000) / capacityBps(nowMs);
-    const arrivedMs = this.#queue.freeMs + delayMs;
-    this.#inFlight.push({ sequence, arrivedMs: arrivedMs + (this.#init.stallMs?.(arrivedMs) ?? 0) });
+    const throughMs = this.#queue.freeMs + delayMs;
+    const arrivedMs = throughMs + (this.#init.stallMs?.(throughMs) ?? 0);
+    this.#inFlight.push({ sequence, arrivedMs });
     return arrivedMs;
   }
 

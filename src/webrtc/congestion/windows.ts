@@ -88,7 +88,7 @@ export class RecentRate {
     this.#count++;
   }
 
-  /** Bits per second; undefined when too few have arrived to tell. */
+  /** Bits per second; undefined when too few have arrived to tell, infinite when they came all at once. */
   get bps(): number | undefined {
     const have = Math.min(this.#count, RECENT);
     if (have < LEAST_RECENT) return undefined;
@@ -108,8 +108,7 @@ export class RecentRate {
         oldestBytes = this.#bytes[i] ?? 0;
       }
     }
-    return packets < LEAST_RECENT || newest - oldest < 1
-      ? undefined
-      : ((bytes - oldestBytes) * 8000) / (newest - oldest);
+    if (packets < LEAST_RECENT) return undefined;
+    return ((bytes - oldestBytes) * 8000) / (newest - oldest);
   }
 }

@@ -87,7 +87,7 @@ export class Feeder {
   /** Answers one request; an older one of the same track is given up. Never throws. */
   async feed({ id, track, ticket, place }: Need): Promise<void> {
     if (this.#renditions[track] === undefined || this.#closed) return;
-    const lane = "keyAfter" in place ? this.#switching : this.#running;
+    const lane = "keyAfter" in place || "holding" in place ? this.#switching : this.#running;
     lane[track]?.abort();
     const controller = new AbortController();
     lane[track] = controller;
@@ -151,6 +151,11 @@ export class Feeder {
     const rendition = await this.#paced.get(track, place.tempo ?? 1);
     if ("keyAfter" in place) {
       return isSwitching(rendition) ? rendition.segmentOf(place.rung, place.keyAfter, { signal }) : undefined;
+    }
+    if ("holding" in place) {
+      return isSwitching(rendition)
+        ? rendition.segmentHolding(place.rung, place.holding, { signal })
+        : undefined;
     }
     if (place.rung !== undefined) this.#choose(track, place.rung);
     if ("at" in place) return rendition.segmentAt(place.at, { signal });

@@ -10,6 +10,13 @@ const LEAST_BPS = 300_000;
 const LIMITED_SHARE = 1.1;
 const KNOWN_SHARE = 0.8;
 /**
+ * Pictures whose average can be relied on leave no faster than the path is known to carry, but at least so much faster than their
+ * average: a keyframe that leaves faster makes a queue in which everybody else's sound waits.
+ */
+const LEAST_STEADY_FACTOR = 1.3;
+/** Keyframes of small pictures make no queue to speak of, bits per second. */
+const LEAST_STEADY_BPS = 1_500_000;
+/**
  * What may leave at once at the start and after a seek, bytes: the first picture is waited for, nothing else is under
  * way, and a receiver's default socket buffer holds it.
  */
@@ -35,6 +42,8 @@ export interface PathRate {
   readonly estimateBps: number | undefined;
   /** Set while it is the limit. */
   readonly limitBps: number | undefined;
+  /** What it carries at most, where that was met lately. */
+  readonly ceilingBps?: number | undefined;
 }
 
 const UNKNOWN: PathRate = { estimateBps: undefined, limitBps: undefined };
@@ -72,6 +81,10 @@ export class Pacer {
       this.#hurry = Math.min(MOST_HURRY, this.#hurry * (1 + HURRY * seconds));
     else this.#hurry = Math.max(1, this.#hurry * (1 - CALM * seconds));
     this.#rate *= this.#hurry;
+    if (this.steady && path.ceilingBps !== undefined) {
+      const least = Math.max(LEAST_STEADY_BPS, LEAST_STEADY_FACTOR * mediaBps);
+      this.#rate = Math.min(this.#rate, Math.max(least, path.ceilingBps) / 8);
+    }
     this.#burst = Math.min(MAX_BURST_BYTES, Math.max(MIN_BURST_BYTES, this.#rate * BURST_SECONDS));
     const known = path.limitBps ?? path.estimateBps;
     const first = known === undefined ? START_BURST_BYTES : (known / 8) * START_BURST_SECONDS;

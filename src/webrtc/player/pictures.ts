@@ -6,7 +6,7 @@ import type { VideoBudget } from "./video-budget.ts";
 /** Pictures later than this wait for nothing but the next keyframe: a queue must not grow, seconds. */
 const GIVE_UP_SECONDS = 0.5;
 
-export interface PicturesInit extends Omit<RungSwitchInit, "track"> {
+export interface PicturesInit extends Omit<RungSwitchInit, "track" | "bytesPerSecond"> {
   readonly budget: VideoBudget;
   /** The pictures of a ladder, where there are some, and the rung that they begin with. */
   readonly track: PlayingTrack | undefined;
@@ -26,7 +26,10 @@ export class Pictures {
     this.#budget = budget;
     this.bitrateBps = bitrateBps;
     if (track !== undefined && rung !== undefined) {
-      this.#switch = new RungSwitch({ track, onRung, onFailed }, rung);
+      this.#switch = new RungSwitch(
+        { track, bytesPerSecond: () => budget.pathBytesPerSecond, onRung, onFailed },
+        rung,
+      );
     }
   }
 
@@ -40,10 +43,10 @@ export class Pictures {
     return this.#budget.skipping;
   }
 
-  /** They go on in another rung, which takes `bitrateBps`, from its next keyframe on. */
-  switchRung(rung: string, bitrateBps: number): void {
+  /** They go on in another rung, which takes `bitrateBps`, from its next keyframe on, or from its last where that is sooner. */
+  switchRung(rung: string, bitrateBps: number, from: "next" | "sooner" = "next"): void {
     this.bitrateBps = bitrateBps;
-    this.#switch?.want(rung);
+    this.#switch?.want(rung, from);
   }
 
   /** The rung that is wanted cannot be had. */
@@ -70,6 +73,7 @@ export class Pictures {
 
   /** False for a picture that the path has no room for. */
   admit(track: PlayingTrack, lateSeconds: number): boolean {
+    if (track.isCatchingUp && !this.#budget.paused) return this.#lead(track);
     const { nextIsKey: isKey, nextIsDroppable: alone } = track.queue;
     if (this.#budget.limited && lateSeconds > GIVE_UP_SECONDS && !isKey) this.#budget.skip();
     // After a gap a track begins with a keyframe of its own, whatever the others do.
@@ -78,5 +82,13 @@ export class Pictures {
     track.hasGap = !admitted && (track.hasGap || !alone || this.#budget.skipping);
     if (admitted) this.#switch?.noteSent(track);
     return admitted;
+  }
+
+  /** Pictures between a keyframe that has passed and the place that is played leave in any case: it was worth it. */
+  #lead(track: PlayingTrack): true {
+    if (track.queue.nextIsKey) this.#budget.restart();
+    this.#budget.spend(track.nextBytes);
+    this.#switch?.noteSent(track);
+    return true;
   }
 }

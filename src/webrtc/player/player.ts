@@ -234,7 +234,7 @@ export class Player {
     if (!this.#started || this.#state === "closed") return;
     const path = this.#init.path?.(nowMs);
     this.#pacer.tick(nowMs, this.pictures.bitrateBps, path);
-    this.#budget.tick(nowMs, path?.limitBps);
+    this.#budget.tick(nowMs, path);
     if (this.#seeking === undefined) this.#joinPictures(nowMs);
     if (this.#seeking !== undefined) this.#land(nowMs);
     else if (this.#state === "buffering" && this.#ready()) this.#run(nowMs);
@@ -460,7 +460,7 @@ export class Player {
       }
       if (track.leadSeconds > 0) this.#soundUntil = Math.max(this.#soundUntil, due + track.leadSeconds);
       track.frames++;
-      if (stream - due > LATE_SECONDS) track.late++;
+      if (stream - due > LATE_SECONDS && !track.isCatchingUp) track.late++;
     }
   }
 

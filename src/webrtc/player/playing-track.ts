@@ -1,5 +1,5 @@
 import { MAX_SOUND_RATE, MIN_SOUND_RATE } from "@cidcast/protocols/media-control";
-import type { Segment } from "../../media/index.ts";
+import { FRAME_KEY, type Segment } from "../../media/index.ts";
 import { LeadIn } from "./lead-in.ts";
 import type { Pacer } from "./pacer.ts";
 import { type SwitchOutcome, TrackQueue, type TrackQueueInit } from "./track-queue.ts";
@@ -54,6 +54,10 @@ export class PlayingTrack {
   readonly #send: PlayingTrackInit["send"];
   /** Payload of a frame that is part way out; -1: none is. */
   #payload = -1;
+  /** Its place in stream time. */
+  #partSeconds = 0;
+  /** What was sent in another rung up to here is sent anew: its pictures are only decoded on the way. */
+  #catchUpTo = Number.NEGATIVE_INFINITY;
   #leadIn: LeadIn | undefined;
 
   constructor(init: PlayingTrackInit) {
@@ -91,6 +95,7 @@ export class PlayingTrack {
   /** Goes to another place; sound as that rate wants it, where it is heard at all. */
   seek(seconds: number, rate: number): void {
     this.#payload = -1;
+    this.#catchUpTo = Number.NEGATIVE_INFINITY;
     this.joining = false;
     this.hasGap = false;
     this.#leadIn = undefined;
@@ -127,6 +132,34 @@ export class PlayingTrack {
     return this.queue.splice(ticket, segment, rung);
   }
 
+  /**
+   * Another rung takes over from its last keyframe before the next frame, if what lies between costs no more than `maxBytes`. A
+   * picture that is part way out is given up: the keyframe makes up for it. False when it costs more, or does not hold that place.
+   */
+  catchUp(segment: Segment, rung: string | undefined, maxBytes: number): boolean {
+    const next = this.queue.nextSeconds;
+    if (next === undefined) return false;
+    const { ptsSeconds, flags, offsets, frameCount } = segment;
+    const place = this.isPartWayOut ? next + LEAST_FRAME_SECONDS : next - LEAST_FRAME_SECONDS;
+    let key = -1;
+    let until = 0;
+    for (; until < frameCount && (ptsSeconds[until] ?? 0) < place; until++)
+      if (((flags[until] ?? 0) & FRAME_KEY) !== 0) key = until;
+    if (key < 0 || until === frameCount) return false;
+    if ((offsets[until] ?? 0) - (offsets[key] ?? 0) > maxBytes) return false;
+    if (this.isPartWayOut) this.lastStream = Math.max(this.lastStream, this.#partSeconds);
+    this.#payload = -1;
+    this.hasGap = false;
+    this.#catchUpTo = place;
+    this.queue.takeOver(segment, rung, key);
+    return true;
+  }
+
+  /** True while the next frame only leads to where the track has been. */
+  get isCatchingUp(): boolean {
+    return (this.queue.nextSeconds ?? Number.POSITIVE_INFINITY) < this.#catchUpTo;
+  }
+
   /** Leaves the next frame out. */
   skip(): void {
     this.skipped++;
@@ -145,6 +178,7 @@ export class PlayingTrack {
     for (let at = Math.max(from, this.#payload); at < to; at++) {
       if (paced && !this.pacer.mayCarryOn) {
         this.#payload = at;
+        this.#partSeconds = streamSeconds;
         return false;
       }
       const payload = head.payloads[at];

@@ -46,7 +46,7 @@ function setUp() {
     for (const request of played) {
       const { ticket, place } = request;
       requests.splice(requests.indexOf(request), 1);
-      if ("keyAfter" in place) continue;
+      if (!("at" in place || "after" in place)) continue;
       const start = "at" in place ? Math.floor(place.at) : Number(place.after.split("/")[1]) + 1;
       const rung = place.rung ?? "low";
       player.deliver(0, ticket, start < DURATION_SECONDS ? segmentOf(start, rung) : undefined, rung);

@@ -5,8 +5,13 @@ import type { PlayingTrack } from "./playing-track.ts";
 const LATE_MARGIN_SECONDS = 0.2;
 const MAX_MARGIN_SECONDS = 1.6;
 
+/** Times of frames that lie no further apart are the same, seconds. */
+const SAME_TIME_SECONDS = 0.002;
+
 export interface RungSwitchInit {
   readonly track: PlayingTrack;
+  /** What may be sent in a second, bytes. */
+  readonly bytesPerSecond: () => number;
   /** The first picture of another rung leaves. */
   readonly onRung: (rung: string) => void;
   /** The rung that was wanted cannot be had now: what is played goes on. */
@@ -19,6 +24,8 @@ export class RungSwitch {
   #wanted: string | undefined;
   #shown: string | undefined;
   #margin = 0;
+  /** What was asked for may lie before the place that is played. */
+  #sooner = false;
 
   constructor(init: RungSwitchInit, rung: string | undefined) {
     this.#init = init;
@@ -36,14 +43,14 @@ export class RungSwitch {
     return this.#wanted;
   }
 
-  /** That rung is wanted from its next keyframe on. */
-  want(rung: string): void {
+  /** That rung is wanted from its next keyframe on, or from its last one where that is sooner. */
+  want(rung: string, from: "next" | "sooner" = "next"): void {
     if (rung === this.#wanted) return;
     const { queue } = this.#init.track;
     this.#wanted = queue.rung = rung;
     this.#margin = 0;
     if (queue.headRung === rung && rung === this.#shown) queue.stay();
-    else this.#ask(rung);
+    else this.#ask(rung, from === "next" ? "next" : "before");
   }
 
   /** True when that is its request. */
@@ -54,7 +61,12 @@ export class RungSwitch {
 
   /** The segment that it asked for. */
   deliver(ticket: number, segment: Segment | undefined, rung: string | undefined): void {
-    const outcome = this.#init.track.splice(ticket, segment, rung);
+    const { track } = this.#init;
+    const next = track.queue.nextSeconds;
+    const latest = (next ?? 0) + (track.isPartWayOut ? SAME_TIME_SECONDS : -SAME_TIME_SECONDS);
+    const before = this.#sooner && segment !== undefined && segment.startSeconds < latest;
+    if (before && track.catchUp(segment, rung, this.#worthBytes(segment, latest))) return;
+    const outcome = track.splice(ticket, segment, rung);
     const wanted = this.#wanted;
     if (outcome !== "late" || wanted === undefined) return;
     this.#margin = Math.min(MAX_MARGIN_SECONDS, Math.max(LATE_MARGIN_SECONDS, this.#margin * 2));
@@ -79,10 +91,19 @@ export class RungSwitch {
     this.#init.onRung(rung);
   }
 
-  #ask(rung: string): void {
+  /** Up to so many bytes, sending from the last keyframe on shows the rung sooner than waiting for its next one. */
+  #worthBytes(segment: Segment, next: number): number {
+    const { startSeconds, endSeconds, offsets, frameCount } = segment;
+    const ownRate = (offsets[frameCount] ?? 0) / Math.max(LATE_MARGIN_SECONDS, endSeconds - startSeconds);
+    return Math.max(0, (this.#init.bytesPerSecond() - ownRate) * (endSeconds - next));
+  }
+
+  #ask(rung: string, where: "next" | "before" = "next"): void {
     const { queue, sentUntil, isPartWayOut } = this.#init.track;
     const next = queue.nextSeconds;
     // A picture that is part way out ends first.
+    this.#sooner = where === "before" && next !== undefined;
+    if (where === "before" && next !== undefined) return queue.switchTo(rung, next, where);
     const from = (isPartWayOut ? queue.followingSeconds : next) ?? sentUntil;
     queue.switchTo(rung, from + this.#margin);
   }

@@ -11,6 +11,8 @@ export type SegmentPlace = (
   | { readonly after: string }
   /** The rung's first keyframe at or after that time: with it the rung takes over. */
   | { readonly keyAfter: number; readonly rung: string }
+  /** The rung's segment that holds that time: it takes over from its own beginning. */
+  | { readonly holding: number; readonly rung: string }
 ) & {
   readonly tempo?: number;
   /** Which rung of a ladder. */
@@ -74,11 +76,17 @@ export class TrackQueue {
     this.#ask(this.#rung === undefined ? { at: seconds } : { at: seconds, rung: this.#rung });
   }
 
-  /** Asks for the segment with which `rung` takes over, at or after `seconds`. What is here is played meanwhile. */
-  switchTo(rung: string, seconds: number): void {
+  /**
+   * Asks for the segment with which `rung` takes over, at or after `seconds`, or with what comes before that in its segment. What is
+   * here is played meanwhile.
+   */
+  switchTo(rung: string, seconds: number, from: "next" | "before" = "next"): void {
     this.#ticket++;
     this.#switching = this.#ticket;
-    this.#init.request(this.#switching, { keyAfter: seconds, rung });
+    this.#init.request(
+      this.#switching,
+      from === "next" ? { keyAfter: seconds, rung } : { holding: seconds, rung },
+    );
   }
 
   /** The wish for another rung is taken back. */
@@ -112,6 +120,15 @@ export class TrackQueue {
     this.#complete = false;
     this.#append(segment, rung);
     return "spliced";
+  }
+
+  /** A segment takes over from its frame `from` on, a keyframe that lies before what was to come next. */
+  takeOver(segment: Segment, rung: string | undefined, from: number): void {
+    this.#switching = this.#waiting = 0;
+    this.#complete = false;
+    this.#forget();
+    this.#append(segment, rung);
+    this.#frame = from;
   }
 
   /** True when the answer to the newest request is still to come. */

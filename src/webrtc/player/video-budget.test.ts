@@ -3,13 +3,15 @@ import { VideoBudget } from "./video-budget.ts";
 
 const GOP_FRAMES = 30;
 const FRAME_MS = 1000 / 30;
+/** A path that carries so much, with no queue. */
+const path = (limitBps: number | undefined) => ({ limitBps, estimateBps: limitBps });
 
 /** Plays ten seconds of a stream with one keyframe a second; returns which frames left, and their bytes. */
 function play(budget: VideoBudget, limitBps: number | undefined, keyBytes: number, frameBytes: number) {
   const sent: boolean[] = [];
   let bytes = 0;
   for (let frame = 0; frame < 10 * GOP_FRAMES; frame++) {
-    budget.tick(frame * FRAME_MS, limitBps);
+    budget.tick(frame * FRAME_MS, path(limitBps));
     const isKey = frame % GOP_FRAMES === 0;
     const size = isKey ? keyBytes : frameBytes;
     sent.push(budget.admit(size, isKey));
@@ -40,17 +42,29 @@ describe("the budget of pictures", () => {
     expect(orphans).toEqual([]);
   });
 
+  it("pays a keyframe back with the frames after it, where all of it fits, and owes nothing for a queue that has gone", () => {
+    const budget = new VideoBudget(0);
+    // 13 kB and 29 frames of 1.7 kB are 500 kbit/s: the path carries them, but saved nothing for the keyframe.
+    expect(play(budget, 800_000, 13_000, 1700).sent.every(Boolean)).toBe(true);
+    const draining = new VideoBudget(0);
+    draining.tick(0, { limitBps: 100_000, estimateBps: 800_000 });
+    draining.admit(5000, true);
+    expect(draining.admit(4000, false)).toBe(false);
+    draining.tick(10, { limitBps: 800_000, estimateBps: 800_000 });
+    expect(draining.admit(20_000, true)).toBe(true);
+  });
+
   it("goes on at the next keyframe when the path is wide again, and at once after a seek", () => {
     const budget = new VideoBudget(0);
-    budget.tick(0, 100_000);
+    budget.tick(0, path(100_000));
     budget.admit(50_000, true);
     expect(budget.admit(5000, false)).toBe(false);
-    budget.tick(10, undefined);
+    budget.tick(10, path(undefined));
     expect(budget.admit(5000, false)).toBe(false);
     expect(budget.admit(50_000, true)).toBe(true);
-    budget.tick(20, 100_000);
+    budget.tick(20, path(100_000));
     budget.admit(50_000, true);
-    budget.tick(30, 100_000);
+    budget.tick(30, path(100_000));
     expect(budget.admit(50_000, true)).toBe(false);
     budget.restart();
     expect(budget.admit(50_000, true)).toBe(true);

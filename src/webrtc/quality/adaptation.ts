@@ -19,7 +19,7 @@ const PREFETCH_TIMEOUT_MS = 4000;
 export interface AdaptedPictures {
   readonly rung: string | undefined;
   readonly skipping: boolean;
-  switchRung(rung: string, bitrateBps: number): void;
+  switchRung(rung: string, bitrateBps: number, from?: "next" | "sooner"): void;
   refuseRung(): void;
   pause(paused: boolean): void;
 }
@@ -149,7 +149,7 @@ export class Adaptation {
     this.#count(nowMs);
     const { estimator } = this.#path;
     const result = estimator.takeProbe(nowMs);
-    if (result?.kind === "measured") this.#decider.probed(result.bps, nowMs);
+    if (result?.kind === "measured") this.#decider.probed(result, nowMs);
     this.#watch(nowMs);
     const decision = this.#decider.decide({
       nowMs,
@@ -177,7 +177,9 @@ export class Adaptation {
       const before = rungs.findIndex(({ name }) => name === from);
       const up = decision.to > before;
       this.#upSinceMs = up && decision.reason !== "viewer" ? nowMs : undefined;
-      pictures.switchRung(to.name, to.bitrateBps);
+      // What the path no longer carries is left as soon as can be.
+      const urgent = !up && this.#path?.estimator.limitBps(nowMs) !== undefined;
+      pictures.switchRung(to.name, to.bitrateBps, urgent ? "sooner" : "next");
       const kind =
         decision.reason === "viewer" || decision.reason === "limit" ? "chosen" : up ? "up" : "down";
       if (to.name !== from) this.#tell(kind, { from, to: to.name, reason: decision.reason, nowMs });

@@ -15,8 +15,12 @@ const UP_INTERVAL_MS = 3000;
 /** Time between two probes, ms; the next of a row that has shown what it was to show comes at once. */
 const PROBE_INTERVAL_MS = 3000;
 const NEXT_PROBE_MS = 250;
+/** How long a step up may rely on what a probe has shown, ms. */
+const SHOWN_MS = 4000;
 /** The first probes send so many times what is known. @see libwebrtc's first exponential probe */
 const FIRST_PROBE_FACTOR = 3;
+/** A probe for what has been lost sends so many times what is left. */
+const REGAIN_FACTOR = 2;
 /** How long the first rung is open to any change, ms: the first estimates come. */
 const FIRST_MS = 3000;
 /** Trouble within this time of a step up was made by it, ms. */
@@ -72,12 +76,16 @@ export class RungDecider {
   #wish: QualityWish;
   #current: number;
   #paused = false;
-  readonly #startMs: number;
+  /** Since when nothing is known of the path: the beginning, or the end of a pause. */
+  #freshSinceMs: number;
   #lastSwitchMs: number;
   #lastUpMs = Number.NEGATIVE_INFINITY;
   #lastUpTo = -1;
   #nextProbeMs: number;
   #probedBps = 0;
+  /** What the last probe has shown, and until when that is believed. */
+  #shownBps = 0;
+  #shownUntilMs = Number.NEGATIVE_INFINITY;
   #scarceSinceMs: number | undefined;
   readonly #penaltyMs: number[];
   readonly #closedUntilMs: number[];
@@ -91,7 +99,7 @@ export class RungDecider {
     this.#rungs = init.rungs;
     this.#current = init.first;
     this.#wish = init.wish;
-    this.#startMs = this.#lastSwitchMs = init.nowMs;
+    this.#freshSinceMs = this.#lastSwitchMs = init.nowMs;
     this.#nextProbeMs = init.nowMs;
     this.#penaltyMs = init.rungs.map((_, rung) => this.#firstPenalty(rung));
     this.#closedUntilMs = init.rungs.map(() => Number.NEGATIVE_INFINITY);
@@ -117,9 +125,11 @@ export class RungDecider {
     if (this.#current === rung) this.#current = backTo;
   }
 
-  /** What a probe has shown; a row of them goes on while it shows all that was asked. */
-  probed(bps: number, nowMs: number): void {
-    if (bps >= 0.9 * this.#probedBps) this.#nextProbeMs = nowMs + NEXT_PROBE_MS;
+  /** What a probe has shown, and what it sent; a row of them goes on while it shows all that. */
+  probed({ bps, sentBps }: { readonly bps: number; readonly sentBps: number }, nowMs: number): void {
+    this.#shownBps = bps;
+    this.#shownUntilMs = nowMs + SHOWN_MS;
+    if (bps >= 0.9 * Math.min(sentBps, this.#probedBps)) this.#nextProbeMs = nowMs + NEXT_PROBE_MS;
   }
 
   decide(now: Situation): Decision | undefined {
@@ -181,6 +191,7 @@ export class RungDecider {
       if (estimateBps < UP_ROOM * this.#needs(0, now)) return undefined;
       this.#paused = false;
       this.#scarceSinceMs = undefined;
+      this.#freshSinceMs = nowMs;
       return { kind: "resume", reason: cause };
     }
     const share = this.#rungs.length > 1 ? PAUSE_SHARE : PAUSE_SHARE_ALONE;
@@ -209,12 +220,12 @@ export class RungDecider {
 
   #up(now: Situation, top: number): Decision | undefined {
     const next = this.#paused ? 0 : this.#current + 1;
-    if (next > top) return undefined;
+    if (next > top) return this.#regain(now);
     const { nowMs } = now;
-    const first = nowMs - this.#startMs < FIRST_MS && now.troubledAtMs < this.#startMs;
+    const first = nowMs - this.#freshSinceMs < FIRST_MS && now.troubledAtMs < this.#freshSinceMs;
     const stable = nowMs - now.troubledAtMs >= STABLE_MS && now.queueMs < CALM_QUEUE_MS;
     if ((!first && !stable) || nowMs < (this.#closedUntilMs[next] ?? 0)) return undefined;
-    const room = now.estimateBps >= UP_ROOM * this.#needs(next, now);
+    const room = this.#shown(now) >= UP_ROOM * this.#needs(next, now);
     if (room && !this.#paused) {
       if (!first && nowMs - this.#lastSwitchMs < UP_INTERVAL_MS) return undefined;
       if (!this.#isSupplied(next, now)) return undefined;
@@ -226,6 +237,23 @@ export class RungDecider {
     this.#probedBps = PROBE_SHARE * this.#needs(next, now);
     if (first) this.#probedBps = this.#firstProbe(top, now);
     return { kind: "probe", bps: this.#probedBps };
+  }
+
+  /** Pictures are left out, and so little is sent that the estimate cannot grow by it: more is shown by probes. */
+  #regain(now: Situation): Decision | undefined {
+    const { nowMs, estimateBps } = now;
+    const needed = this.#needs(this.#current, now);
+    if (!now.limited || estimateBps >= needed || !now.canProbe || nowMs < this.#nextProbeMs) return undefined;
+    if (nowMs - now.troubledAtMs < STABLE_MS || now.queueMs >= CALM_QUEUE_MS) return undefined;
+    this.#nextProbeMs = nowMs + PROBE_INTERVAL_MS;
+    this.#probedBps = Math.min(PROBE_SHARE * needed, REGAIN_FACTOR * estimateBps);
+    return { kind: "probe", bps: this.#probedBps };
+  }
+
+  /** What a step up may rely on: an estimate that has grown by itself is a guess where probes can show more. */
+  #shown({ canProbe, estimateBps, nowMs }: Situation): number {
+    if (!canProbe) return estimateBps;
+    return nowMs < this.#shownUntilMs ? Math.min(estimateBps, this.#shownBps) : 0;
   }
 
   /** Nothing is known yet: much is asked at once, as far as it is of use. */
@@ -243,7 +271,7 @@ export class RungDecider {
 
   #highest(now: Situation, top: number): number {
     let to = this.#current + 1;
-    while (to < top && now.estimateBps >= UP_ROOM * this.#needs(to + 1, now)) to++;
+    while (to < top && this.#shown(now) >= UP_ROOM * this.#needs(to + 1, now)) to++;
     return to;
   }
 

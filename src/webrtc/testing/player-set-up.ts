@@ -36,7 +36,7 @@ export function playerSetUp(
   const states: string[] = [];
   const requests: { track: number; ticket: number; place: SegmentPlace }[] = [];
   const segmentOf = (track: number, place: SegmentPlace): Segment | undefined => {
-    if ("keyAfter" in place) throw new Error("there are no rungs");
+    if (!("at" in place || "after" in place)) throw new Error("there are no rungs");
     const start = "at" in place ? Math.floor(place.at) : Number(place.after.split("/")[1]) + 1;
     const id = kinds[track] === "video" ? "v0" : "a0";
     return start < durationSeconds

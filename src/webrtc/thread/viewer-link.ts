@@ -19,7 +19,7 @@ import {
 import { deriveKeys, isRtcp, SrtcpOpener, SrtcpSealer } from "../rtp/srtp/index.ts";
 import type { Pacer } from "../player/pacer.ts";
 import type { HostTrack, LinkFigures } from "./messages.ts";
-import { Resender } from "./resender.ts";
+import { Resender, type ResendNow } from "./resender.ts";
 
 /** Time between two sender reports of a stream, ms. */
 const REPORT_INTERVAL_MS = 1000;
@@ -34,6 +34,8 @@ export interface ViewerLinkInit {
   readonly pacer: Pacer;
   /** The probe that what leaves now belongs to; 0: none. */
   readonly cluster: () => number;
+  /** True while pictures are given up. */
+  readonly picturesPaused: () => boolean;
   /** A packet leaves. */
   readonly onSent: (bytes: number) => void;
   /** The first picture, or sound where there is none, has arrived whole, as the viewer's feedback says. */
@@ -60,6 +62,11 @@ export class ViewerLink {
   readonly #opener: SrtcpOpener;
   readonly #sealer: SrtcpSealer;
   readonly #handlers: RtcpHandlers;
+  readonly #resendNow: { -readonly [K in keyof ResendNow]: ResendNow[K] } = {
+    nowMs: 0,
+    packetsSent: 0,
+    roundTripMs: undefined,
+  };
   readonly #cname = randomUUID();
   #remote: string;
   #maySend = true;
@@ -92,7 +99,12 @@ export class ViewerLink {
     this.#remote = `${transport.host}:${transport.port}`;
     this.#sealer = new SrtcpSealer(deriveKeys(transport.send, "rtcp"));
     this.#opener = new SrtcpOpener(deriveKeys(transport.receive, "rtcp"));
-    this.#resender = new Resender(init.pacer);
+    this.#resender = new Resender({
+      pacer: init.pacer,
+      lastSequence: () => this.#lastSequence,
+      copies: nowMs => estimator.copiesOfLost(nowMs),
+      isOfUse: () => !init.picturesPaused(),
+    });
     for (const track of init.tracks) this.addTrack(track);
     this.#handlers = {
       onFeedbackBegin: () => this.#estimator.onFeedbackBegin(performance.now()),
@@ -100,6 +112,7 @@ export class ViewerLink {
         this.#stats.onArrival(sequence, at !== undefined);
         if (sequence === this.#awaited && at !== undefined) this.#seen();
         this.#estimator.onArrival(sequence, at);
+        if (at === undefined && this.#maySend) this.#resender.onLost(sequence, this.#now());
       },
       onFeedbackEnd: () => {
         this.#stats.onFeedbackEnd(performance.now());
@@ -151,8 +164,8 @@ export class ViewerLink {
   }
 
   /** What the viewer asked for again and the pace held back. */
-  drain(): void {
-    if (this.#maySend) this.#resender.drain();
+  drain(nowMs: number): void {
+    if (this.#maySend) this.#resender.drain(nowMs);
   }
 
   setPath(path: { readonly host: string; readonly port: number } | undefined): void {
@@ -175,7 +188,9 @@ export class ViewerLink {
     if (stream === undefined || !this.#maySend) return;
     const timestamp = this.#timestamp(stream, streamSeconds);
     stream.history?.add(stream.main.sequence, payload, timestamp, marker);
+    const { sequence } = stream.main;
     stream.main.send(payload, timestamp, marker);
+    this.#resender.onSent(stream.main.ssrc, sequence);
     if (this.#awaited === undefined && (marker || !this.#hasPictures)) this.#awaited = this.#lastSequence;
   }
 
@@ -256,10 +271,15 @@ export class ViewerLink {
   }
 
   #resend(ssrc: number, sequence: number): void {
-    if (!this.#maySend) return;
-    const { packetsSent, roundTripMs } = this.#stats;
-    const known = this.#resender.ask(ssrc, sequence, { nowMs: performance.now(), packetsSent, roundTripMs });
-    if (known) this.#stats.nacks++;
+    if (this.#maySend && this.#resender.ask(ssrc, sequence, this.#now())) this.#stats.nacks++;
+  }
+
+  /** One object, filled in anew. */
+  #now(): ResendNow {
+    this.#resendNow.nowMs = performance.now();
+    this.#resendNow.packetsSent = this.#stats.packetsSent;
+    this.#resendNow.roundTripMs = this.#stats.roundTripMs;
+    return this.#resendNow;
   }
 
   #onKeyframeRequest(ssrc: number): void {

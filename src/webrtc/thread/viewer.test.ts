@@ -69,7 +69,7 @@ afterEach(async () => {
 });
 
 function feed({ track, ticket, place }: Extract<FromHost, { type: "need" }>): void {
-  if ("keyAfter" in place) throw new Error("there are no rungs");
+  if (!("at" in place || "after" in place)) throw new Error("there are no rungs");
   const start = "at" in place ? Math.floor(place.at) : Number(place.after.split("/")[1]) + 1;
   const id = track === 0 ? "v0" : "a0";
   viewer.deliver(

@@ -74,6 +74,7 @@ export class Viewer {
   readonly #path: { -readonly [K in keyof PathRate]: PathRate[K] } = {
     estimateBps: undefined,
     limitBps: undefined,
+    ceilingBps: undefined,
   };
   readonly #adaptation: Adaptation;
   readonly #supply = new SupplyMeter();
@@ -302,7 +303,7 @@ export class Viewer {
       link.setPath(this.#peer.path());
       if (!link.maySend) return;
       link.report(nowMs);
-      link.drain();
+      link.drain(nowMs);
     }
     this.#player.tick(nowMs);
     this.#adaptation.tick(nowMs);
@@ -362,6 +363,7 @@ export class Viewer {
       estimator: this.#estimator,
       pacer: this.#pacer,
       cluster: () => this.#adaptation.cluster,
+      picturesPaused: () => this.#adaptation.picturesPaused,
       onSent: bytes => this.#adaptation.onSent(bytes),
       onSeen: () => this.#init.tell({ type: "seen", id: this.id }),
     });
@@ -398,6 +400,7 @@ export class Viewer {
     const { cause, estimateBps } = this.#estimator;
     this.#path.estimateBps = cause === "start" ? undefined : estimateBps;
     this.#path.limitBps = this.#estimator.limitBps(nowMs);
+    this.#path.ceilingBps = this.#estimator.ceilingBps(nowMs);
     return this.#path;
   }
 

@@ -3,12 +3,15 @@ import { BandwidthEstimator } from "../../congestion/index.ts";
 import { type PathInit, SimulatedPath } from "../../congestion/testing-link.ts";
 import { Pacer } from "../../player/pacer.ts";
 import { Player } from "../../player/player.ts";
+import { type EgressStream, History, historyPackets } from "../../rtp/egress/index.ts";
 import { packetiseSegment } from "../../rtp/packetise/index.ts";
 import { h264Frame } from "../../testing/fake-media.ts";
+import { Resender, type ResendNow } from "../../thread/resender.ts";
 import { Adaptation } from "../adaptation.ts";
 import { firstRung } from "../rung-decider.ts";
 import { SupplyMeter } from "../supply-meter.ts";
 import type { QualityDecision, QualityWish, Rung } from "../types.ts";
+import { type PicturePacket, Receiver } from "./receiver.ts";
 
 const TICK_MS = 5;
 const FEEDBACK_MS = 50;
@@ -19,6 +22,7 @@ const KEY_FACTOR = 8;
 /** Header, extensions and tag of a packet, bytes. */
 const OVERHEAD = 44;
 const CLOCK_OFFSET_MS = 77_777;
+const SSRC = 1;
 
 /** The presets of a prepared ladder up to 1080p. */
 export const PRESETS: readonly Rung[] = [
@@ -39,6 +43,8 @@ export interface FlowInit extends PathInit {
   readonly lateMs?: (nowMs: number) => number;
   readonly canPad?: boolean;
   readonly startMs?: number;
+  /** True when a request of the viewer is to be lost. */
+  readonly losesRequests?: () => boolean;
 }
 
 export interface Sample {
@@ -53,9 +59,9 @@ export interface Sample {
 export class Flow {
   readonly samples: Sample[] = [];
   readonly decisions: QualityDecision[] = [];
-  /** Arrival of whole pictures at the viewer, ms, and of sound. */
-  readonly pictures: number[] = [];
+  /** Arrival of sound at the viewer, ms. */
   readonly sounds: number[] = [];
+  readonly receiver: Receiver;
   bytes = 0;
   readonly adaptation: Adaptation;
   readonly player: Player;
@@ -65,6 +71,13 @@ export class Flow {
   readonly #path: SimulatedPath;
   readonly #due: { readonly atMs: number; readonly run: () => void }[] = [];
   #sequence = 65_000;
+  #packetsSent = 0;
+  #freshPicture = true;
+  readonly #pacer: Pacer;
+  readonly #resender: Resender;
+  readonly #history: History;
+  readonly #main: EgressStream;
+  readonly #packets = new Map<number, PicturePacket>();
   #nextTickMs: number;
   #feedbackMs: number;
   #now: number;
@@ -80,6 +93,23 @@ export class Flow {
     const place = { wish, otherBps: SOUND_BPS, bandwidthBps: this.estimator.estimateBps };
     const first = firstRung(rungs, place);
     const rung = rungs[first];
+    this.#pacer = new Pacer(nowMs);
+    this.#history = new History(historyPackets(rungs.at(-1)?.bitrateBps));
+    this.#resender = new Resender({
+      pacer: this.#pacer,
+      lastSequence: () => (this.#sequence - 1) & 0xffff,
+      copies: now => this.estimator.copiesOfLost(now),
+      isOfUse: () => !this.adaptation.picturesPaused,
+    });
+    this.#main = streamOf((payload, _timestamp, marker) => this.#sendPicture(payload, marker));
+    const rtx = streamOf((payload, _timestamp, _marker, prefix) =>
+      this.#transmit(payload.length, 0, this.#packets.get(prefix ?? -1)),
+    );
+    this.#resender.add({ ssrc: SSRC, main: this.#main, rtx, history: this.#history });
+    this.receiver = new Receiver({
+      ask: (sequences, askedMs) => this.#later(askedMs, () => this.#resend(sequences)),
+      askForKeyframe: askedMs => this.#later(askedMs, () => this.player.requestKeyframe(this.#now)),
+    });
     this.player = new Player({
       tracks: [
         { kind: "video", bitrateBps: rung?.bitrateBps },
@@ -89,19 +119,22 @@ export class Flow {
       startSeconds: 0,
       nowMs,
       rung: rung?.name,
-      pacer: new Pacer(nowMs),
+      pacer: this.#pacer,
       path: now => ({
         estimateBps: this.estimator.cause === "start" ? undefined : this.estimator.estimateBps,
         limitBps: this.estimator.limitBps(now),
+        ceilingBps: this.estimator.ceilingBps(now),
       }),
       request: (track, ticket, asked) => {
         const name = asked.rung ?? rung?.name ?? "";
         const start =
           "keyAfter" in asked
             ? Math.ceil(asked.keyAfter - 0.002)
-            : "at" in asked
-              ? Math.floor(asked.at)
-              : Number(asked.after.split("/")[1]) + 1;
+            : "holding" in asked
+              ? Math.floor(asked.holding)
+              : "at" in asked
+                ? Math.floor(asked.at)
+                : Number(asked.after.split("/")[1]) + 1;
         if (track === 0) this.supply.onAsked(ticket, this.#now);
         const come = (): void => this.#deliver(track, ticket, name, start);
         const tookMs = track === 0 ? (init.fetchMs?.(name, this.#now) ?? 10) : 10;
@@ -109,7 +142,12 @@ export class Flow {
       },
       acquire: (track, segment) => packetiseSegment(segment, track === 1 ? "opus" : "h264"),
       release: () => undefined,
-      send: (track, payload, _stream, marker) => this.#send(payload.length, track, marker),
+      send: (track, payload, _stream, marker) => {
+        if (track === 1) return this.#transmit(payload.length, track);
+        this.#history.add(this.#main.sequence, payload, 0, marker);
+        this.#main.send(payload, 0, marker);
+        this.#resender.onSent(SSRC, this.#main.sequence - 1);
+      },
       onRung: name => this.adaptation.shown(name),
       onRungFailed: name => this.adaptation.failed(name, this.#now),
       onChange: () => undefined,
@@ -129,7 +167,7 @@ export class Flow {
     this.#runDue();
     this.player.start(nowMs);
     const { estimator } = this;
-    const pad = (bytes: number): boolean => this.#pad(bytes);
+    const pad = (bytes: number): boolean => this.#resender.pad(bytes);
     this.adaptation.connect(
       { estimator, roundTripMs: 40, jitterMs: 0, canPad: init.canPad ?? true, pad },
       nowMs,
@@ -144,9 +182,19 @@ export class Flow {
       .map(({ ms, rung }) => ({ ms, rung }));
   }
 
-  /** Longest time between two pictures that arrived within a stretch, ms. */
+  /** When pictures were shown, ms. */
+  get pictures(): readonly number[] {
+    return this.receiver.shown;
+  }
+
+  /** Packets that were sent again. */
+  get resent(): number {
+    return this.#resender.count;
+  }
+
+  /** Longest time between two pictures that were shown within a stretch, ms. */
   freezeMs(fromMs: number, toMs: number): number {
-    const within = this.pictures.filter(ms => ms >= fromMs && ms <= toMs).toSorted((a, b) => a - b);
+    const within = this.pictures.filter(ms => ms >= fromMs && ms <= toMs);
     let longest = 0;
     for (const [i, ms] of within.entries()) longest = Math.max(longest, ms - (within[i - 1] ?? ms));
     return longest;
@@ -156,19 +204,22 @@ export class Flow {
   step(nowMs: number): void {
     this.#now = nowMs;
     this.#runDue();
+    this.receiver.tick(nowMs);
     if (nowMs >= this.#nextTickMs + (this.#init.lateMs?.(this.#nextTickMs) ?? 0)) {
       this.#nextTickMs = Math.max(this.#nextTickMs + TICK_MS, nowMs);
+      this.#resender.drain(nowMs);
       this.player.tick(nowMs);
       this.adaptation.tick(nowMs);
     }
-    if (nowMs < this.#feedbackMs) return;
-    this.#feedbackMs += FEEDBACK_MS;
+    if (nowMs < this.#feedbackMs + (this.#init.lateMs?.(this.#feedbackMs) ?? 0)) return;
+    this.#feedbackMs = Math.max(this.#feedbackMs + FEEDBACK_MS, nowMs);
     this.estimator.onFeedbackBegin(nowMs);
     for (const { sequence, arrivedMs } of this.#path.feedback(nowMs)) {
       this.estimator.onArrival(
         sequence,
         arrivedMs === undefined ? undefined : Math.round((arrivedMs + CLOCK_OFFSET_MS) * 4),
       );
+      if (arrivedMs === undefined) this.#resender.onLost(sequence, this.#resendNow);
     }
     this.estimator.onFeedbackEnd();
     this.samples.push({
@@ -207,24 +258,72 @@ export class Flow {
     return found;
   }
 
-  #send(payloadBytes: number, track: number, marker: boolean): void {
-    const bytes = payloadBytes + OVERHEAD;
-    this.bytes += bytes;
-    this.adaptation.onSent(bytes);
-    this.estimator.onSent(this.#sequence, bytes, this.#now, this.adaptation.cluster);
-    const arrivedMs = this.#path.send(this.#sequence, bytes, this.#now);
-    this.#sequence = (this.#sequence + 1) & 0xffff;
-    if (arrivedMs === undefined || track < 0) return;
-    if (track === 1) this.sounds.push(arrivedMs);
-    else if (marker) this.pictures.push(arrivedMs);
+  #sendPicture(payload: Buffer, marker: boolean): void {
+    const packet = {
+      sequence: this.#main.sequence,
+      first: this.#freshPicture,
+      marker,
+      key: isKeyPayload(payload),
+    };
+    this.#freshPicture = marker;
+    this.#packets.set(packet.sequence, packet);
+    this.#transmit(payload.length, 0, packet);
   }
 
-  #pad(bytes: number): boolean {
-    for (let left = bytes; left > 0; left -= 1144) {
-      this.#send(1100, -1, false);
-    }
-    return true;
+  /** Lets bytes go their way. */
+  #transmit(payloadBytes: number, track: number, packet?: PicturePacket): void {
+    const bytes = payloadBytes + OVERHEAD;
+    this.bytes += bytes;
+    this.#packetsSent++;
+    this.adaptation.onSent(bytes);
+    this.estimator.onSent(this.#sequence, bytes, this.#now, this.adaptation.cluster);
+    const atMs = this.#path.send(this.#sequence, bytes, this.#now);
+    this.#sequence = (this.#sequence + 1) & 0xffff;
+    if (atMs === undefined) return;
+    if (track === 1) this.sounds.push(atMs);
+    else if (packet !== undefined)
+      this.#due.push({ atMs, run: () => this.receiver.onPacket(packet, this.#now) });
   }
+
+  /** What the viewer sends takes its time, too, and may be lost. */
+  #later(sentMs: number, run: () => void): void {
+    if (this.#init.losesRequests?.() === true) return;
+    const seenMs = sentMs + (this.#init.delayMs ?? 20);
+    const lateMs = this.#init.lateMs?.(seenMs) ?? 0;
+    this.#due.push({ atMs: seenMs + lateMs, run });
+  }
+
+  #resend(sequences: readonly number[]): void {
+    for (const sequence of sequences) this.#resender.ask(SSRC, sequence, this.#resendNow);
+  }
+
+  get #resendNow(): ResendNow {
+    const roundTripMs = 2 * (this.#init.delayMs ?? 20);
+    return { nowMs: this.#now, packetsSent: this.#packetsSent, roundTripMs };
+  }
+}
+
+/** A stream that hands its packets on, and counts them. */
+function streamOf(send: EgressStream["send"]): EgressStream {
+  const stream = {
+    ssrc: SSRC,
+    sequence: 0,
+    packets: 0,
+    octets: 0,
+    send: (...packet: Parameters<EgressStream["send"]>) => {
+      send(...packet);
+      stream.sequence++;
+      stream.packets++;
+    },
+  };
+  return stream;
+}
+
+/** True for a packet of a keyframe with its parameters. */
+function isKeyPayload(payload: Buffer): boolean {
+  const kind = (payload[0] ?? 0) & 31;
+  const first = kind === 24 ? payload[3] : kind === 28 ? payload[1] : kind;
+  return [5, 7, 8].includes((first ?? 0) & 31);
 }
 
 /** Lets flows run side by side. */
