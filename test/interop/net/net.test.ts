@@ -8,126 +8,122 @@ import { makeMedia } from "../../../bench/viewers/media.ts";
 import { launchChromium } from "../../browser/chromium.ts";
 import { mediaOf, type SignallingServer, startSignallingServer } from "../../webrtc/signalling-server.ts";
 import { HOLDS_BOUNDS } from "../bounds.ts";
+import { buildPion, type PionProgram } from "../pion/build.ts";
+import { BOUND_NAMES, BOUNDS, broken, hindranceMs } from "./bounds.ts";
 import { type Played, play, type Subject, summary } from "./play.ts";
+import { playPion } from "./play-pion.ts";
 import { type Scenario, SCENARIOS } from "./scenarios.ts";
 
 const SAMPLE = fileURLToPath(new URL("../../../samples/sample-720p.mp4", import.meta.url));
 const CID = "film";
-let browser: Browser;
 let server: SignallingServer;
 let subject: Subject;
 let directory = "";
+let pion: PionProgram;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "cidcast-net-"));
   const { mp4 } = await makeMedia(SAMPLE, directory);
   const media = await mediaOf({ [CID]: await readFile(mp4) });
-  [browser, server] = await Promise.all([launchChromium(), startSignallingServer({ media })]);
+  [server, pion] = await Promise.all([startSignallingServer({ media }), buildPion()]);
   const [address] = server.manager.addresses;
   subject = { signallingUrl: server.url, udpPort: address?.port ?? 0, cid: CID };
 });
 afterAll(async () => {
-  await browser?.close();
   await server?.[Symbol.asyncDispose]();
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Longest freeze over a clean path beyond three pictures, ms: what the machine itself does, and no path. */
-let hindranceMs = 0;
-/** A bound of milliseconds as this machine can hold it now. */
-const within = (ms: number): number => ms + hindranceMs;
-
-/** Plays a scenario and holds it to its bounds, in two tries: chance loses other packets each time. */
-async function holds(scenario: Scenario, check: (played: Played) => void): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    const played = await play(browser, subject, scenario);
-    console.log(summary(scenario, played));
-    try {
-      check(played);
-      return;
-    } catch (error) {
-      if (attempt === 2) throw error;
-    }
-  }
+function one<T>([first]: readonly T[]): T {
+  if (first === undefined) throw new Error("nobody watched");
+  return first;
 }
 
-const only = ({ viewers }: Played) => {
-  const [viewer] = viewers;
-  if (viewer === undefined) throw new Error("nobody watched");
-  return viewer;
-};
+const only = ({ viewers }: Played) => one(viewers);
 
-/** 2.5 Mbit/s of one quality, as Chromium sees them through a path that is not perfect. */
-describe("a network", () => {
-  test("without faults changes nothing", async () => {
-    await holds(SCENARIOS.clean, played => {
-      const { longestFreezeMs, report } = only(played);
-      hindranceMs = Math.max(0, longestFreezeMs - 100);
-      expect(report.packetsLost).toBe(0);
-      expect(report.decoded).toBeGreaterThan(100);
-    });
+/** A machine that stalls a clean path for longer than this makes bounds of other paths say nothing, ms. */
+const BUSY_MS = 150;
+
+/** A scenario played, and by how much the machine hindered it: a clean path was played beside. */
+interface Tried {
+  readonly played: Played;
+  readonly hinderedMs: number;
+}
+
+/**
+ * 2.5 Mbit/s of one quality. All paths at once, and a clean one beside them: what that one stalls is the machine's doing, in the
+ * node, in the paths and in the viewers, and is allowed for twice, there and back. A bound that does not hold is tried once more
+ * by itself: chance loses other packets each time.
+ */
+describe("viewers on Pion, on a network", () => {
+  const seen = new Map<string, Tried>();
+
+  async function playAll(scenarios: readonly Scenario[]): Promise<readonly Tried[]> {
+    const { program } = pion;
+    if (program === undefined) throw new Error(pion.missing);
+    const seconds = Math.max(...scenarios.map(scenario => scenario.seconds));
+    const all = [{ ...SCENARIOS.clean, seconds }, ...scenarios];
+    const played = await Promise.all(all.map(scenario => playPion(program, subject, scenario)));
+    for (const [i, each] of played.entries()) console.log(summary(all[i] ?? SCENARIOS.clean, each));
+    const [clean, ...others] = played;
+    const hinderedMs = clean === undefined ? 0 : hindranceMs(only(clean));
+    return others.map(each => ({ played: each, hinderedMs }));
+  }
+
+  beforeAll(async () => {
+    if (pion.program === undefined) return;
+    const tried = await playAll(BOUND_NAMES.map(name => SCENARIOS[name]));
+    for (const [i, each] of tried.entries()) seen.set(BOUND_NAMES[i] ?? "", each);
+  });
+
+  test.for(BOUND_NAMES)("of the kind %s are shown what they are to be", async (name, ctx) => {
+    ctx.skip(pion.program === undefined, pion.missing);
+    let tried = seen.get(name) ?? one(await playAll([SCENARIOS[name]]));
+    let complaints = broken(BOUNDS[name], tried.played, tried.hinderedMs);
+    if (complaints.length > 0) {
+      tried = one(await playAll([SCENARIOS[name]]));
+      complaints = broken(BOUNDS[name], tried.played, tried.hinderedMs);
+    }
+    const { hinderedMs } = tried;
+    const busy = complaints.length > 0 && hinderedMs > BUSY_MS;
+    ctx.skip(
+      busy,
+      `the machine itself stalled a clean path by ${hinderedMs.toFixed(0)} ms: ${complaints.join()}`,
+    );
+    expect(complaints).toEqual([]);
   });
 });
 
-describe.skipIf(!HOLDS_BOUNDS)("a network with faults (CIDCAST_TEST_BOUNDS=1)", () => {
-  test("that loses 5 % costs no freeze above 200 ms", async () => {
-    await holds(SCENARIOS.loss, played => {
-      expect(played.lossShare).toBeGreaterThan(0.03);
-      expect(only(played).longestFreezeMs).toBeLessThanOrEqual(within(200));
-    });
+describe("Chromium on a network", () => {
+  let browser: Browser;
+  let hinderedMs = 0;
+  let cleanBytes = Number.NaN;
+  beforeAll(async () => {
+    browser = await launchChromium();
+  });
+  afterAll(async () => {
+    await browser?.close();
   });
 
-  test("that loses 10 % in bursts plays on", async () => {
-    await holds(SCENARIOS.bursts, played => {
-      expect(played.lossShare).toBeGreaterThan(0.05);
-      expect(only(played).longestFreezeMs).toBeLessThanOrEqual(within(1500));
-      expect(only(played).longestSilenceMs).toBeLessThanOrEqual(within(1000));
-    });
+  test("without faults loses nothing", async () => {
+    const played = await play(browser, subject, SCENARIOS.clean);
+    console.log(summary(SCENARIOS.clean, played));
+    hinderedMs = hindranceMs(only(played));
+    cleanBytes = only(played).receivedBytes;
+    expect(played.lossShare).toBe(0);
+    expect(only(played).receivedBytes).toBeGreaterThan(1e6);
   });
 
-  test("with jitter and reordering costs no freeze above 200 ms", async () => {
-    await holds(SCENARIOS.jitter, played => {
-      expect(only(played).longestFreezeMs).toBeLessThanOrEqual(within(200));
-    });
+  test("that is jittery and loses packets plays on", async () => {
+    const played = await play(browser, subject, SCENARIOS.rough);
+    console.log(summary(SCENARIOS.rough, played));
+    // What a busy machine does not show is its own doing; a node that gives up pictures sends less than half.
+    expect(only(played).receivedBytes).toBeGreaterThan(cleanBytes / 2);
   });
 
-  test("of 200 kbit/s carries the sound", async () => {
-    await holds(SCENARIOS.narrow, played => {
-      expect(only(played).longestSilenceMs).toBeLessThanOrEqual(within(2000));
-      expect(only(played).report.state).toBe("connected");
-    });
-  });
-
-  test("of 6 Mbit/s is shared by three within a factor of 1.5", async () => {
-    await holds(SCENARIOS.shared, ({ viewers }) => {
-      const bytes = viewers.map(({ report }) => report.receivedBytes);
-      expect(Math.max(...bytes) / Math.min(...bytes)).toBeLessThanOrEqual(1.5);
-    });
-  });
-
-  test("that narrows to 900 kbit/s keeps the sound, and the picture is back when it widens", async () => {
-    await holds(SCENARIOS.squeezed, played => {
-      const { longestSilenceMs, report } = only(played);
-      expect(longestSilenceMs).toBeLessThanOrEqual(within(2000));
-      const lastSeconds = report.frames.filter(atMs => atMs > report.nowMs - 2000);
-      expect(lastSeconds.length).toBeGreaterThan(20);
-    });
-  });
-
-  test("that others fill for a while keeps the sound, and the picture is back after them", async () => {
-    await holds(SCENARIOS.crossed, played => {
-      const { longestSilenceMs, report } = only(played);
-      expect(longestSilenceMs).toBeLessThanOrEqual(within(2000));
-      expect(report.frames.filter(atMs => atMs > report.nowMs - 2000).length).toBeGreaterThan(20);
-    });
-  });
-
-  test("in which a viewer's address changes is followed", async () => {
-    await holds(SCENARIOS.moved, played => {
-      const { report, longestFreezeMs } = only(played);
-      expect(report.state).toBe("connected");
-      expect(longestFreezeMs).toBeLessThanOrEqual(within(4000));
-      expect(report.frames.filter(atMs => atMs > report.nowMs - 2000).length).toBeGreaterThan(20);
-    });
+  test.skipIf(!HOLDS_BOUNDS).each(BOUND_NAMES)("of the kind %s is shown what it is to be", async name => {
+    const played = await play(browser, subject, SCENARIOS[name]);
+    console.log(summary(SCENARIOS[name], played));
+    expect(broken(BOUNDS[name], played, hinderedMs)).toEqual([]);
   });
 });

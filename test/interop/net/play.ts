@@ -40,12 +40,18 @@ export interface Played {
 }
 
 export interface ViewerFigures {
-  readonly report: Report;
   /** Longest time without a new picture, from the first one to the end, ms. */
   readonly longestFreezeMs: number;
   /** Longest time without a packet of sound, ms. */
   readonly longestSilenceMs: number;
   readonly frames: number;
+  /** Those of the last two seconds. */
+  readonly lastFrames: number;
+  readonly receivedBytes: number;
+  /** Of the connection. */
+  readonly state: string;
+  /** More, for people. */
+  readonly note: string;
 }
 
 /** Lets Chromium watch while the path does what the scenario says. */
@@ -105,9 +111,13 @@ async function firstPicture(page: Page): Promise<void> {
 function figuresOf(report: Report): ViewerFigures {
   const { frames, sound, nowMs } = report;
   const heard = sound.filter((look, index) => look.packets > (sound[index - 1]?.packets ?? 0));
+  const { decoded, dropped, nacks, retransmitted, keyframeRequests, receivedBytes, state } = report;
   return {
-    report,
     frames: frames.length,
+    lastFrames: frames.filter(atMs => atMs > nowMs - 2000).length,
+    receivedBytes,
+    state,
+    note: ` (${decoded} decoded, ${dropped} dropped, ${nacks} NACKs, ${retransmitted} sent again, ${keyframeRequests} PLIs)`,
     longestFreezeMs: longestGap([...frames, nowMs]),
     longestSilenceMs: longestGap([...heard.map(({ atMs }) => atMs), nowMs]),
   };
@@ -118,7 +128,7 @@ export function longestGap(times: readonly number[]): number {
   return times.reduce((longest, time, index) => Math.max(longest, time - (times[index - 1] ?? time)), 0);
 }
 
-function quantile(values: readonly number[], share: number): number {
+export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
 }
@@ -126,8 +136,8 @@ function quantile(values: readonly number[], share: number): number {
 /** One line for people. */
 export function summary(scenario: Scenario, { viewers, waitP95Ms, lossShare }: Played): string {
   const each = viewers.map(
-    ({ frames, longestFreezeMs, longestSilenceMs, report }) =>
-      `${frames} frames (${report.decoded} decoded, ${report.dropped} dropped, ${report.nacks} NACKs, ${report.retransmitted} sent again, ${report.keyframeRequests} PLIs), freeze ${longestFreezeMs.toFixed(0)} ms, silence ${longestSilenceMs.toFixed(0)} ms, ${(report.receivedBytes / 1e6).toFixed(2)} MB`,
+    ({ frames, note, longestFreezeMs, longestSilenceMs, receivedBytes }) =>
+      `${frames} frames${note}, freeze ${longestFreezeMs.toFixed(0)} ms, silence ${longestSilenceMs.toFixed(0)} ms, ${(receivedBytes / 1e6).toFixed(2)} MB`,
   );
   return `${scenario.name}: ${each.join(" | ")}; wait p95 ${waitP95Ms.toFixed(0)} ms, lost ${(lossShare * 100).toFixed(1)} %`;
 }

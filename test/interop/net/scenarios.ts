@@ -33,6 +33,10 @@ export const SCENARIOS = {
     down: { delayMs: 30, jitterMs: 15, reorder: 0.02 },
     up: { delayMs: 30, jitterMs: 15, reorder: 0.02 },
   }),
+  rough: steady("jitter, reordering and loss", {
+    down: { delayMs: 30, jitterMs: 15, reorder: 0.02, loss: 0.03 },
+    up: { delayMs: 30, jitterMs: 15, reorder: 0.02 },
+  }),
   narrow: steady("200 kbit/s", { down: { ...HOME, rateBps: 200_000 }, up: HOME }, { seconds: 12 }),
   shared: steady(
     "three viewers on 6 Mbit/s",

@@ -24,6 +24,18 @@ type result struct {
 	Tracks     map[string]int `json:"tracks"`
 	Control    int            `json:"control_messages"`
 	Errors     []string       `json:"errors,omitempty"`
+	Each       []seen         `json:"each,omitempty"`
+}
+
+// seen is what one viewer met.
+type seen struct {
+	Pictures  int     `json:"pictures"`
+	FreezeMs  float64 `json:"freeze_ms"`
+	SilenceMs float64 `json:"silence_ms"`
+	Bytes     int64   `json:"bytes"`
+	// Pictures of the last two seconds.
+	Last  int    `json:"last"`
+	State string `json:"state"`
 }
 
 type quantiles struct {
@@ -38,6 +50,7 @@ func main() {
 	duration := flag.Duration("duration", 5*time.Second, "time to watch once all are connected")
 	timeout := flag.Duration("timeout", 10*time.Second, "time to connect")
 	seek := flag.Float64("seek", -1, "seek there over the data channel, seconds, half way through")
+	watch := flag.Bool("watch", false, "say when all have a picture, or a second of sound; watch from then on, and tell of each viewer")
 	flag.Parse()
 
 	viewers := make([]*viewer, *n)
@@ -51,6 +64,10 @@ func main() {
 		}()
 	}
 	wg.Wait()
+	if *watch {
+		awaitAll(viewers, *timeout)
+		fmt.Println("playing")
+	}
 	time.Sleep(*duration / 2)
 	if *seek >= 0 {
 		for _, v := range viewers {
@@ -63,6 +80,9 @@ func main() {
 	var first []float64
 	for _, v := range viewers {
 		v.add(&r, &first)
+		if *watch {
+			r.Each = append(r.Each, v.seen())
+		}
 		v.close()
 	}
 	sort.Float64s(first)
@@ -71,6 +91,15 @@ func main() {
 	fmt.Println(string(out))
 	if r.Connected < r.Viewers {
 		os.Exit(1)
+	}
+}
+
+func awaitAll(viewers []*viewer, timeout time.Duration) {
+	deadline := time.Now().Add(timeout)
+	for _, v := range viewers {
+		for !v.plays() && time.Now().Before(deadline) {
+			time.Sleep(5 * time.Millisecond)
+		}
 	}
 }
 

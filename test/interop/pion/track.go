@@ -1,6 +1,10 @@
 package main
 
-import "github.com/pion/rtp"
+import (
+	"time"
+
+	"github.com/pion/rtp"
+)
 
 // track counts a stream's packets and finds its first whole H.264 keyframe.
 type track struct {
@@ -11,6 +15,9 @@ type track struct {
 	open, key      bool
 	timestamp      uint32
 	sps, pps       bool
+	shown          shown
+	heard          []time.Time
+	bytes          int64
 }
 
 // push reports the last packet of a keyframe that came whole.
@@ -25,15 +32,22 @@ func (t *track) push(p *rtp.Packet) bool {
 	}
 	t.seen[sequence] = struct{}{}
 	t.packets++
+	t.bytes += int64(len(p.Payload))
 	inOrder := sequence == t.highest+1
 	t.highest = max(t.highest, sequence)
 	if t.mime != "video/H264" {
+		t.heard = append(t.heard, time.Now())
 		return false
 	}
 	if !t.open || t.timestamp != p.Timestamp || !inOrder {
 		t.open, t.key, t.timestamp = inOrder, false, p.Timestamp
 	}
+	hadSps := t.sps
+	t.sps = false
 	t.nal(p.Payload)
+	begins := t.sps
+	t.sps = t.sps || hadSps
+	t.shown.push(sequence, piece{p.Timestamp, p.Marker}, begins, time.Now())
 	return p.Marker && t.open && t.key && t.sps && t.pps
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -52,6 +53,18 @@ func (v *viewer) fail(err error) {
 	}
 }
 
+// configureNack asks for what is missing every 20 ms, as browsers do; Pion's own way is every 100.
+func configureNack(m *webrtc.MediaEngine, reg *interceptor.Registry) error {
+	generator, err := nack.NewGeneratorInterceptor(nack.GeneratorInterval(20 * time.Millisecond))
+	if err != nil {
+		return err
+	}
+	m.RegisterFeedback(webrtc.RTCPFeedback{Type: "nack"}, webrtc.RTPCodecTypeVideo)
+	m.RegisterFeedback(webrtc.RTCPFeedback{Type: "nack", Parameter: "pli"}, webrtc.RTPCodecTypeVideo)
+	reg.Add(generator)
+	return nil
+}
+
 // newPeer makes a connection as a browser would: NACK, reports and transport-wide feedback, loopback only.
 func newPeer() (*webrtc.PeerConnection, error) {
 	m := &webrtc.MediaEngine{}
@@ -59,7 +72,7 @@ func newPeer() (*webrtc.PeerConnection, error) {
 		return nil, err
 	}
 	reg := &interceptor.Registry{}
-	if err := errors.Join(webrtc.ConfigureNack(m, reg), webrtc.ConfigureRTCPReports(reg), webrtc.ConfigureTWCCSender(m, reg)); err != nil {
+	if err := errors.Join(configureNack(m, reg), webrtc.ConfigureRTCPReports(reg), webrtc.ConfigureTWCCSender(m, reg)); err != nil {
 		return nil, err
 	}
 	var s webrtc.SettingEngine
@@ -235,6 +248,43 @@ func (v *viewer) add(r *result, first *[]float64) {
 		r.Packets += t.packets
 		r.Lost += t.lost()
 	}
+}
+
+// plays is true once there was a picture, or a second of sound.
+func (v *viewer) plays() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, t := range v.tracks {
+		if len(t.shown.at) > 0 || len(t.heard) > 50 {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *viewer) seen() seen {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	now := time.Now()
+	var s seen
+	for _, t := range v.tracks {
+		s.Bytes += t.bytes
+		if t.mime != "video/H264" {
+			s.SilenceMs = longest(t.heard, now)
+			continue
+		}
+		s.Pictures = len(t.shown.at)
+		s.FreezeMs = longest(t.shown.at, now)
+		for _, at := range t.shown.at {
+			if now.Sub(at) < 2*time.Second {
+				s.Last++
+			}
+		}
+	}
+	if v.pc != nil {
+		s.State = v.pc.ConnectionState().String()
+	}
+	return s
 }
 
 func (v *viewer) close() {
