@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { serveSockets, type SocketServer, TestClient } from "../../../test/sockets/socket-server.ts";
 import { noMetrics, silentLogger, systemClock } from "../../core/index.ts";
 import {
+  MAX_CONNECTIONS_PER_ADDRESS,
   MAX_HELD_CANDIDATES,
   MAX_HELD_CHARS,
   MAX_MESSAGE_CHARS,
@@ -40,6 +41,17 @@ describe("/ws/signal/", () => {
     client.send("{}");
     for (let count = 0; ; count += 1) if ((await client.next())["error"] !== undefined) return count;
   };
+
+  test("so many connections come from one address, and one more is closed", async () => {
+    const clients: TestClient[] = [];
+    for (let n = 0; n < MAX_CONNECTIONS_PER_ADDRESS; n += 1) clients.push(await open(`?room=r${n}`));
+    const more = await open("?room=more");
+    expect((await more.closed).code).toBe(4013);
+    await clients[0]?.close();
+    const next = await open("?room=next");
+    await settled(next);
+    for (const client of [...clients, more, next]) client[Symbol.dispose]();
+  });
 
   test("every message goes byte for byte to all others of the room, and to nobody else", async () => {
     const [a, b, c, other] = await Promise.all([open(), open(), open(), open("?room=other")]);

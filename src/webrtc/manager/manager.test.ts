@@ -20,7 +20,7 @@ import {
   type WebRTCStreamingManagerInit,
 } from "./manager.ts";
 import { qualityScore } from "./connection-stats.ts";
-import { MAX_WAITING_JOINS } from "./limits.ts";
+import { MAX_SDP_LENGTH, MAX_WAITING_JOINS } from "./limits.ts";
 
 const INIT = { cid: "film", owner: "somebody", principal: ownerPrincipal };
 let manager: RunningWebRTC | undefined;
@@ -118,6 +118,18 @@ describe("a session", () => {
     await session.answer(answer);
     await expect(session.answer(answer)).rejects.toMatchObject({ code: "CONFLICT" });
     await viewer.peer.close();
+  });
+
+  it("takes descriptions up to a length, the viewer's offer and its answer", async () => {
+    const { manager: running } = await start(fakeMedia(), { workers: 0 });
+    const long = "v=0".padEnd(MAX_SDP_LENGTH + 1, "a");
+    const tooLong = expect.objectContaining({
+      code: "INVALID_SDP",
+      message: expect.stringContaining("at most"),
+    });
+    await expect(running.createAnswer({ ...INIT, offerSdp: long })).rejects.toEqual(tooLong);
+    const { session } = await running.createOffer(INIT);
+    await expect(session.answer(long)).rejects.toEqual(tooLong);
   });
 
   it("carries the tracks that were named, and says which it does not know", async () => {

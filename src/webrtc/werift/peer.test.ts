@@ -1,7 +1,9 @@
 import { Socket } from "node:dgram";
+import { RTCPeerConnection } from "werift";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { isCidcastError } from "../../core/index.ts";
 import { type Ends, twoEnds, watched } from "../testing/pairs.ts";
+import { MAX_CANDIDATES } from "./peer.ts";
 
 let ends: Ends | undefined;
 afterEach(async () => {
@@ -49,6 +51,21 @@ describe("a connection", () => {
     await server.peer.addCandidate({ candidate: "", sdpMLineIndex: 0 });
     const [ours] = await Promise.all([server.transport, viewer.transport]);
     expect(ours.port).toBe(ends?.muxes[1].address.port);
+    await Promise.all([server.peer.close(), viewer.peer.close()]);
+  });
+
+  it("passes over candidates beyond their number", async () => {
+    const { factories } = await setUp();
+    const [server, viewer] = [watched(factories[0]), watched(factories[1])];
+    const answer = await viewer.peer.createAnswer(await server.peer.createOffer());
+    await server.peer.setAnswer(withoutCandidates(answer));
+    const taken = vi.spyOn(RTCPeerConnection.prototype, "addIceCandidate");
+    for (let port = 1; port <= MAX_CANDIDATES + 5; port++) {
+      const candidate = `candidate:1 1 udp 1 192.0.2.1 ${port} typ host`;
+      await server.peer.addCandidate({ candidate, sdpMLineIndex: 0 });
+    }
+    expect(taken).toHaveBeenCalledTimes(MAX_CANDIDATES);
+    taken.mockRestore();
     await Promise.all([server.peer.close(), viewer.peer.close()]);
   });
 
