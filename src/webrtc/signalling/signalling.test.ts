@@ -2,7 +2,6 @@ import {
   MAX_MESSAGES_PER_SECOND,
   MAX_NAMED_TRACKS,
   MAX_SIGNALLING_MESSAGE_BYTES,
-  MAX_WAITING_OFFERS,
 } from "@cidcast/protocols/signalling";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -440,66 +439,6 @@ describe("what nobody should send", () => {
       }),
       { numRuns: 50 },
     );
-  });
-});
-
-describe("what fails here", () => {
-  it("is told as our failure, in the words of the protocol, and the connection goes on", async () => {
-    const got: Message[] = [];
-    const broken = {
-      createOffer: () => Promise.reject(new TypeError("undefined is not a film")),
-      iceServers: () => [],
-      closeOwner: async () => undefined,
-    };
-    const connection = createSignallingHandler()({
-      // Only what an offer needs.
-      manager: broken as unknown as RunningWebRTC,
-      authoriser: scopeAuthoriser,
-      log: silentLogger,
-      clock: new VirtualClock(),
-    }).connect({
-      greeting: "silent",
-      principal: ownerPrincipal,
-      send: text => got.push(JSON.parse(text) as Message) > 0,
-    });
-    await connection.receive('{"type":"offer_request","cid":"film"}');
-    await connection.receive('{"type":"ping"}');
-    expect(got).toEqual([
-      { type: "error", message: "Server error: undefined is not a film", code: "INTERNAL" },
-      { type: "pong", timestamp: expect.any(Number) },
-    ]);
-    await connection.close("done");
-  });
-
-  it(`so many offers of one connection may wait, and one more is told to come back`, async () => {
-    const opening = Promise.withResolvers<never>();
-    opening.promise.catch(() => undefined);
-    const got: Message[] = [];
-    const slow = {
-      createOffer: () => opening.promise,
-      iceServers: () => [],
-      closeOwner: async () => undefined,
-    };
-    const connection = createSignallingHandler()({
-      // Only what an offer needs.
-      manager: slow as unknown as RunningWebRTC,
-      authoriser: scopeAuthoriser,
-      log: silentLogger,
-      clock: new VirtualClock(),
-    }).connect({
-      greeting: "silent",
-      principal: ownerPrincipal,
-      send: text => got.push(JSON.parse(text) as Message) > 0,
-    });
-    const asked = Array.from({ length: MAX_WAITING_OFFERS + 1 }, () =>
-      connection.receive('{"type":"offer_request","cid":"film"}'),
-    );
-    await asked.at(-1);
-    expect(got).toMatchObject([{ type: "error", code: "LIMIT_REACHED", retryAfterSeconds: 1 }]);
-    opening.reject(new CidcastError("CONTENT_NOT_FOUND", "nobody has film"));
-    await Promise.all(asked);
-    expect(got).toHaveLength(1 + MAX_WAITING_OFFERS);
-    await connection.close("done");
   });
 });
 
