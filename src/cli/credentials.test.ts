@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { loadConfig } from "../config/index.ts";
 import { type CidcastNode, createNode } from "../node.ts";
 import { silentLogger } from "../core/index.ts";
 import { run } from "./testing/run.ts";
@@ -69,6 +70,25 @@ test("the key is changed in a running node, and in a data directory that nobody 
   expect([code, stdout]).toEqual([0, expect.stringContaining(`${SECRETS} credentials sealed anew`)]);
   expect(readFileSync(keyFile(), "utf8")).not.toBe(key);
   await using node = await open(false);
+  await expectAll(node, tenantId);
+});
+
+test("MCP_ENCRYPTION_KEY takes the place of the key file, once what that sealed is sealed anew", async () => {
+  let tenantId: string;
+  {
+    await using node = await open(false);
+    tenantId = await stored(node);
+  }
+  const env = {
+    MCP_ENCRYPTION_KEY: "a passphrase of many words",
+    CIDCAST_MCP_PREVIOUS_ENCRYPTION_KEYS: readFileSync(keyFile(), "utf8").trim(),
+  };
+  const { code, stdout } = await run(["credentials", "rotate", "--json"], { cwd: dataDir, dataDir, env });
+  expect([code, JSON.parse(stdout)["resealed"]]).toEqual([0, SECRETS]);
+  const settings = loadConfig({ env: { MCP_ENCRYPTION_KEY: env.MCP_ENCRYPTION_KEY }, cwd: dataDir });
+  expect(settings.mcp.encryptionKey).toBe(env.MCP_ENCRYPTION_KEY);
+  const config = { ...settings, dataDir, webrtc: { enabled: false }, p2p: { enabled: false } };
+  await using node = await createNode(config, { serve: false, mcp: true, log: silentLogger });
   await expectAll(node, tenantId);
 });
 

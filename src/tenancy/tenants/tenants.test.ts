@@ -7,6 +7,17 @@ import { startTestTenancy } from "../testing.ts";
 import { VirtualClock } from "../../core/index.ts";
 
 describe("quotas", () => {
+  test("that could not be read again are not stored", async () => {
+    await using t = await startTestTenancy();
+    const { id } = await t.tenancy.tenants.create({ name: "A", quotas: { viewers: 3 } });
+    for (const quotas of [{ requests_per_minute: 1e9 }, { viewers: -1 }, { wrong: 1 } as never]) {
+      const refused = { code: "INVALID_REQUEST" };
+      await expect(t.tenancy.tenants.setQuotas(id, quotas)).rejects.toMatchObject(refused);
+      await expect(t.tenancy.tenants.create({ name: "B", quotas })).rejects.toMatchObject(refused);
+    }
+    expect((await t.tenancy.tenants.get(id)).quotas).toEqual({ viewers: 3 });
+  });
+
   test("requests, leases, bytes and storage end at the tenant's own limits; the owner has none", async () => {
     await using t = await startTestTenancy();
     const { id } = await t.tenancy.tenants.create({

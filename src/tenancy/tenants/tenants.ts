@@ -53,7 +53,7 @@ export function createTenantStore(components: {
         name,
         description,
         is_active: 1,
-        quotas: JSON.stringify(quotas),
+        quotas: quotasText(quotas),
         created_at_ms: clock.now(),
       };
       await db.insertInto("tenancy_tenants").values(row).execute();
@@ -86,7 +86,7 @@ export function createTenantStore(components: {
       await get(id);
       await db
         .updateTable("tenancy_tenants")
-        .set({ quotas: JSON.stringify(quotas) })
+        .set({ quotas: quotasText(quotas) })
         .where("id", "=", id)
         .execute();
       return get(id);
@@ -97,6 +97,14 @@ export function createTenantStore(components: {
       return get(id);
     },
   };
+}
+
+/** Quotas as they are kept. `INVALID_REQUEST` for those that could not be read again. */
+function quotasText(quotas: Quotas): string {
+  const checked = quotasSchema.safeParse(quotas);
+  if (checked.success) return JSON.stringify(checked.data);
+  const [issue] = checked.error.issues;
+  throw new CidcastError("INVALID_REQUEST", `quotas.${issue?.path.join(".")}: ${issue?.message}`);
 }
 
 function toTenant(row: TenancyTables["tenancy_tenants"]): Tenant {
