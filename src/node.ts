@@ -277,6 +277,8 @@ async function assemble({ config, log, options, opened }: Assembly): Promise<Cid
     status,
     sessions: () => running.webrtc?.manager.sessions() ?? [],
     peer: () => running.peer,
+    transfers: () => running.transfers,
+    prepare,
     notify,
   });
   const drain = createDrain({

@@ -1,7 +1,9 @@
 import { fileURLToPath } from "node:url";
+import { viewerKeyOf } from "@cidcast/protocols/playback";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { launchChromium, openPage, type PageLog } from "./chromium.ts";
+import { runInPage } from "./in-page.ts";
 import { playerOf, withoutFileFallback } from "./player-handle.ts";
 import { type RealNode, startRealNode } from "./real-node.ts";
 
@@ -81,6 +83,26 @@ describe("the pages of a node that wants a token", () => {
     expect(await download.failure()).toBeNull();
     await second.close();
     await expectNoTrace();
+  });
+
+  it("play with a token for one viewer to the browser whose certificate it names, and to no other", async () => {
+    await page.goto(`${real.url}/`);
+    await runInPage(page, "viewer-key.ts");
+    const mine: string = await page.evaluate("makeCertificate('mine')");
+    await page.evaluate("makeCertificate('other')");
+    const made = await fetch(`${real.url}/api/v0/playback-tokens`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
+      body: JSON.stringify({ cid: real.passthroughCid, viewerKey: viewerKeyOf(mine) }),
+    });
+    const { token } = (await made.json()) as { readonly token: string };
+    const whep = `/whep/${real.passthroughCid}?token=${token}`;
+    const watch = (name: string) =>
+      page.evaluate(`watchWith(${JSON.stringify(name)}, ${JSON.stringify(whep)})`);
+    expect(await watch("other")).toEqual({ status: 403, framesDecoded: 0 });
+    expect(await watch("mine")).toEqual({ status: 201, framesDecoded: expect.any(Number) });
+    // A link that somebody else has opens no bytes either.
+    expect((await fetch(`${real.url}/ipfs/${real.passthroughCid}?token=${token}`)).status).toBe(403);
   });
 
   it("keep none that is longer than the limit", async () => {

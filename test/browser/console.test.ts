@@ -1,6 +1,9 @@
+import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { Readable } from "node:stream";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { serveNode } from "../contract/node/serve-node.ts";
 import { accessibilityFindings } from "./accessibility.ts";
 import { screenshot } from "./artifacts.ts";
 import { launchChromium, openPage, type PageLog } from "./chromium.ts";
@@ -14,6 +17,8 @@ const PHONE: BrowserContextOptions = {
   isMobile: true,
   hasTouch: true,
 };
+const P2P = { enabled: true, listen: ["/ip4/127.0.0.1/tcp/0"] };
+const NOBODYS = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy";
 const TOKEN = "the-token-of-this-test-node";
 
 describe("the console", () => {
@@ -22,7 +27,7 @@ describe("the console", () => {
   let adminKey: string;
   let opened: { page: Page; log: PageLog }[] = [];
   beforeAll(async () => {
-    [browser, real] = await Promise.all([launchChromium(), startRealNode({ token: TOKEN })]);
+    [browser, real] = await Promise.all([launchChromium(), startRealNode({ token: TOKEN, p2p: P2P })]);
     adminKey = (await readFile(real.node.adminKeyFile, "utf8")).trim();
   });
   afterAll(async () => {
@@ -84,6 +89,37 @@ describe("the console", () => {
     await page.getByText("0 viewers").waitFor();
   });
 
+  it("shows transfers, jobs, and peers with what is known of them", async () => {
+    await using other = await serveNode({ p2p: P2P });
+    const { cid } = await other.node.content.add(Readable.from([randomBytes(700_000)]));
+    const page = await open();
+    await signIn(page);
+    await page.getByText("No transfers").waitFor();
+    await page.getByText("No jobs").waitFor();
+    const { node } = real;
+    const moved = await node.transfers.begin({ cid, from: [String(other.node.peer?.multiaddrs[0])] });
+    await node.transfers.finished(moved.id);
+    const gone = await node.transfers.begin({ cid: NOBODYS, from: ["http://127.0.0.1:9"] });
+    await node.transfers.finished(gone.id);
+    const job = await node.prepare.submit(real.passthroughCid, { presets: ["very_low"] });
+    await node.prepare.cancel(job.id);
+    await page.bringToFront();
+    const done = row(page, "completed").filter({ hasText: cid.slice(0, 12) });
+    await done.waitFor();
+    expect(await done.innerText()).toMatch(/\d+ kB|KiB|KB/i);
+    await row(page, "failed")
+      .filter({ hasText: NOBODYS.slice(0, 12) })
+      .waitFor();
+    await row(page, "cancelled")
+      .filter({ hasText: real.passthroughCid.slice(0, 12) })
+      .waitFor();
+    const peer = row(page, String(other.node.peer?.id).slice(0, 12));
+    await peer.filter({ hasText: "outbound" }).filter({ hasText: "700 kB" }).waitFor();
+    await page.getByRole("log").getByText("transfer_completed").first().waitFor();
+    expect(await accessibilityFindings(page)).toEqual([]);
+    await screenshot(page, "console-work", { fullPage: true });
+  });
+
   it("makes tenants, tokens and credentials, shows what they did, and ends them", async () => {
     const page = await open();
     page.on("dialog", dialog => void dialog.accept());
@@ -112,6 +148,10 @@ describe("the console", () => {
     await row(page, "api@example.org").waitFor();
     await page.getByRole("region", { name: "Tool calls, table" }).getByText("echo").waitFor();
     await page.getByText("1 tool call, 0 failed").waitFor();
+    const last = page.getByRole("region", { name: "Last calls, table" });
+    await last.getByText("<b>Acme</b> & Söhne").waitFor();
+    await page.getByLabel("Time", { exact: true }).selectOption("last 30 days");
+    await page.getByRole("img", { name: "Tool calls over time: 1 tool call, 0 failed" }).waitFor();
     expect(await page.content()).not.toContain("a-secret-value");
     await screenshot(page, "console-tenant");
 
@@ -143,7 +183,7 @@ describe("the console", () => {
     expect(await accessibilityFindings(page)).toEqual([]);
     const wider = await page.evaluate("document.documentElement.scrollWidth > innerWidth");
     expect(wider).toBe(false);
-    await screenshot(page, `console-${size}-${colorScheme}`);
+    await screenshot(page, `console-${size}-${colorScheme}`, { fullPage: true });
   });
 
   it("says that the node does not answer, and goes on when it does", async () => {

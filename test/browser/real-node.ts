@@ -30,7 +30,7 @@ export async function startRealNode(config: ConfigInput = {}): Promise<RealNode>
     port: 0,
     sample: false,
     logLevel: "error",
-    p2p: { enabled: false },
+    p2p: { enabled: false, ...config.p2p },
     webrtc: { udpPort: 0, ...config.webrtc },
   });
   const add = async (name: string): Promise<string> =>

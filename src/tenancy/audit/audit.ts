@@ -21,6 +21,8 @@ export interface AuditLog {
   flush(): Promise<void>;
   /** Newest first. */
   recent(tenantId: string, limit: number): Promise<AuditRecord[]>;
+  /** Of all tenants and the owner, newest first. */
+  recentOfAll(limit: number): Promise<AuditRecord[]>;
   /** Oldest first, everything. */
   export(tenantId: string): AsyncIterable<AuditRecord>;
   /** The first break of the tenant's chain; undefined when it is whole. A cut-off end does not show: keep exports. */
@@ -128,6 +130,11 @@ export function createAuditLog(components: {
         .limit(limit)
         .execute();
       return rows.map(fromRow);
+    },
+    async recentOfAll(limit) {
+      await flush();
+      const all = db.selectFrom("tenancy_tool_calls").selectAll().orderBy("at_ms", "desc");
+      return (await all.limit(limit).execute()).map(fromRow);
     },
     async *export(tenantId) {
       await flush();

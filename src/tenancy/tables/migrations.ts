@@ -14,6 +14,8 @@ export const tenancyMigrations: readonly Migration[] = [
     },
   },
   { id: "tenancy-0002", up: makePlayback },
+  // Calls are looked for by their time, whoever's they are.
+  { id: "tenancy-0003", up: db => index(db, "tenancy_tool_calls", ["at_ms"]) },
 ];
 
 async function makeTenants(db: Kysely<unknown>): Promise<void> {

@@ -1,6 +1,6 @@
 /** Viewers that are known by their certificate. Types alone may be imported here. */
 
-interface Watched {
+interface KeyedViewing {
   readonly status: number;
   readonly framesDecoded: number;
 }
@@ -19,7 +19,7 @@ async function makeCertificate(name: string): Promise<string> {
 const certificates = new Map<string, RTCCertificate>();
 
 /** Watches over WHEP with one of the certificates, until pictures come; 0 where the node refuses. */
-async function watchWith(name: string, whep: string): Promise<Watched> {
+async function watchWith(name: string, whep: string): Promise<KeyedViewing> {
   const certificate = certificates.get(name);
   if (certificate === undefined) throw new Error(`There is no certificate ${name}`);
   const connection = new RTCPeerConnection({ certificates: [certificate] });

@@ -1,7 +1,17 @@
-import { el, formatTime } from "@cidcast/player";
+import { el } from "@cidcast/player";
 import { type AdminApi, type Json, listOf, numberOf, objectOf, textOf } from "./admin-api.ts";
 import { chart, type Point } from "./chart.ts";
-import { bitrate, panel, type Row, short, table, when } from "./parts.ts";
+import { bitrate, panel, table, when } from "./parts.ts";
+import {
+  JOB_HEADS,
+  jobRow,
+  PEER_HEADS,
+  peerRows,
+  TRANSFER_HEADS,
+  transferRow,
+  VIEWER_HEADS,
+  viewerRow,
+} from "./rows.ts";
 
 /** Samples of viewers and bitrate that the charts show: ten minutes at one each two seconds. */
 const MAX_SAMPLES = 300;
@@ -22,6 +32,8 @@ export function livePanels(api: AdminApi): LivePanels {
   const health = el("div", {});
   const viewers = el("div", {});
   const peers = el("div", {});
+  const transfers = el("div", {});
+  const jobs = el("div", {});
   const charts = el("div", { class: "charts" });
   const events = el("ol", { class: "events" });
   const log = el(
@@ -29,6 +41,7 @@ export function livePanels(api: AdminApi): LivePanels {
     { class: "log", attributes: { role: "log", "aria-label": "Events", "aria-live": "off", tabindex: "0" } },
     [events],
   );
+  const update = updater();
   const viewerSamples: Point[] = [];
   const rateSamples: Point[] = [];
   const sent = new Map<string, number>();
@@ -53,8 +66,10 @@ export function livePanels(api: AdminApi): LivePanels {
       panel("Health", [health]),
       panel("Right now", [charts]),
       panel("Viewers", [viewers], { wide: true }),
-      panel("Peers", [peers]),
-      panel("Events", [log]),
+      panel("Transfers", [transfers], { wide: true }),
+      panel("Jobs", [jobs], { wide: true }),
+      panel("Peers", [peers], { wide: true }),
+      panel("Events", [log], { wide: true }),
     ],
     async refresh() {
       const overview = await api.get("overview");
@@ -62,7 +77,12 @@ export function livePanels(api: AdminApi): LivePanels {
       sample(now);
       health.replaceChildren(...healthOf(objectOf(overview["node"])));
       viewers.replaceChildren(table("Viewers", VIEWER_HEADS, now.map(viewerRow)));
-      peers.replaceChildren(table("Peers", ["Peer", "Direction", "Address", "Since"], peerRows(overview)));
+      const [moves, work] = [listOf(overview["transfers"]), listOf(overview["jobs"])];
+      update(peers, [overview["peers"], overview["known_peers"]], () =>
+        table("Peers", PEER_HEADS, peerRows(overview)),
+      );
+      update(transfers, moves, () => table("Transfers", TRANSFER_HEADS, moves.map(transferRow)));
+      update(jobs, work, () => table("Jobs", JOB_HEADS, work.map(jobRow)));
       const rate = bitrate(rateSamples.at(-1)?.value ?? 0);
       charts.replaceChildren(
         figure(`${now.length} viewer${now.length === 1 ? "" : "s"}`, viewerSamples),
@@ -85,34 +105,15 @@ export function livePanels(api: AdminApi): LivePanels {
   };
 }
 
-const VIEWER_HEADS = ["Viewer", "Content", "State", "At", "Picture", "Bitrate", "Link", "Score", "Why"];
-
-function viewerRow(viewer: Json): Row {
-  const settings = objectOf(viewer["quality_settings"]);
-  const height = numberOf(settings["height"]);
-  const rate = numberOf(settings["framerate"]);
-  const why = Array.isArray(viewer["why"]) ? viewer["why"].map(textOf).join("; ") : "";
-  const loss = numberOf(viewer["packet_loss"]).toFixed(1);
-  return [
-    short(textOf(viewer["id"])),
-    short(textOf(viewer["cid"])),
-    textOf(viewer["playback_state"]) || textOf(viewer["state"]),
-    `${formatTime(numberOf(viewer["current_time"]))} of ${formatTime(numberOf(viewer["duration"]))}`,
-    height === 0 ? "sound only" : `${numberOf(settings["width"])}×${height}, ${Math.round(rate)} fps`,
-    bitrate(numberOf(settings["bitrate"])),
-    `${Math.round(numberOf(viewer["rtt"]))} ms, ${loss} % lost`,
-    `${Math.round(numberOf(viewer["connection_quality_score"]))} of 100`,
-    why,
-  ];
-}
-
-function peerRows(overview: Json): Row[] {
-  return listOf(overview["peers"]).map(peer => [
-    short(textOf(peer["peer_id"])),
-    textOf(peer["direction"]),
-    textOf(peer["address"]),
-    when(peer["opened_at_ms"]),
-  ]);
+/** Makes parts of the page anew only when what they show has changed: a table that is scrolled stays so. */
+function updater(): (place: HTMLElement, of: unknown, make: () => HTMLElement) => void {
+  const shown = new WeakMap<HTMLElement, string>();
+  return (place, of, make) => {
+    const now = JSON.stringify(of);
+    if (shown.get(place) === now) return;
+    shown.set(place, now);
+    place.replaceChildren(make());
+  };
 }
 
 function healthOf(node: Json): HTMLElement[] {

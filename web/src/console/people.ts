@@ -1,12 +1,18 @@
 import { el } from "@cidcast/player";
 import { copyButton } from "../shared/copy-button.ts";
 import { type AdminApi, type Json, listOf, numberOf, objectOf, textOf } from "./admin-api.ts";
-import { chart } from "./chart.ts";
+import { chart, type Point } from "./chart.ts";
 import { button, field, form, panel, table, when } from "./parts.ts";
 
-/** Hours that the chart of calls shows. */
-const HOURS = 24;
-const HOUR_MS = 3_600_000;
+/** How far back the charts of calls may go, by days. */
+const RANGES: readonly (readonly [string, string])[] = [
+  ["1", "last day"],
+  ["7", "last 7 days"],
+  ["30", "last 30 days"],
+];
+const DAY_MS = 86_400_000;
+/** Characters of an error that are shown. */
+const MAX_ERROR_CHARS = 200;
 
 /** Who may use the node, and what they did: tenants, tokens, credentials and tool calls. */
 export interface PeoplePanels {
@@ -24,6 +30,11 @@ export function peoplePanels(
   const credentials = el("div", {});
   const calls = el("div", {});
   const usage = el("div", {});
+  const range = el(
+    "select",
+    { attributes: { "aria-label": "Time" }, on: { change: () => act() } },
+    RANGES.map(([value, text]) => el("option", { text, attributes: { value } })),
+  );
   const made = el("div", { attributes: { role: "status" } });
   const chosen = el("select", { attributes: { "aria-label": "Tenant" }, on: { change: () => act() } });
   const scopes = el("div", { class: "scopes" });
@@ -45,12 +56,12 @@ export function peoplePanels(
       id === "" ? none : api.get(`tokens?${of}`),
       id === "" ? none : api.get(`credentials?${of}`),
       id === "" ? none : api.get(`dashboard/${encodeURIComponent(id)}`),
-      api.get("analytics"),
+      api.get(`analytics?days=${range.value}`),
     ]);
     showTokens(listOf(tokenList["tokens"]));
     showCredentials(listOf(stored["credentials"]));
     showCalls(listOf(board["recent_calls"]));
-    usage.replaceChildren(...usageOf(analytics));
+    usage.replaceChildren(...usageOf(analytics, Number(range.value)));
     if (scopes.childElementCount === 0) showScopes(listOf((await api.get("scopes"))["scopes"]));
   };
 
@@ -175,7 +186,13 @@ export function peoplePanels(
   return {
     elements: [
       panel("Tenants", [tenants, createTenant], { wide: true }),
-      panel("Use over the last day", [usage], { wide: true }),
+      panel(
+        "Tool calls of all",
+        [el("label", { class: "field" }, [el("span", { text: "Over the" }), range]), usage],
+        {
+          wide: true,
+        },
+      ),
       panel(
         "Tokens and credentials of a tenant",
         [
@@ -207,16 +224,19 @@ function showToken(place: HTMLElement, token: string): void {
   );
 }
 
-function usageOf(analytics: Json): HTMLElement[] {
-  const byHour = new Map(
+function usageOf(analytics: Json, days: number): HTMLElement[] {
+  const stepMs = numberOf(analytics["step_seconds"]) * 1000;
+  const byStep = new Map(
     listOf(analytics["series"]).map(step => [Date.parse(textOf(step["at"])), step] as const),
   );
-  const last = Math.floor(Date.now() / HOUR_MS) * HOUR_MS;
-  const hours = Array.from({ length: HOURS }, (_, index) => last - (HOURS - 1 - index) * HOUR_MS);
-  const points = hours.map(at => ({ at, value: numberOf(byHour.get(at)?.["calls"]) }));
-  const total = points.reduce((sum, point) => sum + point.value, 0);
-  const errors = [...byHour.values()].reduce((sum, step) => sum + numberOf(step["errors"]), 0);
-  const words = `${total} tool call${total === 1 ? "" : "s"}, ${errors} failed`;
+  const last = Math.floor(Date.now() / stepMs) * stepMs;
+  const count = Math.round((days * DAY_MS) / stepMs);
+  const steps = Array.from({ length: count }, (_, index) => last - (count - 1 - index) * stepMs);
+  const of = (what: string): Point[] => steps.map(at => ({ at, value: numberOf(byStep.get(at)?.[what]) }));
+  const total = (points: readonly Point[]): number => points.reduce((sum, { value }) => sum + value, 0);
+  const [calls, errors] = [of("calls"), of("errors")];
+  const called = `${total(calls)} tool call${total(calls) === 1 ? "" : "s"}`;
+  const failed = `${total(errors)} failed`;
   const tools = Object.entries(objectOf(analytics["by_tool"]))
     .map(([tool, counts]): Json => ({ tool, ...objectOf(counts) }))
     .toSorted((a, b) => numberOf(b["calls"]) - numberOf(a["calls"]))
@@ -225,12 +245,28 @@ function usageOf(analytics: Json): HTMLElement[] {
       String(numberOf(counts["calls"])),
       String(numberOf(counts["errors"])),
     ]);
+  const recent = listOf(analytics["recent"]).map(call => [
+    textOf(call["tool_name"]),
+    textOf(call["tenant"]) || "owner",
+    textOf(call["error"]) === "" ? "done" : `failed: ${textOf(call["error"]).slice(0, MAX_ERROR_CHARS)}`,
+    `${Math.round(numberOf(call["duration_ms"]))} ms`,
+    when(call["created_at"]),
+  ]);
   return [
-    el("figure", {}, [
-      chart(points, "bars", `${words} in the last day, by hour`),
-      el("figcaption", { text: words }),
+    el("div", { class: "charts" }, [
+      figure(calls, `${called}, ${failed}`, "Tool calls"),
+      figure(errors, failed, "Failed tool calls"),
     ]),
     el("h3", { text: "By tool, ever" }),
     table("Tools", ["Tool", "Calls", "Failed"], tools),
+    el("h3", { text: "Last tool calls of all" }),
+    table("Last calls", ["Tool", "Who", "Result", "Took", "At"], recent),
   ];
+}
+
+function figure(points: readonly Point[], words: string, what: string): HTMLElement {
+  return el("figure", {}, [
+    chart(points, "bars", `${what} over time: ${words}`),
+    el("figcaption", { text: words }),
+  ]);
 }

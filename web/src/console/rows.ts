@@ -55,7 +55,7 @@ export function peerRows(overview: Json): Row[] {
     const way =
       connection === undefined
         ? "none"
-        : `${textOf(connection["direction"])} ${textOf(connection["address"])}`;
+        : `${textOf(connection["direction"])} ${textOf(connection["address"]).replace(/\/p2p\/.*$/, "")}`;
     if (facts === undefined)
       return [short(id), way, "0.50", "–", "–", "–", "0 B", "0", when(connection?.["opened_at_ms"])];
     const banned = typeof facts["banned_until_ms"] === "number" && facts["banned_until_ms"] > Date.now();
