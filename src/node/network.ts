@@ -19,6 +19,7 @@ import { peerInitOf } from "./peer-settings.ts";
 import { mcpRefusal } from "./mcp.ts";
 import { servePeerEvents } from "./peer-events.ts";
 import { livePeerPrincipals, mayBeServed } from "./peer-principal.ts";
+import { learnSiblings } from "./siblings.ts";
 import { tenantViewers } from "./viewers.ts";
 import { closing } from "./parts.ts";
 import type { Shared } from "./shared.ts";
@@ -70,6 +71,7 @@ export async function startPeer(
     opened.push(closing("transfer", stopServing));
   }
   opened.push(closing("provide", provideAdded(events, peer)));
+  opened.push(closing("siblings", learnSiblings(events, { peer, content, log })));
   parts.ready("p2p", false);
   return peer;
 }

@@ -2,6 +2,7 @@ export { createNodeSigner, type NodeSigner } from "./identity/signer.ts";
 export { signerOf } from "./identity/verifier.ts";
 export { type PeerDatabase, type PeerTables, peerMigrations } from "./identity/migrations.ts";
 export { DEFAULT_PEER_LIMITS, MAX_BLOCK_BYTES, type PeerLimits } from "./limits.ts";
+export { membersOf } from "./bitswap/members.ts";
 export { answers, type Role, type RoleName, ROLES } from "./net/roles.ts";
 export { createPeer } from "./peer.ts";
 export {
