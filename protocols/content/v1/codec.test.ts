@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import {
   blockFrameBytes,
   decodeFrame,
+  encodeBlockHead,
   encodeFrame,
   type Frame,
   FrameError,
@@ -136,6 +137,10 @@ describe("frames", () => {
   test("cost what blockFrameBytes says", () => {
     const block = encodeFrame({ type: "block", id: 1, cid: new Uint8Array(36), bytes: new Uint8Array(99) });
     expect(blockFrameBytes(36, 99)).toBe(block.byteLength);
+    // The head is the same whether the block follows or is copied behind it.
+    const head = encodeBlockHead({ id: 1, cid: new Uint8Array(36) }, 99);
+    expect(hexOf(head)).toBe(hexOf(block.subarray(0, block.byteLength - 99)));
+    expect(() => encodeBlockHead({ id: 1, cid: new Uint8Array(MAX_CID_BYTES + 1) }, 1)).toThrow(RangeError);
   });
 
   test("of the largest block fit a receiver's limit, one byte more than that does not", () => {

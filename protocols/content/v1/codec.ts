@@ -1,4 +1,5 @@
 import {
+  type BlockFrame,
   type ErrorFrame,
   FRAME,
   type Frame,
@@ -41,6 +42,15 @@ export function encodeFrame(frame: Frame): Uint8Array {
     default:
       return encodeError(frame);
   }
+}
+
+/** A BLOCK frame without its block, which is to follow as it is: whoever has the block need not copy it. */
+export function encodeBlockHead(frame: Omit<BlockFrame, "type" | "bytes">, blockBytes: number): Uint8Array {
+  const { id, cid } = frame;
+  checkCidLength(cid);
+  const payloadBytes = CID_FIXED_BYTES + cid.byteLength + blockBytes;
+  const head = new Writer(HEADER_BYTES + CID_FIXED_BYTES + cid.byteLength);
+  return head.u32(payloadBytes).u8(FRAME.BLOCK).u32(id).u8(cid.byteLength).raw(cid).bytes;
 }
 
 /** Bytes of a BLOCK frame on the wire: what it costs of the credit. */

@@ -1,4 +1,4 @@
-export { blockFrameBytes, decodeFrame, encodeFrame, itemBytes } from "./codec.ts";
+export { blockFrameBytes, decodeFrame, encodeBlockHead, encodeFrame, itemBytes } from "./codec.ts";
 export { FrameParser, type FrameParserInit } from "./frame-parser.ts";
 export {
   type BlockFrame,

@@ -1,5 +1,6 @@
 import {
   blockFrameBytes,
+  encodeBlockHead,
   encodeFrame,
   type Frame,
   FrameError,
@@ -173,12 +174,13 @@ class ContentSender {
     }
     this.#components.metrics.sentBlocks.add();
     this.#components.metrics.sentBytes.add(bytes.byteLength);
-    await this.#write(encodeFrame({ type: "block", id: job.id, cid, bytes }));
+    await this.#write(encodeBlockHead({ id: job.id, cid }, bytes.byteLength));
+    await this.#write(bytes);
   }
 
-  async #write(frame: Uint8Array): Promise<void> {
-    for (let at = 0; at < frame.byteLength; at += SEND_PIECE_BYTES) {
-      const more = this.#stream.send(frame.subarray(at, at + SEND_PIECE_BYTES));
+  async #write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.byteLength; at += SEND_PIECE_BYTES) {
+      const more = this.#stream.send(bytes.subarray(at, at + SEND_PIECE_BYTES));
       if (!more) await this.#stream.drained({ signal: this.#over.signal });
     }
   }
