@@ -63,6 +63,7 @@ function verifiedContent(content: ContentService): TransferContent {
       has: cid => blocks.has(cid),
       get: cid => blocks.get(cid),
       put: (cid, bytes) => blocks.keep(cid, bytes),
+      lend: (cid, bytes) => blocks.lend(cid, bytes),
     },
     hold: cid => content.hold(cid),
     guard: () => content.guard(),

@@ -25,6 +25,12 @@ export const DIAL_TIMEOUT_MS = 10_000;
 /** Longest the protocol of a new stream may take to agree on, milliseconds. */
 export const NEGOTIATION_TIMEOUT_MS = 10_000;
 
+/**
+ * Longest that a peer may take to answer libp2p's own pings before its connection is cut, milliseconds. They queue behind what
+ * the connection carries: the usual five seconds cut off transfers between busy machines.
+ */
+export const PING_TIMEOUT_MS = 30_000;
+
 /** Longest a block is searched among the connected peers, milliseconds. */
 export const FETCH_TIMEOUT_MS = 10_000;
 

@@ -16,6 +16,12 @@ export const SEND_PIECE_BYTES = 256 * 1024;
 /** Credit given ahead by a receiver, bytes. Enough for 300 MB/s at 13 ms round trip. */
 export const RECEIVE_WINDOW_BYTES = 4 * 1024 * 1024;
 
+/** Bytes of buffers that one stream keeps for the blocks to come: what may be on its way. */
+export const MAX_POOLED_BYTES = 8 * 1024 * 1024;
+
+/** Smallest buffer that is used again, bytes. */
+export const MIN_POOLED_BYTES = 64 * 1024;
+
 /** A sender ends a stream whose receiver gives no credit for this long while a block waits, milliseconds. */
 export const CREDIT_TIMEOUT_MS = 30_000;
 

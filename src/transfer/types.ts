@@ -8,6 +8,11 @@ export interface TransferBlocks {
   get(cid: CID): Promise<Uint8Array | undefined>;
   /** Keeps a verified block; resolves when it is safe. The bytes are not changed afterwards. */
   put(cid: CID, bytes: Uint8Array): Promise<void>;
+  /**
+   * As `put`, for bytes that the caller wants to use again: true once nobody holds them any more, false when they are to be left
+   * alone for good.
+   */
+  lend?(cid: CID, bytes: Uint8Array): Promise<boolean>;
 }
 
 /** What is to be here in the end. */

@@ -5,6 +5,8 @@ import { FrameError } from "./wire.ts";
 export interface FrameParserInit {
   /** Largest payload accepted, bytes. */
   readonly maxPayloadBytes: number;
+  /** Gives a buffer of that length for a payload; default a new one. */
+  readonly allocate?: (bytes: number) => Uint8Array;
   /** Hears each frame, with its length on the wire. Its bytes are the listener's to keep. */
   readonly onFrame: (frame: Frame, wireBytes: number) => void;
 }
@@ -33,7 +35,8 @@ export class FrameParser {
       if (this.#payload === undefined) {
         at += this.#fillHeader(chunk, at);
         if (this.#headerFilled < HEADER_BYTES) return;
-        this.#payload = new Uint8Array(this.#length());
+        const length = this.#length();
+        this.#payload = this.#init.allocate?.(length) ?? new Uint8Array(length);
         this.#filled = 0;
       }
       const taken = Math.min(chunk.byteLength - at, this.#payload.byteLength - this.#filled);

@@ -39,6 +39,8 @@ export interface Blockstore {
    * survives what the durability promises. `STORAGE_FULL`, `STORAGE_FAILED`: the block is not here.
    */
   put(cid: CID, bytes: Uint8Array): Promise<void>;
+  /** As `put`, for bytes that are to be used again: true when nobody was given them meanwhile. */
+  putLent?(cid: CID, bytes: Uint8Array): Promise<boolean>;
   /** Protects a block as putting it again would; false when it is not here. */
   touch(cid: CID): boolean | Promise<boolean>;
   /** Takes a block away; false when it was not here. */

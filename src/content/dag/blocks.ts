@@ -32,6 +32,8 @@ export interface Blocks {
   put(cid: CID, bytes: Uint8Array, options?: AbortOptions): Promise<void>;
   /** Keeps bytes that the caller has checked against the CID: nobody hashes them again before they are read. */
   keep(cid: CID, bytes: Uint8Array): Promise<void>;
+  /** As `keep`, for bytes that the caller wants to use again: true once nobody holds them any more. */
+  lend(cid: CID, bytes: Uint8Array): Promise<boolean>;
   /** Takes a block away, whatever needs it; false when it was not here. */
   delete(cid: CID): Promise<boolean>;
 }
@@ -138,6 +140,21 @@ export class VerifiedBlocks implements Blocks {
     this.#fresh.keep(cid, bytes);
     metrics.blocksWritten.add();
     metrics.bytesWritten.add(bytes.byteLength);
+  }
+
+  async lend(cid: CID, bytes: Uint8Array): Promise<boolean> {
+    const { store } = this.#components;
+    if (store.putLent === undefined || this.#fresh.isFollowed) {
+      await this.keep(cid, bytes);
+      return false;
+    }
+    this.allow(cid);
+    checkBlockSize(cid, bytes.byteLength);
+    checkHash(cid);
+    const isFree = await store.putLent(cid, bytes);
+    this.#components.metrics.blocksWritten.add();
+    this.#components.metrics.bytesWritten.add(bytes.byteLength);
+    return isFree;
   }
 
   delete(cid: CID): Promise<boolean> {

@@ -21,8 +21,13 @@ export class FreshBlocks {
     this.#followedUntilMs = performance.now() + FOLLOWED_MS;
   }
 
+  /** True while what comes is kept. */
+  get isFollowed(): boolean {
+    return performance.now() <= this.#followedUntilMs;
+  }
+
   keep(cid: CID, bytes: Uint8Array): void {
-    if (performance.now() > this.#followedUntilMs) {
+    if (!this.isFollowed) {
       this.#blocks.clear();
       this.#bytes = 0;
       return;

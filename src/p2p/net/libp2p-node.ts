@@ -23,7 +23,13 @@ import { webSockets } from "@libp2p/websockets";
 import type { Datastore } from "interface-datastore";
 import { createLibp2p } from "libp2p";
 import type { Logger } from "../../core/index.ts";
-import { CLOSE_TIMEOUT_MS, MAX_RELAY_STREAMS, NEGOTIATION_TIMEOUT_MS, type PeerLimits } from "../limits.ts";
+import {
+  CLOSE_TIMEOUT_MS,
+  MAX_RELAY_STREAMS,
+  NEGOTIATION_TIMEOUT_MS,
+  type PeerLimits,
+  PING_TIMEOUT_MS,
+} from "../limits.ts";
 import { findSharedPort, type SharedPort } from "../nat/index.ts";
 import type { NetworkInit } from "../types.ts";
 import { libp2pLogger } from "./libp2p-logger.ts";
@@ -124,6 +130,7 @@ export async function createNode(init: Libp2pNodeInit): Promise<Libp2pNode> {
       // Redials have one owner: KeepConnected.
       reconnectRetries: 0,
     },
+    connectionMonitor: { pingTimeout: { minTimeout: PING_TIMEOUT_MS, maxTimeout: 2 * PING_TIMEOUT_MS } },
     services: {
       ...services,
       identify: identify({ runOnLimitedConnection: true }),

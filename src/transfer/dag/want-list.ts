@@ -90,10 +90,10 @@ export class WantList {
   }
 
   /**
-   * Checks a block and what it links to; gives the promise of its being stored. `CORRUPT_BLOCK` when it was not asked
-   * for or its bytes are others. Calls must follow each other: a node decides what may come after it.
+   * Checks a block and what it links to; gives the promise of its being stored, true when its buffer may be used again.
+   * `CORRUPT_BLOCK` when it was not asked for or its bytes are others. Calls must follow each other: a node decides what may come after it.
    */
-  async take(cidBytes: Uint8Array, bytes: Uint8Array): Promise<{ cid: CID; stored: Promise<void> }> {
+  async take(cidBytes: Uint8Array, bytes: Uint8Array): Promise<{ cid: CID; stored: Promise<boolean> }> {
     const key = bytesKey(cidBytes);
     const wanted = this.#wanted.get(key);
     if (wanted === undefined) {
@@ -105,10 +105,17 @@ export class WantList {
     this.#wanted.delete(key);
     this.#taken.add(key);
     // The block is stored before its children can come, so that every block held has its parents.
-    const stored = this.#blocks.put(cid, bytes);
+    const isNode = mayHaveLinks(cid);
+    const stored = this.#store(cid, bytes, isNode);
     stored.catch(() => undefined);
-    if (mayHaveLinks(cid) && range.end > range.start) await this.#expand(cid, bytes, range);
+    if (isNode && range.end > range.start) await this.#expand(cid, bytes, range);
     return { cid, stored };
+  }
+
+  /** The links of a node are views of its bytes: those are kept. */
+  #store(cid: CID, bytes: Uint8Array, isNode: boolean): Promise<boolean> {
+    if (!isNode && this.#blocks.lend !== undefined) return this.#blocks.lend(cid, bytes);
+    return this.#blocks.put(cid, bytes).then(() => false);
   }
 
   /** Notes that the source lacks a block. */

@@ -19,6 +19,7 @@ import {
 import type { WantList } from "../dag/want-list.ts";
 import { RECEIVE_WINDOW_BYTES, STALL_TIMEOUT_MS } from "../limits.ts";
 import type { ByteStream } from "../types.ts";
+import { BufferPool } from "./buffer-pool.ts";
 
 export interface ReceiveOptions extends AbortOptions {
   readonly priority?: number;
@@ -47,6 +48,7 @@ export class ContentReceiver {
   readonly #init: ContentReceiverInit;
   readonly #window: number;
   readonly #open = new Map<number, OpenRequest>();
+  readonly #buffers = new BufferPool();
   #granted = 0;
   #received = 0;
   #consumed = 0;
@@ -64,6 +66,7 @@ export class ContentReceiver {
     this.#window = init.windowBytes ?? RECEIVE_WINDOW_BYTES;
     const parser = new FrameParser({
       maxPayloadBytes: MAX_RESPONSE_BYTES,
+      allocate: bytes => this.#buffers.take(bytes),
       onFrame: (frame, wireBytes) => this.#arrived(frame, wireBytes),
     });
     stream.consume({
@@ -198,14 +201,15 @@ export class ContentReceiver {
 
   #store(
     request: OpenRequest,
-    stored: Promise<void>,
+    stored: Promise<boolean>,
     { cid, bytes }: { readonly cid: Uint8Array; readonly bytes: Uint8Array },
     wireBytes: number,
   ): void {
     stored.then(
-      () => {
+      isFree => {
         request.storing--;
         request.onBlock?.(cid, bytes);
+        if (isFree) this.#buffers.give(bytes.buffer);
         this.#consume(wireBytes);
         this.#finish(request);
       },

@@ -19,7 +19,19 @@ export class WatchedBlocks implements TransferBlocks {
   }
 
   put(cid: CID, bytes: Uint8Array): Promise<void> {
-    const putting = this.#blocks.put(cid, bytes);
+    return this.#watched(this.#blocks.put(cid, bytes));
+  }
+
+  lend(cid: CID, bytes: Uint8Array): Promise<boolean> {
+    const { lend } = this.#blocks;
+    return this.#watched(
+      lend === undefined
+        ? this.#blocks.put(cid, bytes).then(() => false)
+        : lend.call(this.#blocks, cid, bytes),
+    );
+  }
+
+  #watched<T>(putting: Promise<T>): Promise<T> {
     const ended = putting.then(
       () => undefined,
       () => undefined,

@@ -397,3 +397,27 @@ describe("a process that is killed", () => {
     await again.close();
   });
 });
+
+test("bytes that are lent may be used again once they are written, unless a reader was given them", async () => {
+  const store = await open();
+  const [one, two, three] = blocks(3).map(({ cid, bytes }) => ({ cid, bytes, copy: Uint8Array.from(bytes) }));
+  if (one === undefined || two === undefined || three === undefined) throw new Error("three blocks");
+  const lent = store.putLent(one.cid, one.bytes);
+  expect(await lent).toBe(true);
+  one.bytes.fill(0);
+  expect(Buffer.compare((await store.get(one.cid)) ?? Buffer.from("?"), one.copy)).toBe(0);
+  // Read while it is on its way to the disk.
+  const shared = store.putLent(two.cid, two.bytes);
+  const [read, isFree] = await Promise.all([store.get(two.cid), shared]);
+  expect(read).toBe(two.bytes);
+  expect(isFree).toBe(false);
+  // What is here already is not taken a second time.
+  expect(await store.putLent(two.cid, two.copy)).toBe(true);
+  // Nor while somebody else's bytes of it are on their way.
+  const [, again] = await Promise.all([
+    store.put(three.cid, three.bytes),
+    store.putLent(three.cid, three.copy),
+  ]);
+  expect(again).toBe(true);
+  await store.close();
+});

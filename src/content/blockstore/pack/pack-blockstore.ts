@@ -47,6 +47,8 @@ export interface PackBlockstoreInit {
 
 interface PendingBlock extends PackEntry {
   moment: number;
+  /** True when a reader was given the very bytes. */
+  isShared: boolean;
   readonly written: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -95,7 +97,7 @@ export class PackBlockstore implements Blockstore {
     const { table } = this.#directory;
     const key = keyOf(cid);
     const slot = table.find(key);
-    if (slot < 0) return this.#pending.get(blockKey(cid))?.bytes;
+    if (slot < 0) return this.#share(this.#pending.get(blockKey(cid)));
     const pack = this.#directory.pack(table.pack(slot));
     if (pack === undefined) throw new CidcastError("SHUTTING_DOWN", "The block store is closed");
     const offset = table.offset(slot);
@@ -113,6 +115,18 @@ export class PackBlockstore implements Blockstore {
     // It may have been removed or moved meanwhile: then these bytes say nothing about the slot.
     if (!verified && this.#directory.isAt(key, pack.id, offset)) table.setVerified(table.find(key));
     return bytes;
+  }
+
+  async putLent(cid: CID, bytes: Uint8Array): Promise<boolean> {
+    const written = this.put(cid, bytes);
+    const pending = this.#pending.get(blockKey(cid));
+    await written;
+    return pending?.bytes !== bytes || !pending.isShared;
+  }
+
+  #share(pending: PendingBlock | undefined): Uint8Array | undefined {
+    if (pending !== undefined) pending.isShared = true;
+    return pending?.bytes;
   }
 
   put(cid: CID, bytes: Uint8Array): Promise<void> {
@@ -138,7 +152,7 @@ export class PackBlockstore implements Blockstore {
       return Promise.resolve();
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const block = { cid, key, bytes, moment, written: promise, resolve, reject };
+    const block = { cid, key, bytes, moment, isShared: false, written: promise, resolve, reject };
     this.#pending.set(name, block);
     this.#queue.push(block);
     this.#flushing ??= this.#flush();
