@@ -1,10 +1,11 @@
 import { CarReader, CarWriter } from "@ipld/car";
+import * as dagCbor from "@ipld/dag-cbor";
 import { CID } from "multiformats/cid";
 import { expect, test } from "vitest";
 import { all, bytesOf, entriesOf, type Node, pieces, TestBed } from "../verbs/test-support.ts";
-import { CAR_MAX_HEADER_BYTES } from "../limits.ts";
+import { CAR_MAX_HEADER_BYTES, CAR_MAX_ROOTS } from "../limits.ts";
 import type { DagSelection } from "./select.ts";
-import { carEntry, carHeader } from "./codec.ts";
+import { carEntry, carHeader, parseCarHeader } from "./codec.ts";
 import { readCar } from "./reader.ts";
 
 const MIB = 1024 * 1024;
@@ -136,6 +137,16 @@ test("a header is read up to its limit and no further", async () => {
   for (const header of [carHeader(roots(1001)), carHeader(roots(CAR_MAX_HEADER_BYTES / 36))]) {
     await expect(readCar(pieces(header))).rejects.toMatchObject({ code: "INVALID_CAR" });
   }
+});
+
+test("a header has so many roots and no more", () => {
+  const root = CID.parse("bafkreifzjut3te7nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e");
+  const header = (count: number): Uint8Array =>
+    dagCbor.encode({ version: 1, roots: Array.from({ length: count }, () => root) });
+  expect(parseCarHeader(header(CAR_MAX_ROOTS)).roots).toHaveLength(CAR_MAX_ROOTS);
+  expect(() => parseCarHeader(header(CAR_MAX_ROOTS + 1))).toThrow(
+    expect.objectContaining({ code: "INVALID_CAR" }),
+  );
 });
 
 test("version 2 is read as far as its blocks go; the index is passed over", async () => {

@@ -1,7 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isCidcastError } from "../../core/index.ts";
-import { MAX_FILTER_DEPTH, MAX_FILTER_PATH, MAX_FILTER_TERMS, MAX_GLOB_STARS } from "../limits.ts";
+import {
+  MAX_FILTER_DEPTH,
+  MAX_FILTER_PATH,
+  MAX_FILTER_TERMS,
+  MAX_FILTERED_CHARS,
+  MAX_GLOB_STARS,
+} from "../limits.ts";
 import type { LogEvent } from "../types.ts";
 import { globTest } from "./glob.ts";
 import { compileFilter, equalityFilter } from "./index.ts";
@@ -82,6 +88,9 @@ describe("expressions", () => {
     const terms = (n: number): string => Array.from({ length: n }, () => "a == 1").join(" or ");
     const nested = (n: number): string => `${"(".repeat(n)}a == 1${")".repeat(n)}`;
     const path = (n: number): string => Array.from({ length: n }, () => "a").join(".");
+    const long = (length: number) => ({ ...event, data: { name: "b".repeat(length) } });
+    expect(compileFilter('name > "a"')(long(MAX_FILTERED_CHARS))).toBe(true);
+    expect(compileFilter('name > "a"')(long(MAX_FILTERED_CHARS + 1))).toBe(false);
     compileFilter(terms(MAX_FILTER_TERMS));
     compileFilter(nested(MAX_FILTER_DEPTH));
     compileFilter(`${path(MAX_FILTER_PATH)} == 1`);
