@@ -102,6 +102,9 @@ export const PREPARE_MAX_WORKERS = 64;
 /** Longest that an encoder may take for a batch of pictures while it prepares, milliseconds: it gives way to viewers. */
 export const PREPARE_STALL_MS = 180_000;
 
+/** Longest that an idle encoder that prepares may take for a sign of life, milliseconds: on a crowded machine it waits for its turn. */
+export const PREPARE_PING_MS = 30_000;
+
 /** Bytes of segments that wait to be written: above that encoders wait. */
 export const PREPARE_MAX_UNWRITTEN_BYTES = 32 * 1024 * 1024;
 

@@ -20,6 +20,7 @@ import {
   PREPARE_MAX_QUEUED,
   PREPARE_MAX_WORKERS,
   PREPARE_MIN_FREE_BYTES,
+  PREPARE_PING_MS,
   PREPARE_STALL_MS,
 } from "../limits.ts";
 import { createLibraryDemuxer } from "../demux/library/library-demuxer.ts";
@@ -113,6 +114,7 @@ class PrepareService implements Prepare, Service {
       ffmpegPath: undefined,
       niceness: NICENESS,
       startMs: PREPARE_STALL_MS,
+      pingMs: PREPARE_PING_MS,
       codeCacheDir: init.codeCacheDir,
       log: this.#log,
       clock,

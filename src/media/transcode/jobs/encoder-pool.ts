@@ -37,8 +37,10 @@ export class EncoderPool {
         throw new CidcastError("SHUTTING_DOWN", "The node stops and starts no encoder any more");
       const idle = this.#idle.shift();
       const taken = idle ?? this.#start();
+      // One that has only just said that it can work needs not say so again.
+      const isNew = !taken.isReady;
       await taken.ready;
-      if (idle === undefined || (await idle.answers())) return taken;
+      if (isNew || (await taken.answers())) return taken;
       this.#init.log.warn({ pid: taken.pid }, "an idle encoder gave no sign of life and is replaced");
       taken.kill();
     }

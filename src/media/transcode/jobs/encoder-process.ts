@@ -23,6 +23,8 @@ export interface EncoderProcessInit {
   readonly niceness?: number;
   /** Longest wait until it can work, milliseconds; default: what a viewer can be asked to wait. */
   readonly startMs?: number;
+  /** Longest wait for a sign of life of an idle process, milliseconds; default: what a viewer can be asked to wait. */
+  readonly pingMs?: number;
   /** Folder of the node's own for compiled code, which halves the time that a process takes to start. */
   readonly codeCacheDir?: string | undefined;
   readonly log: Logger;
@@ -40,11 +42,14 @@ export class EncoderProcess {
   #listener: ((message: FromChild) => void) | undefined;
   #pong: (() => void) | undefined;
   #stderr = "";
+  readonly #pingMs: number;
   #jobs = 0;
+  #isReady = false;
   #gone = false;
 
   constructor(init: EncoderProcessInit) {
     this.#clock = init.clock;
+    this.#pingMs = init.pingMs ?? ENCODER_PING_MS;
     const ffmpeg = init.ffmpegPath === undefined ? {} : { FFMPEG_PATH: init.ffmpegPath };
     const cache = init.codeCacheDir === undefined ? {} : { NODE_COMPILE_CACHE: init.codeCacheDir };
     this.#child = fork(ENTRY, {
@@ -75,6 +80,11 @@ export class EncoderProcess {
 
   get pid(): number | undefined {
     return this.#child.pid;
+  }
+
+  /** False while it starts. */
+  get isReady(): boolean {
+    return this.#isReady;
   }
 
   get gone(): boolean {
@@ -113,7 +123,7 @@ export class EncoderProcess {
     if (this.#gone) return false;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#pong = () => resolve(true);
-    const cancel = this.#clock.after(ENCODER_PING_MS, () => resolve(false));
+    const cancel = this.#clock.after(this.#pingMs, () => resolve(false));
     void this.exited.then(() => resolve(false));
     this.send({ type: "ping" });
     const answered = await promise;
@@ -146,7 +156,9 @@ export class EncoderProcess {
     });
     void this.exited.then(why => reject(missing(why)));
     try {
-      return await promise;
+      const encoder = await promise;
+      this.#isReady = true;
+      return encoder;
     } finally {
       cancel();
     }

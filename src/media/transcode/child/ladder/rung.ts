@@ -78,9 +78,7 @@ export class Rung {
     });
     this.#gop = gop;
     this.#slot = this.#slotOf(ptsUs, gop);
-    this.#working ??= this.#work().finally(() => {
-      this.#working = undefined;
-    });
+    this.#working ??= this.#work();
     return picture;
   }
 
@@ -127,6 +125,8 @@ export class Rung {
       this.#failure ??= { error };
       this.#drop();
     }
+    // In the same breath as the look that found nothing more: a picture that comes now is worked off anew.
+    this.#working = undefined;
     this.#moved?.();
   }
 
