@@ -194,7 +194,7 @@ export function createMcp(init: McpInit, components: McpComponents): Mcp {
           console: init.console,
           backup: init.backup,
         },
-        inner,
+        { ...inner, content: components.content },
       ),
     ],
     registerTool(tool) {

@@ -1,3 +1,5 @@
+import type { Content } from "../../content/index.ts";
+import { auditRoutes } from "./audit-routes.ts";
 import {
   createTenantBody,
   createTokenBody,
@@ -8,7 +10,6 @@ import {
 import { CidcastError, type Clock, type Logger } from "../../core/index.ts";
 import {
   ALL_SCOPES,
-  type AuditRecord,
   isLoopback,
   sameKey,
   type Tenancy,
@@ -56,6 +57,8 @@ export function adminRoutes(
     readonly definition: ServerDefinition;
     readonly clock: Clock;
     readonly log: Logger;
+    /** Undefined: exports are not kept as content. */
+    readonly content?: Pick<Content, "add"> | undefined;
   },
 ): McpRoute[] {
   const { tenancy, log } = components;
@@ -73,7 +76,7 @@ export function adminRoutes(
     ...tokenRoutes(route, tenancy),
     ...credentialRoutes(route, tenancy),
     ...overviewRoutes(route, components),
-    ...auditRoutes(route, tenancy),
+    ...auditRoutes(route, tenancy, components.content),
     ...backupRoutes(route, init.backup),
     ...consoleRoutes(route, { tenancy, clock: components.clock, source: init.console }),
   ];
@@ -335,55 +338,6 @@ function overviewRoutes(
       },
     }),
   ];
-}
-
-function auditRoutes(route: MakeRoute, tenancy: Tenancy): McpRoute[] {
-  return [
-    route({
-      method: "GET",
-      path: "/api/admin/audit",
-      summary: "Every tool call of a tenant, as lines of JSON, oldest first",
-      handle: async ({ query }) => ({
-        status: 200,
-        headers: { "content-type": "application/x-ndjson" },
-        body: linesOf(tenancy.audit.export(query.get("tenant_id") ?? "")),
-      }),
-    }),
-    route({
-      method: "GET",
-      path: "/api/admin/audit/verify",
-      summary: "Whether a tenant's audit chain is whole",
-      handle: async ({ query }) => {
-        const tenantId = query.get("tenant_id") ?? "";
-        const found = await tenancy.audit.verify(tenantId);
-        return ok({
-          tenant_id: tenantId,
-          intact: found === undefined,
-          ...(found !== undefined && { broken_at: found.seq, reason: found.reason }),
-        });
-      },
-    }),
-  ];
-}
-
-async function* linesOf(records: AsyncIterable<AuditRecord>): AsyncGenerator<string> {
-  for await (const record of records) {
-    const line = {
-      seq: record.seq,
-      tenant_id: record.tenantId,
-      session_id: record.sessionId,
-      caller: record.caller,
-      tool: record.tool,
-      arguments: record.arguments,
-      result: record.result ?? null,
-      error: record.error ?? null,
-      duration_ms: record.durationMs,
-      at_ms: record.atMs,
-      previous_hash: record.previousHash,
-      hash: record.hash,
-    };
-    yield `${JSON.stringify(line)}\n`;
-  }
 }
 
 function tenantIdOf(query: URLSearchParams): string {

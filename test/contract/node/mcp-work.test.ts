@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -154,4 +155,28 @@ test("an agent asks why a viewer stalls, and how the node is connected", async (
     [true, expect.stringContaining("FORBIDDEN")],
     [true, expect.stringContaining("SESSION_NOT_FOUND")],
   ]);
+});
+
+test("what a tenant's agents did is kept under a CID that the tenant does not see", async () => {
+  await using served = await serveNode();
+  const { tenants, tokens } = served.node.tenancy!;
+  const { id: tenantId } = await tenants.create({ name: "acme" });
+  const { token } = await tokens.create({ tenantId, scopes: ["content:read"], expiresInDays: 1 });
+  await call(served, "echo", { message: "kept" }, token);
+  const key = (await readFile(served.node.adminKeyFile, "utf8")).trim();
+  const ask = async (): Promise<Json> => {
+    const url = `${served.url}/api/admin/audit/export/?tenant_id=${tenantId}`;
+    return (await fetch(url, { method: "POST", headers: { "x-admin-key": key } })).json();
+  };
+  const { cid, size } = await ask();
+  const text = await (await fetch(`${served.url}/ipfs/${cid}`)).text();
+  expect(Buffer.byteLength(text)).toBe(size);
+  const lines = text.trimEnd().split("\n");
+  expect(lines.map(line => JSON.parse(line))).toMatchObject([{ seq: 1, tool: "echo", tenant_id: tenantId }]);
+  // The same log has the same CID; one call more another.
+  expect((await ask()).cid).toBe(cid);
+  await call(served, "echo", { message: "again" }, token);
+  expect((await ask()).cid).not.toBe(cid);
+  const headers = { authorization: `Bearer ${token}` };
+  expect((await fetch(`${served.url}/ipfs/${cid}`, { headers })).status).toBe(404);
 });
