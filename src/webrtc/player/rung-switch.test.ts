@@ -12,7 +12,7 @@ interface Request {
 }
 
 /** Pictures in two rungs, with a keyframe each second; what another rung asks for is answered by the test. */
-function setUp() {
+function setUp(estimateBps?: number) {
   let now = 0;
   let users = 0;
   const requests: Request[] = [];
@@ -29,6 +29,7 @@ function setUp() {
     startSeconds: 0,
     nowMs: 0,
     rung: "low",
+    path: () => ({ estimateBps, limitBps: undefined }),
     request: (_track, ticket, place) => requests.push({ ticket, place }),
     acquire: (_track, segment) => {
       users++;
@@ -42,7 +43,7 @@ function setUp() {
   });
   /** Answers what is asked for in order to play on. */
   const feed = (): void => {
-    const played = requests.filter(({ place }) => !("keyAfter" in place));
+    const played = requests.filter(({ place }) => "at" in place || "after" in place);
     for (const request of played) {
       const { ticket, place } = request;
       requests.splice(requests.indexOf(request), 1);
@@ -62,6 +63,14 @@ function setUp() {
     const { ticket, keyAfter, rung } = asked();
     player.deliver(0, ticket, segmentOf(Math.ceil(keyAfter - 0.002), rung), rung);
   };
+  /** The segment of the place that is played, in another rung. */
+  const deliverHolding = (): void => {
+    const found = requests.find(({ place }) => "holding" in place);
+    if (found === undefined || !("holding" in found.place)) throw new Error("no rung is asked for");
+    requests.splice(requests.indexOf(found), 1);
+    const { holding, rung } = found.place;
+    player.deliver(0, found.ticket, segmentOf(Math.floor(holding), rung), rung);
+  };
   const run = (ms: number): void => {
     for (const end = now + ms; now < end; ) {
       now += 5;
@@ -80,6 +89,7 @@ function setUp() {
     requests,
     asked,
     answer,
+    deliverHolding,
     run,
     now: () => now,
     users: () => users,
@@ -101,6 +111,39 @@ describe("another rung", () => {
     const steps = pictures.slice(1).map((at, i) => at - (pictures[i] ?? 0));
     expect(Math.max(...steps)).toBeLessThan(0.05);
     expect(Math.min(...steps)).toBeGreaterThan(0.02);
+  });
+
+  it("that is wanted sooner begins with its last keyframe, where the path takes what lies between in less time than it saves", () => {
+    const { player, shown, run, pictures, now, deliverHolding, users } = setUp(20_000_000);
+    player.pictures.switchRung("high", 2_000_000, "sooner");
+    const { length } = pictures;
+    deliverHolding();
+    run(20);
+    expect(shown).toEqual(["high"]);
+    // Those up to the place that is played are sent anew, one after the other, and playing goes on in step.
+    const anew = pictures.slice(length);
+    expect(anew.length).toBeGreaterThan(5);
+    expect(Math.min(...anew.map((at, i) => at - (pictures[length + i - 1] ?? 0)))).toBeGreaterThan(0);
+    run(2000);
+    expect(player.playback(now()).state).toBe("playing");
+    expect(Math.max(...pictures.slice(1).map((at, i) => at - (pictures[i] ?? 0)))).toBeLessThan(0.05);
+    expect(shown).toEqual(["high"]);
+    player.close();
+    expect(users()).toBe(0);
+  });
+
+  it("that is wanted sooner waits for its next keyframe, however near, where the path is too narrow for that", () => {
+    const { player, shown, answer, run, deliverHolding, requests, now } = setUp(100_000);
+    player.pictures.switchRung("high", 2_000_000, "sooner");
+    deliverHolding();
+    const asked = requests.find(({ place }) => "keyAfter" in place)?.place;
+    const place = asked !== undefined && "keyAfter" in asked ? asked.keyAfter : Number.NaN;
+    expect(place - player.playback(now()).positionSeconds).toBeLessThan(0.05);
+    run(50);
+    expect(shown).toEqual([]);
+    answer();
+    run(1000);
+    expect(shown).toEqual(["high"]);
   });
 
   it("that comes too late is asked for again, further on, and playing goes on meanwhile", () => {

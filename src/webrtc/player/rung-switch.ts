@@ -69,6 +69,8 @@ export class RungSwitch {
     const outcome = track.splice(ticket, segment, rung);
     const wanted = this.#wanted;
     if (outcome !== "late" || wanted === undefined) return;
+    // What came for the place that is played was not worth it: the next keyframe may be near.
+    if (before) return this.#ask(wanted);
     this.#margin = Math.min(MAX_MARGIN_SECONDS, Math.max(LATE_MARGIN_SECONDS, this.#margin * 2));
     this.#ask(wanted);
   }

@@ -57,6 +57,13 @@ describe("measurements", () => {
     stats.onFeedbackEnd(1000);
     expect(stats.packetLoss).toBeCloseTo(0.1);
     expect(stats.receivedBps).toBe(720_000);
+    // Packets that others overtook are told of twice.
+    for (let sequence = 100; sequence < 200; sequence++) stats.onSent(sequence, 1000);
+    for (let sequence = 100; sequence < 200; sequence++) stats.onArrival(sequence, sequence % 10 !== 0);
+    for (let sequence = 100; sequence < 200; sequence += 20) stats.onArrival(sequence, true);
+    stats.onFeedbackEnd(2000);
+    expect(stats.packetLoss).toBeCloseTo(0.05);
+    expect(stats.receivedBps).toBe(760_000);
     stats.onRoundTrip(40);
     stats.onRoundTrip(Number.NaN);
     expect(stats.roundTripMs).toBe(40);

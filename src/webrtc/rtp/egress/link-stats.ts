@@ -1,6 +1,10 @@
 const RING = 4096;
 const RATE_WINDOW_MS = 1000;
 const RTT_SMOOTHING = 1 / 8;
+/** What is known of a packet that was sent: it arrived, nothing yet, or that it had not arrived when others had. */
+const SETTLED = 0;
+const PENDING = 1;
+const MISSED = 2;
 
 /** What is measured of a viewer's path: by transport-wide feedback, receiver reports and sender reports. */
 export class LinkStats {
@@ -30,22 +34,25 @@ export class LinkStats {
   onSent(transportSequence: number, bytes: number): void {
     const at = transportSequence % RING;
     this.#sizes[at] = bytes;
-    this.#pending[at] = 1;
+    this.#pending[at] = PENDING;
     this.bytesSent += bytes;
     this.packetsSent++;
   }
 
   onArrival(transportSequence: number, arrived: boolean): void {
     const at = transportSequence % RING;
+    const state = this.#pending[at] ?? SETTLED;
     if (arrived) {
-      if (this.#pending[at] === 1) {
+      if (state !== SETTLED) {
         this.#ackedBytes += this.#sizes[at] ?? 0;
         this.#arrived++;
       }
-      this.#pending[at] = 0;
-    } else if (this.#pending[at] === 1) {
+      // Others overtook it: it was not lost.
+      if (state === MISSED) this.#lost = Math.max(0, this.#lost - 1);
+      this.#pending[at] = SETTLED;
+    } else if (state === PENDING) {
       this.#lost++;
-      this.#pending[at] = 0;
+      this.#pending[at] = MISSED;
     }
   }
 
