@@ -65,7 +65,10 @@ describe.skipIf(!HOLDS_BOUNDS)("another rendition, chosen by hand", () => {
       ["low", 360],
     ] as const) {
       expect(await session?.setQuality(level)).toEqual({ success: true });
-      await page.waitForFunction(`shown.at(-1)?.height === ${height}`);
+      await page.evaluate(`new Promise(resolve => {
+        const look = () => (shown.at(-1)?.height === ${height} ? resolve() : requestAnimationFrame(look));
+        look();
+      })`);
     }
     const shown = await page.evaluate<{ at: number; height: number }[]>("shown");
     const gaps = shown.slice(1).map(({ at }, i) => at - (shown[i]?.at ?? at));
