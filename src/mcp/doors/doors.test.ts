@@ -403,6 +403,34 @@ describe("streamable http", () => {
     expect(s.t.tenancy.sessions.active()).toHaveLength(0);
   });
 
+  test("a request outside any session is answered by itself, and refused where HTTP says so", async () => {
+    await using s = await startTestMcp();
+    const { token } = await s.t.tenant("A", []);
+    const ask = async (more: Record<string, string>, message: object) => {
+      const headers = { authorization: `Bearer ${token}`, "content-type": "application/json", ...more };
+      const request = new Request("http://127.0.0.1/mcp", {
+        method: "POST",
+        headers: { accept: "application/json, text/event-stream", ...headers },
+        body: JSON.stringify({ jsonrpc: "2.0", ...message }),
+      });
+      const response = await s.mcp.fetch(request, { principal: anonymous });
+      return { status: response.status, text: await response.text() };
+    };
+    const echo = { id: "a", method: "tools/call", params: { name: "echo", arguments: { message: "hi" } } };
+    const answered = await ask({ "mcp-protocol-version": "2025-06-18" }, echo);
+    expect([answered.status, JSON.parse(answered.text)]).toEqual([
+      200,
+      { jsonrpc: "2.0", id: "a", result: { content: [{ type: "text", text: "hi" }] } },
+    ]);
+    expect((await ask({}, { id: 1, method: "ping" })).text).toContain('"result":{}');
+    expect((await ask({ accept: "application/json" }, echo)).status).toBe(406);
+    expect((await ask({ "mcp-protocol-version": "1999-01-01" }, echo)).status).toBe(400);
+    expect((await ask({ "mcp-session-id": "nobody's" }, echo)).status).toBe(404);
+    expect((await ask({}, { method: "notifications/initialized" })).status).toBe(202);
+    const unknown = JSON.parse((await ask({}, { id: 2, method: "no/such" })).text);
+    expect(unknown).toMatchObject({ id: 2, error: { code: -32601 } });
+  });
+
   test("bodies that are not JSON, too deep, too large or of another type are refused", async () => {
     await using s = await startTestMcp();
     const status = async (headers: Record<string, string>, body: string) =>

@@ -1,4 +1,4 @@
-import { MAX_MESSAGE_BYTES } from "@cidcast/protocols/mcp";
+import { MAX_MESSAGE_BYTES, rpcRequest } from "@cidcast/protocols/mcp";
 import {
   type AuthInfo,
   createMcpHandler,
@@ -6,8 +6,10 @@ import {
   isJsonContentType,
   isLegacyRequest,
   type McpRequestContext,
+  PROTOCOL_VERSION_META_KEY,
   ProtocolError,
   readRequestBody,
+  SUPPORTED_PROTOCOL_VERSIONS,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
 import { type Principal, toCidcastError } from "../../core/index.ts";
@@ -23,6 +25,7 @@ import { buildServer } from "../server/build-server.ts";
 import { PrincipalBus } from "../server/principal-bus.ts";
 import { createEventStore } from "./event-store.ts";
 import { completeInitialize, errorMessage, invalidRequest, parseError, parseJson } from "./message.ts";
+import { answerRpc } from "./rpc.ts";
 import type { SocketComponents } from "./socket.ts";
 
 /** What the door is told beside the request. */
@@ -184,6 +187,13 @@ export function createStreamableHttp(components: SocketComponents): StreamableHt
       const ended = new AbortController();
       const unwatch = tenancy.watch(principal, () => ended.abort());
       const signal = AbortSignal.any([request.signal, ended.signal]);
+      if (isPlain(request, body.json)) {
+        try {
+          return Response.json(await answerRpc(components, stateless.of(principal), body.json, signal));
+        } finally {
+          unwatch();
+        }
+      }
       const bound = new Request(request.url, { method: request.method, headers: request.headers, signal });
       const authInfo: AuthInfo = {
         token: "",
@@ -204,6 +214,39 @@ export function createStreamableHttp(components: SocketComponents): StreamableHt
       await modern.close();
     },
   };
+}
+
+/** Methods of which nothing comes but the answer. */
+const PLAIN_METHODS: ReadonlySet<unknown> = new Set([
+  "tools/call",
+  "tools/list",
+  "resources/list",
+  "resources/templates/list",
+  "resources/read",
+  "prompts/list",
+  "prompts/get",
+  "completion/complete",
+  "ping",
+]);
+
+/**
+ * True for one request of the older revisions that belongs to no session and is well formed as HTTP: it is answered as by
+ * `POST /api/mcp/rpc/`, at a part of what the transport takes for it. What is not is refused there, in its own words.
+ */
+function isPlain(request: Request, json: unknown): boolean {
+  const { headers } = request;
+  if (request.method !== "POST" || headers.has("mcp-session-id")) return false;
+  const accept = headers.get("accept") ?? "";
+  if (!accept.includes("application/json") || !accept.includes("text/event-stream")) return false;
+  const revision = headers.get("mcp-protocol-version");
+  if (revision !== null && !SUPPORTED_PROTOCOL_VERSIONS.includes(revision)) return false;
+  const checked = rpcRequest.safeParse(json);
+  if (!checked.success) return false;
+  const { id, method, params } = checked.data;
+  if (id === undefined || id === null || !PLAIN_METHODS.has(method)) return false;
+  const meta = params?.["_meta"];
+  const says = typeof meta === "object" && meta !== null && PROTOCOL_VERSION_META_KEY in meta;
+  return !says && (method !== "tools/call" || typeof params?.["name"] === "string");
 }
 
 /** Reads and checks the body of a POST; other methods have none. */
