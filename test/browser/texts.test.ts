@@ -84,6 +84,12 @@ describe("captions, chapters, languages and small pictures in a browser", () => 
     await choose("captions", "German");
     await player.run("player.seek(21)");
     await shown("zwanzig &amp; mehr");
+    // The browser takes a moment from knowing a cue to showing it.
+    await page.evaluate(`new Promise(resolve => {
+      const [track] = document.querySelector("cid-player").shadowRoot.querySelector("video").textTracks;
+      const look = () => (track.activeCues?.length ? requestAnimationFrame(() => requestAnimationFrame(resolve)) : requestAnimationFrame(look));
+      look();
+    })`);
     await screenshot(page, "captions");
     await player.run("player.playbackRate = 2");
     await shown("fünfundzwanzig");
