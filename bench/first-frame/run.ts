@@ -1,5 +1,5 @@
 // offer_request → first decoded frame in Chromium, beside an HTML5 <video> on the same file of the same node, in turns.
-// `npm run bench -- first-frame [--runs N] [--cold N]`
+// `npm run bench -- first-frame [--runs N] [--cold N] [--kinds N]`
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createReadStream } from "node:fs";
 import { cpus, tmpdir } from "node:os";
@@ -10,6 +10,7 @@ import type { Browser, Page } from "playwright-core";
 import { createNode } from "../../src/node.ts";
 import { launchChromium, openPage } from "../../test/browser/chromium.ts";
 import { type FirstFrame, type LoopbackResult, runInPage } from "../../test/browser/in-page.ts";
+import { addKinds, type KindOfFile } from "./kinds.ts";
 import { type Figures, figuresOf, tableOf } from "./figures.ts";
 import { startNodeProcess } from "./node-process.ts";
 
@@ -24,15 +25,18 @@ const SAMPLES = fileURLToPath(new URL("../../samples", import.meta.url));
 const ARTIFACTS = fileURLToPath(new URL("../../artifacts/bench", import.meta.url));
 
 const { values } = parseArgs({
-  options: { runs: { type: "string", default: "20" }, cold: { type: "string", default: "5" } },
+  options: {
+    runs: { type: "string", default: "20" },
+    cold: { type: "string", default: "5" },
+    kinds: { type: "string", default: "5" },
+  },
 });
 const runs = Number(values.runs);
 const coldRuns = Number(values.cold);
+const kindRuns = Number(values.kinds);
 
-/** Puts both samples into a data directory, and makes a ladder of one; resolves to their CIDs. */
-async function prepare(
-  dataDir: string,
-): Promise<{ passthrough: string; transcoded: string; prepared: string }> {
+/** Puts both samples and the files of each kind into a data directory, and makes a ladder of one; resolves to their CIDs. */
+async function prepare(dataDir: string) {
   await using node = await createNode({ dataDir, sample: false, logLevel: "error" }, { serve: false });
   const add = async (name: string): Promise<string> =>
     (await node.content.add(createReadStream(join(SAMPLES, name)), { name })).cid;
@@ -46,7 +50,8 @@ async function prepare(
   const { cid: source } = await node.content.add(same());
   const job = await node.prepare.submit(source, { presets: ["very_low", "low"] });
   const { result } = await node.prepare.ended(job.id);
-  return { passthrough, transcoded, prepared: result?.root ?? "" };
+  const kinds = await addKinds(node, kindRuns);
+  return { passthrough, transcoded, prepared: result?.root ?? "", kinds };
 }
 
 /** A page of the node with the measuring script, in a browser whose own WebRTC has run once. */
@@ -62,6 +67,8 @@ async function openMeter(browser: Browser, url: string): Promise<Page> {
 
 const webrtc = (page: Page, cid: string): Promise<FirstFrame> =>
   page.evaluate<FirstFrame>(`firstFrame.webrtcFirstFrame(${JSON.stringify(cid)})`);
+const webrtcSound = (page: Page, cid: string): Promise<FirstFrame> =>
+  page.evaluate<FirstFrame>(`firstFrame.webrtcFirstSound(${JSON.stringify(cid)})`);
 const html5 = (page: Page, cid: string, run: string): Promise<FirstFrame> =>
   page.evaluate<FirstFrame>(`firstFrame.videoFirstFrame(${JSON.stringify(cid)}, ${JSON.stringify(run)})`);
 
@@ -81,6 +88,25 @@ async function warm(browser: Browser, dataDir: string, cids: Awaited<ReturnType<
   }
   await page.close();
   return { series, transcodedFirst };
+}
+
+/** For each kind the first viewer of a file, and one who comes when all of its start is stored. */
+async function ofKinds(browser: Browser, dataDir: string, kinds: readonly KindOfFile[]): Promise<Figures[]> {
+  await using node = await startNodeProcess(dataDir);
+  const page = await openMeter(browser, node.url);
+  const all: Figures[] = [];
+  for (const { name, hasPictures, cids } of kinds) {
+    const first: number[] = [];
+    const again: number[] = [];
+    for (const cid of cids) {
+      const measure = hasPictures ? webrtc : webrtcSound;
+      first.push((await measure(page, cid)).elapsedMs);
+      again.push((await measure(page, cid)).elapsedMs);
+    }
+    all.push(figuresOf(`${name}: first viewer`, first), figuresOf(`${name}: again`, again));
+  }
+  await page.close();
+  return all;
 }
 
 async function cold(browser: Browser, dataDir: string, cid: string): Promise<FirstFrame[]> {
@@ -117,6 +143,7 @@ try {
     figuresOf("WebRTC, passed through, first viewer of a process", times(passthroughCold)),
     figuresOf("WebRTC, transcoded, first viewer of a process", times(transcodedCold)),
   ];
+  if (kindRuns > 0) all.push(...(await ofKinds(browser, dataDir, cids.kinds)));
   const p50 = (name: string): number => all.find(figures => figures.name === name)?.p50 ?? Number.NaN;
   const ratio = p50("WebRTC, passed through, warm") / p50("`<video>` on /ipfs, warm");
   console.log(

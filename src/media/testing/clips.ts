@@ -248,7 +248,7 @@ function audioTrack(format: FormatContext, init: NonNullable<ClipInit["audio"]>[
   return {
     ...track,
     write() {
-      const total = init.seconds * CLIP_RATE;
+      const total = Math.round(init.seconds * CLIP_RATE);
       const size = context.frameSize > 0 ? context.frameSize : 1024;
       for (let first = 0; first < total; first += size) {
         const count = Math.min(size, total - first);

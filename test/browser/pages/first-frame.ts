@@ -30,7 +30,30 @@ function freshVideo(): HTMLVideoElement {
 }
 
 /** Time from the offer_request, on an open socket, to the first frame that is decoded and ready to be shown. */
-async function webrtcFirstFrame(cid: string): Promise<FirstFrame> {
+function webrtcFirstFrame(cid: string): Promise<FirstFrame> {
+  return webrtcFirst(
+    cid,
+    video => new Promise(resolve => void video.requestVideoFrameCallback(() => resolve())),
+  );
+}
+
+/** The same to the first sound that is played, where there are no pictures. */
+function webrtcFirstSound(cid: string): Promise<FirstFrame> {
+  return webrtcFirst(cid, async (_video, pc) => {
+    const heard = async (): Promise<boolean> => {
+      const reports = [...(await pc.getStats()).values()];
+      return reports.some(
+        ({ type, totalSamplesReceived = 0 }) => type === "inbound-rtp" && totalSamplesReceived > 0,
+      );
+    };
+    while (!(await heard())) await new Promise(resolve => setTimeout(resolve, 1));
+  });
+}
+
+async function webrtcFirst(
+  cid: string,
+  first: (video: HTMLVideoElement, pc: RTCPeerConnection) => Promise<void>,
+): Promise<FirstFrame> {
   const ws = await signalling();
   const video = freshVideo();
   const pc = new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
@@ -49,7 +72,7 @@ async function webrtcFirstFrame(cid: string): Promise<FirstFrame> {
   pc.addEventListener("iceconnectionstatechange", () => mark(`ice-${pc.iceConnectionState}`));
   let pcId = "";
   const shown = new Promise<void>((resolve, reject) => {
-    video.requestVideoFrameCallback(() => resolve());
+    void first(video, pc).then(resolve, reject);
     setTimeout(() => reject(new Error(`no frame: ${JSON.stringify(marks)}`)), GIVE_UP_MS);
     const listen = (event: MessageEvent): void => {
       const message = JSON.parse(String(event.data));
@@ -101,4 +124,6 @@ async function videoFirstFrame(cid: string, run: string): Promise<FirstFrame> {
   }
 }
 
-Object.assign(globalThis, { firstFrame: { signalling, webrtcFirstFrame, videoFirstFrame } });
+Object.assign(globalThis, {
+  firstFrame: { signalling, webrtcFirstFrame, webrtcFirstSound, videoFirstFrame },
+});
