@@ -11,7 +11,7 @@ export class CidHeader extends HTMLElement {
   #timer: ReturnType<typeof setInterval> | undefined;
 
   connectedCallback(): void {
-    const state = el("span", { class: "node-state", attributes: { role: "status" } });
+    const state = el("span", { class: "node-state", attributes: { role: "status", dir: "ltr" } });
     const home = el("a", { attributes: { href: "/" } }, [
       el("img", { attributes: { src: logo, alt: "", width: "28", height: "28" } }),
       "cidcast",

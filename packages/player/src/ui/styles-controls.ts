@@ -2,7 +2,7 @@
 export const CONTROL_STYLES = `
 .controls {
   position: absolute; inset: auto 0 0; padding: 44px 12px 8px;
-  background: linear-gradient(transparent, rgb(0 0 0 / 0.55) 45%, rgb(0 0 0 / 0.85));
+  background: linear-gradient(transparent, rgb(0 0 0 / 0.66) 40%, rgb(0 0 0 / 0.88));
   transition: opacity 0.2s, transform 0.2s;
 }
 .frame.quiet .controls { opacity: 0; transform: translateY(8px); }

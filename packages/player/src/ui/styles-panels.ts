@@ -35,6 +35,9 @@ kbd {
   .panel { font-size: 22px; }
   .panel h2 { font-size: 24px; }
   .stats-panel { width: 680px; }
+  .charts { grid-template-columns: 1fr 1fr; gap: 10px 24px; }
+  .charts svg { height: 48px; }
+  .charts path { stroke-width: 2.5; }
   .error-box { max-width: 900px; font-size: 24px; }
   .error-box h2 { font-size: 36px; }
 }
@@ -52,6 +55,8 @@ kbd {
 .error-box code { font-family: ui-monospace, monospace; }
 .error-message { overflow-wrap: anywhere; }
 @container (max-width: 480px) {
+  .charts .most { display: none; }
+  .charts svg { height: 20px; }
   .panel { background: #080c12; inset: 6px 6px auto; width: auto; max-width: none; max-height: calc(100% - 12px); z-index: 1; }
   .error { padding: 8px 14px; place-items: start center; }
   .error-box { gap: 6px; }
