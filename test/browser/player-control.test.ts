@@ -10,6 +10,9 @@ import { type PlayerHandle, playerOf } from "./player-handle.ts";
 const POSTER =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='64' height='36'%3E%3Crect width='64' height='36' fill='teal'/%3E%3C/svg%3E";
 
+/** How long what was asked for may take, ms. */
+const SEEN = { timeout: 20_000 };
+
 describe("control of <cid-player>", () => {
   let browser: Browser;
   let node: MockNode;
@@ -88,19 +91,23 @@ describe("control of <cid-player>", () => {
     await player.reaches("paused");
     const at = await player.currentTime();
     await page.keyboard.press(".");
-    await expect.poll(() => player.currentTime()).toBeCloseTo(at + 1 / 30, 2);
+    await expect.poll(() => player.currentTime(), SEEN).toBeCloseTo(at + 1 / 30, 2);
     await page.keyboard.press(",");
     await page.keyboard.press(",");
-    await expect.poll(() => player.currentTime()).toBeCloseTo(at - 1 / 30, 2);
+    await expect.poll(() => player.currentTime(), SEEN).toBeCloseTo(at - 1 / 30, 2);
   });
 
   it("repeats the part between two marks until it is let go", async () => {
     await open(undefined, "/play/bafyvideo?t=4");
     await player.reaches("playing");
+    // While it stands still both marks are at one place, however slow the machine.
+    await player.run("player.pause()");
+    await player.reaches("paused");
     await page.keyboard.press("[");
     await notice("Repeat from");
     await page.keyboard.press("]");
     await notice("The end lies before the start");
+    await player.run("player.play()");
     await player.passes(5);
     await page.keyboard.press("]");
     await notice("Repeating 0:04 to 0:05");
@@ -169,6 +176,39 @@ describe("control of <cid-player>", () => {
     await page.evaluate("document.querySelector('cid-player').remove()");
     expect(await page.evaluate("navigator.mediaSession.metadata")).toBeNull();
     await page.evaluate("document.querySelector('main').append(document.createElement('cid-player'))");
+  });
+
+  it("goes into a window of its own and back, by key and button, and says where that cannot be", async () => {
+    await open();
+    await player.reaches("playing");
+    // The browser of the tests has no such window: what is asked of it is what counts.
+    await page.evaluate(`{
+      const video = document.querySelector("cid-player").shadowRoot.querySelector("video");
+      let inside = null;
+      globalThis.refusing = false;
+      Object.defineProperty(document, "pictureInPictureEnabled", { value: true });
+      Object.defineProperty(video.getRootNode(), "pictureInPictureElement", { get: () => inside });
+      video.requestPictureInPicture = async () => {
+        if (refusing) throw new DOMException("it wants a click", "NotAllowedError");
+        inside = video;
+        video.dispatchEvent(new Event("enterpictureinpicture"));
+      };
+      document.exitPictureInPicture = async () => {
+        inside = null;
+        video.dispatchEvent(new Event("leavepictureinpicture"));
+      };
+    }`);
+    await page.keyboard.press("i");
+    const pressed = page.locator("cid-player button.pip[aria-pressed=true]");
+    await pressed.waitFor();
+    // A window of its own shows what comes: nothing can lie over it.
+    await player.run("player.seek(8)");
+    expect(await page.locator("cid-player .seek-cover").isVisible()).toBe(false);
+    await page.getByRole("button", { name: "Picture in picture (I)" }).click();
+    await page.locator("cid-player button.pip[aria-pressed=false]").waitFor();
+    await page.evaluate("refusing = true");
+    await page.keyboard.press("i");
+    await notice("Picture in picture is not possible now");
   });
 
   it("shows its poster until there is a picture", async () => {

@@ -6,11 +6,14 @@ export interface PictureInPicture {
   toggle(): Promise<boolean>;
 }
 
+/** True while it is shown in a window of its own. */
+export function isInOwnWindow(video: HTMLVideoElement): boolean {
+  const root = video.getRootNode();
+  return (root instanceof ShadowRoot ? root : document).pictureInPictureElement === video;
+}
+
 export function createPictureInPicture(video: HTMLVideoElement, isSound: () => boolean): PictureInPicture {
-  const shown = (): boolean => {
-    const root = video.getRootNode();
-    return (root instanceof ShadowRoot ? root : document).pictureInPictureElement === video;
-  };
+  const shown = (): boolean => isInOwnWindow(video);
   return {
     get on() {
       // Not every browser has it.

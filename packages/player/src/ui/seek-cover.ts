@@ -1,4 +1,5 @@
 import { el } from "./dom.ts";
+import { isInOwnWindow } from "./picture-in-picture.ts";
 
 /** How long the picture is waited for once the node has said that it is there, ms. */
 const SETTLE_MS = 8_000;
@@ -52,8 +53,7 @@ export function createSeekCover(video: HTMLVideoElement): SeekCover {
     lift,
     begin() {
       wanted = undefined;
-      // In picture in picture another window shows the pictures.
-      if (document.pictureInPictureElement === video) return;
+      if (isInOwnWindow(video)) return;
       if (element.hidden) {
         element.width = Math.max(1, video.videoWidth);
         element.height = Math.max(1, video.videoHeight);
