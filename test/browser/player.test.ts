@@ -172,6 +172,7 @@ describe("<cid-player>", () => {
     node.offerError = { code: "BUSY", message: "100 of 100 sessions" };
     await open();
     await player.reaches("reconnecting");
+    await page.getByText("The node is busy. Trying again…").waitFor();
     node.offerError = undefined;
     await player.reaches("playing");
     expect(node.offers.length).toBeGreaterThan(1);
@@ -184,6 +185,19 @@ describe("<cid-player>", () => {
     await player.reaches("reconnecting");
     await player.reaches("playing");
     expect(node.offers).toHaveLength(2);
+  });
+
+  it("begins anew where the node cannot go on as it is: no room for a transcode, an answer that crossed", async () => {
+    await open();
+    await player.reaches("playing");
+    await node.studio(`studio.tell({ type: "error", code: "BUSY", message: "1 of 1 in use" })`);
+    await player.reaches("reconnecting");
+    await page.getByText("The node is busy. Trying again…").waitFor();
+    await player.reaches("playing");
+    node.tell({ type: "error", code: "CONFLICT", message: "it has its answer", pc_id: "pc_2" });
+    await player.reaches("reconnecting");
+    await player.reaches("playing");
+    expect(node.offers).toHaveLength(3);
   });
 
   it("waits no longer than its limit for a connection to come to be", async () => {

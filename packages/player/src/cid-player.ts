@@ -10,6 +10,7 @@ import { type CaptionTrack, createCaptionTrack } from "./ui/caption-track.ts";
 import { keyCommand } from "./ui/keyboard.ts";
 import { type KeyPanels, obeyKey } from "./ui/obey-key.ts";
 import { createPictureInPicture, type PictureInPicture } from "./ui/picture-in-picture.ts";
+import { retryWords } from "./text/error-text.ts";
 import { checkRate, rateWords } from "./ui/rates.ts";
 import { createSound, type Sound } from "./ui/sound.ts";
 import { createPlayerStyles } from "./ui/styles.ts";
@@ -381,10 +382,10 @@ export class CidPlayer extends HTMLElement {
     });
     playback.on("tracks", tracks => this.#emit("cid-tracks", { tracks }));
     playback.on("retry", retry => {
-      this.#words =
-        retry.attempt > 1 ? "Connection lost. Still trying to reconnect…" : "Connection lost. Reconnecting…";
-      this.#askedMs = performance.now() + retry.waitMs;
-      this.#emit("cid-retry", retry);
+      const { attempt, waitMs, cause } = retry;
+      this.#words = retryWords(cause.code, attempt);
+      this.#askedMs = performance.now() + waitMs;
+      this.#emit("cid-retry", { attempt, waitMs, code: cause.code });
       this.#update();
     });
   }

@@ -19,7 +19,11 @@ export interface CidPlayerEventMap {
   /** The rate has changed, or whether sound is heard at it. */
   "cid-rate": CustomEvent<{ readonly playbackRate: number; readonly soundMuted: boolean }>;
   /** The connection is gone; it is made again in `waitMs`. */
-  "cid-retry": CustomEvent<{ readonly attempt: number; readonly waitMs: number }>;
+  "cid-retry": CustomEvent<{
+    readonly attempt: number;
+    readonly waitMs: number;
+    readonly code: ErrorCode;
+  }>;
 }
 
 /** What an event of that name carries. */

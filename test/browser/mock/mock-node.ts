@@ -47,6 +47,8 @@ export interface MockNode extends AsyncDisposable {
   studio<Result>(expression: string): Promise<Result>;
   /** Drops every signalling socket, as a node does that dies. */
   dropSockets(): void;
+  /** Says something on every socket. */
+  tell(message: object): void;
 }
 
 export async function startMockNode(browser: Browser): Promise<MockNode> {
@@ -105,6 +107,9 @@ export async function startMockNode(browser: Browser): Promise<MockNode> {
     studio: expression => page.evaluate(expression),
     dropSockets() {
       for (const ws of sockets.clients) ws.terminate();
+    },
+    tell(message) {
+      for (const ws of sockets.clients) ws.send(JSON.stringify(message));
     },
     async [Symbol.asyncDispose]() {
       for (const ws of sockets.clients) ws.terminate();

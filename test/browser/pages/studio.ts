@@ -20,6 +20,7 @@ interface Command {
   readonly range?: Session["loopRange"];
   readonly rate?: number;
   readonly frames?: number;
+  readonly id?: string;
 }
 
 const DURATION_SECONDS = 20;
@@ -115,7 +116,7 @@ function obey(session: Session, command: Command): void {
     session.position += (command.frames ?? 1) / 30;
   }
   session.picture.running = session.state === "playing";
-  sayState(session);
+  say(session, { ...reportOf(session), id: command.id });
 }
 
 function sayState(session: Session): void {
@@ -184,7 +185,8 @@ async function handle(id: string, message: Record<string, unknown>): Promise<Stu
   }
   if (message["type"] === "control" && session) {
     obey(session, message["command"] as Parameters<typeof obey>[1]);
-    return { type: "control", pc_id: id, event: reportOf(session) };
+    const { id: name } = message["command"] as Parameters<typeof obey>[1];
+    return { type: "control", pc_id: id, event: { ...reportOf(session), id: name } };
   }
   if (message["type"] === "close") {
     session?.pc.close();
@@ -202,9 +204,14 @@ function openControl(): void {
   }
 }
 
+/** Says something to every viewer. */
+function tell(message: object): void {
+  for (const session of sessions.values()) say(session, message);
+}
+
 /** Ends every session without a word over signalling. */
 function vanish(): void {
   for (const session of sessions.values()) session.pc.close();
 }
 
-Object.assign(globalThis, { studio: { handle, openControl, vanish, commands } });
+Object.assign(globalThis, { studio: { handle, openControl, tell, vanish, commands } });

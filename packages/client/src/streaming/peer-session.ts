@@ -179,8 +179,11 @@ function watchSignalling(
       if (message.type === "closed" && message.pc_id === pcId) {
         lose(new ClientError("SESSION_NOT_FOUND", message.reason ?? "The node has closed the session"));
       }
-      if (message.type === "error" && message.pc_id === pcId)
-        lose(errorFromWire(message.code, message.message));
+      if (message.type === "error" && message.pc_id === pcId) {
+        const error = errorFromWire(message.code, message.message);
+        // An answer that crossed with another change of the connection: a fresh one has neither.
+        lose(error.code === "CONFLICT" ? new ClientError("PEER_UNREACHABLE", error.message) : error);
+      }
     }),
     signalling.on("close", lose),
   ];

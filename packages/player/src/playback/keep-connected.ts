@@ -10,6 +10,8 @@ export interface KeepConnectedInit {
     readonly attempt: number;
     readonly waitMs: number;
     readonly wake: () => void;
+    /** Why. */
+    readonly cause: ClientError;
   }) => void;
 }
 
@@ -24,7 +26,7 @@ export async function keepConnected(init: KeepConnectedInit): Promise<ClientErro
     if (signal.aborted) break;
     const waitMs = isTransient(cause) ? backoff.next() : undefined;
     if (waitMs === undefined) return cause;
-    await wait(waitMs, signal, wake => init.onRetry({ attempt: backoff.attempts, waitMs, wake }));
+    await wait(waitMs, signal, wake => init.onRetry({ attempt: backoff.attempts, waitMs, wake, cause }));
   }
   return undefined;
 }

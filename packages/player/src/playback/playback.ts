@@ -1,4 +1,5 @@
 import {
+  isTransient,
   ClientError,
   type ControlEvent,
   createBackoff,
@@ -86,6 +87,8 @@ export class Playback implements PlayerSource {
   #reported: PlaybackReport["state"] | undefined;
   /** True when the viewer has seen or heard something of this session. */
   #seen = false;
+  /** Gives up the connection that there is for a new one. */
+  #lose: (error: ClientError) => void = () => undefined;
   /** A connection that begins in the middle has not got there yet. */
   #beginning = false;
   /** Seeks and steps back so far. */
@@ -267,10 +270,10 @@ export class Playback implements PlayerSource {
       connect: scope => this.#connectOnce(scope),
       backoff: this.#backoff,
       signal,
-      onRetry: ({ attempt, waitMs, wake }) => {
+      onRetry: ({ attempt, waitMs, wake, cause }) => {
         this.#wake = wake;
         this.#apply("lose");
-        this.#events.emit("retry", { attempt, waitMs });
+        this.#events.emit("retry", { attempt, waitMs, cause });
       },
     });
     if (failed === undefined || (await this.#init.rescue?.(failed))) return;
@@ -280,6 +283,7 @@ export class Playback implements PlayerSource {
   /** One connection, from the socket to its loss. Resolves to what it was lost to. */
   async #connectOnce(signal: AbortSignal): Promise<ClientError> {
     const { promise: lost, resolve: lose } = Promise.withResolvers<ClientError>();
+    this.#lose = lose;
     let signalling: SignallingClient | undefined;
     let session: PeerSession<RTCPeerConnection> | undefined;
     try {
@@ -370,9 +374,15 @@ export class Playback implements PlayerSource {
         if (event.change !== "start") this.#init.bandwidth?.keep(event.estimateBps);
         return this.#events.emit("pictures", event.pictures);
       case "error":
-        // A command that was refused changes nothing: playing goes on.
-        return COMMAND_ERRORS.has(event.error.code) ? undefined : this.#fail(event.error);
+        return this.#onError(event.error);
     }
+  }
+
+  #onError(error: ClientError): void {
+    // A command that was refused changes nothing: playing goes on.
+    if (COMMAND_ERRORS.has(error.code)) return;
+    if (isTransient(error)) this.#lose(error);
+    else this.#fail(error);
   }
 
   /** The answer to the last jump, or the start of a connection that begins in the middle. */

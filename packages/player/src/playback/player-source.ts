@@ -20,7 +20,7 @@ export interface PlayerSourceEvents {
   /** It has ended before its length: the file is cut off or damaged there. */
   damaged: { readonly positionSeconds: number; readonly message: string };
   /** The connection is gone; the next attempt comes in `waitMs`. */
-  retry: { readonly attempt: number; readonly waitMs: number };
+  retry: { readonly attempt: number; readonly waitMs: number; readonly cause: ClientError };
 }
 
 /** Something that plays one CID, by whatever way it comes. */

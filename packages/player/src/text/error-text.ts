@@ -8,6 +8,8 @@ export interface ErrorText {
   readonly advice: string;
   /** False when trying again cannot help. */
   readonly retry: boolean;
+  /** The node's own words say more, and come first. */
+  readonly inItsWords?: true;
 }
 
 const TEXTS: Partial<Record<ErrorCode, ErrorText>> = {
@@ -71,8 +73,9 @@ const TEXTS: Partial<Record<ErrorCode, ErrorText>> = {
   },
   BUSY: {
     title: "The node is busy",
-    advice: "It serves as many viewers as it can. Try again in a moment.",
+    advice: "Try again in a moment.",
     retry: true,
+    inItsWords: true,
   },
   LIMIT_REACHED: {
     title: "Too many players are open",
@@ -111,6 +114,12 @@ const TEXTS: Partial<Record<ErrorCode, ErrorText>> = {
   },
   SHUTTING_DOWN: { title: "The node is stopping", advice: "Try again when it is back.", retry: true },
 };
+
+/** What to say while a connection is made again, for the `attempt`th time. */
+export function retryWords(code: ErrorCode, attempt: number): string {
+  if (code === "BUSY") return "The node is busy. Trying again…";
+  return attempt > 1 ? "Connection lost. Still trying to reconnect…" : "Connection lost. Reconnecting…";
+}
 
 /** What to tell the viewer about an error of that code. */
 export function errorText(code: ErrorCode): ErrorText {

@@ -39,7 +39,7 @@ export function createErrorPanel(onRetry: () => void): ErrorPanel {
     show(error) {
       const text = errorText(error.code);
       setText(title, text.title);
-      setText(advice, text.advice);
+      setText(advice, text.inItsWords ? `${error.message}. ${text.advice}` : text.advice);
       setText(code, error.code);
       setText(message, error.message);
       retry.hidden = !text.retry;
