@@ -354,7 +354,8 @@ export class Playback implements PlayerSource {
         this.#reported = event.state;
         this.#soundMuted = event.soundMuted ?? false;
         this.#clock.durationSeconds = event.durationSeconds > 0 ? event.durationSeconds : undefined;
-        this.#report(event.positionSeconds);
+        // Where it stands is the place that is told, however long it takes to get to that here.
+        this.#report(event.positionSeconds, event.state === "playing");
         return this.#settle();
       case "position":
         return this.#report(event.positionSeconds);
@@ -393,13 +394,13 @@ export class Playback implements PlayerSource {
     this.#events.emit("landed", pictureTime);
   }
 
-  #report(positionSeconds: number): void {
+  #report(positionSeconds: number, running = true): void {
     const nowMs = performance.now();
     const seek = this.#pendingSeek;
     const stale = seek !== undefined && nowMs < seek.untilMs;
     if (stale && Math.abs(positionSeconds - seek.target) > SEEK_TOLERANCE_SECONDS) return;
     this.#pendingSeek = undefined;
-    this.#clock.set(positionSeconds, this.#state === "playing", nowMs);
+    this.#clock.set(positionSeconds, running && this.#state === "playing", nowMs);
     this.#events.emit("position", undefined);
   }
 
