@@ -99,9 +99,14 @@ async function ofKinds(browser: Browser, dataDir: string, kinds: readonly KindOf
     const first: number[] = [];
     const again: number[] = [];
     for (const cid of cids) {
-      const measure = hasPictures ? webrtc : webrtcSound;
-      first.push((await measure(page, cid)).elapsedMs);
-      again.push((await measure(page, cid)).elapsedMs);
+      const measure = async (): Promise<number> =>
+        (
+          await (hasPictures ? webrtc : webrtcSound)(page, cid).catch((error: unknown) => {
+            throw new Error(name, { cause: error });
+          })
+        ).elapsedMs;
+      first.push(await measure());
+      again.push(await measure());
     }
     all.push(figuresOf(`${name}: first viewer`, first), figuresOf(`${name}: again`, again));
   }

@@ -98,9 +98,24 @@ async function webrtcFirst(
     return { elapsedMs: performance.now() - begun, marks };
   } finally {
     pc.close();
-    ws.send(JSON.stringify({ type: "close", pc_id: pcId }));
+    // Its place has to be free for the next one: a small node transcodes one film at a time.
+    await closed(ws, pcId);
     video.remove();
   }
+}
+
+/** Gives a session back; resolves when the node says so. */
+function closed(ws: WebSocket, pcId: string): Promise<void> {
+  return new Promise(resolve => {
+    const listen = (event: MessageEvent): void => {
+      const message = JSON.parse(String(event.data));
+      if (message.pc_id !== pcId || !["closed", "error"].includes(message.type)) return;
+      ws.removeEventListener("message", listen);
+      resolve();
+    };
+    ws.addEventListener("message", listen);
+    ws.send(JSON.stringify({ type: "close", pc_id: pcId }));
+  });
 }
 
 /** Time from setting the address of the same file in a `<video>` to its first frame. `run` keeps caches out of it. */
