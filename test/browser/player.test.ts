@@ -190,14 +190,18 @@ describe("<cid-player>", () => {
   it("begins anew where the node cannot go on as it is: no room for a transcode, an answer that crossed", async () => {
     await open();
     await player.reaches("playing");
+    const retried = (): Promise<string> =>
+      page.evaluate<string>("(retries => retries.shift() ?? '')(globalThis.retries)");
+    await player.run(`(globalThis.retries = [],
+      player.addEventListener("cid-retry", ({ detail }) => retries.push(detail.code)))`);
     await node.studio(`studio.tell({ type: "error", code: "BUSY", message: "1 of 1 in use" })`);
-    await player.reaches("reconnecting");
-    await page.getByText("The node is busy. Trying again…").waitFor();
+    await expect.poll(retried, { timeout: 20_000 }).toBe("BUSY");
     await player.reaches("playing");
+    await expect.poll(() => node.offers.length, { timeout: 20_000 }).toBe(2);
     node.tell({ type: "error", code: "CONFLICT", message: "it has its answer", pc_id: "pc_2" });
-    await player.reaches("reconnecting");
+    await expect.poll(retried, { timeout: 20_000 }).toBe("PEER_UNREACHABLE");
     await player.reaches("playing");
-    expect(node.offers).toHaveLength(3);
+    await expect.poll(() => node.offers.length, { timeout: 20_000 }).toBe(3);
   });
 
   it("waits no longer than its limit for a connection to come to be", async () => {

@@ -107,6 +107,7 @@ async function webrtcFirst(
 /** Gives a session back; resolves when the node says so. */
 function closed(ws: WebSocket, pcId: string): Promise<void> {
   return new Promise(resolve => {
+    if (pcId === "") return resolve();
     const listen = (event: MessageEvent): void => {
       const message = JSON.parse(String(event.data));
       if (message.pc_id !== pcId || !["closed", "error"].includes(message.type)) return;
