@@ -13,6 +13,8 @@ import { type RealNode, startRealNode } from "../../browser/real-node.ts";
 const MAX_FREEZE_MS = 5000;
 /** Furthest that sound may be from the picture, milliseconds: the bound of ITU-R BT.1359 for sound that is early. */
 const MAX_AV_OFFSET_MS = 45;
+/** The same where the machine does other things as well. */
+const MAX_AV_OFFSET_BUSY_MS = 1000;
 /** Place by which the browser has brought sound and picture together, seconds; how long they are looked at then. */
 const SETTLED_SECONDS = 4;
 const LOOKED_SECONDS = 2;
@@ -105,30 +107,29 @@ function median(values: readonly number[]): number {
 }
 
 describe("files of all kinds", () => {
-  test.each(Object.entries(CLIPS))(
-    "%s: no freeze, and sound in time where that is held",
-    async (name, clip) => {
-      const file = Readable.from([await makeClip(clip)]);
-      const { cid } = await real.node.content.add(file, { name });
-      await open(cid);
-      const player = playerOf(page);
-      await player.reaches("playing");
-      await page.evaluate("watchGaps()");
-      await player.passes(SETTLED_SECONDS);
-      const offsets: number[] = [];
-      while ((await player.currentTime()) < SETTLED_SECONDS + LOOKED_SECONDS) {
-        const offset = await page.evaluate<number | null>("avOffsetMs()");
-        if (offset !== null && Number.isFinite(offset)) offsets.push(offset);
-        await page.waitForTimeout(100);
-      }
-      await player.reaches("ended");
-      const gap = await page.evaluate<number>("longestGapMs");
-      console.info(`${name}: A/V ${median(offsets).toFixed(1)} ms, longest picture ${gap.toFixed(0)} ms`);
-      expect(gap).toBeLessThan(MAX_FREEZE_MS);
-      expect(offsets.length).toBeGreaterThan(0);
-      if (HOLDS_BOUNDS) expect(Math.abs(median(offsets))).toBeLessThanOrEqual(MAX_AV_OFFSET_MS);
-    },
-  );
+  test.each(Object.entries(CLIPS))("%s: no freeze, and sound in time", async (name, clip) => {
+    const file = Readable.from([await makeClip(clip)]);
+    const { cid } = await real.node.content.add(file, { name });
+    await open(cid);
+    const player = playerOf(page);
+    await player.reaches("playing");
+    await page.evaluate("watchGaps()");
+    await player.passes(SETTLED_SECONDS);
+    const offsets: number[] = [];
+    while ((await player.currentTime()) < SETTLED_SECONDS + LOOKED_SECONDS) {
+      const offset = await page.evaluate<number | null>("avOffsetMs()");
+      if (offset !== null && Number.isFinite(offset)) offsets.push(offset);
+      await page.waitForTimeout(100);
+    }
+    await player.reaches("ended");
+    const gap = await page.evaluate<number>("longestGapMs");
+    console.info(`${name}: A/V ${median(offsets).toFixed(1)} ms, longest picture ${gap.toFixed(0)} ms`);
+    expect(gap).toBeLessThan(MAX_FREEZE_MS);
+    expect(offsets.length).toBeGreaterThan(0);
+    expect(Math.abs(median(offsets))).toBeLessThanOrEqual(
+      HOLDS_BOUNDS ? MAX_AV_OFFSET_MS : MAX_AV_OFFSET_BUSY_MS,
+    );
+  });
 
   test.skipIf(FILES.length === 0).each(FILES)("%s: no freeze", async name => {
     const stream = createReadStream(join(FOLDER, name));

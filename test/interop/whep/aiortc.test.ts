@@ -23,7 +23,10 @@ describe("aiortc as a WHEP player", () => {
     ["passed through", 0],
     ["transcoded", 1],
   ] as const)("decodes picture and sound of a file %s, and ends its session", async ([, index], context) => {
-    if (typeof python === "string") return context.skip(python);
+    if (typeof python === "string") {
+      context.skip(python);
+      return;
+    }
     const cid = [real.passthroughCid, real.transcodedCid][index];
     const { stdout } = await run(python.path, [CLIENT, `${real.url}/whep/${cid}`], { timeout: 150_000 });
     expect(JSON.parse(stdout)).toEqual({
@@ -41,7 +44,10 @@ describe("aiortc as a WHEP player", () => {
   });
 
   test("is told why there is nothing to play", async context => {
-    if (typeof python === "string") return context.skip(python);
+    if (typeof python === "string") {
+      context.skip(python);
+      return;
+    }
     const { stdout } = await run(python.path, [CLIENT, `${real.url}/whep/not-a-cid`], { timeout: 60_000 });
     expect(JSON.parse(stdout)).toEqual({ post: 400, code: "INVALID_CID" });
   });
