@@ -23,7 +23,7 @@ beforeAll(async () => {
   await writeFile(join(dir, "film/a.txt"), "aaa");
   await writeFile(join(dir, 'film/extras/b "q" %20 ü.txt'), "bb");
 });
-afterAll(async () => rm(dir, { recursive: true, force: true }));
+afterAll(async () => rm(dir, { recursive: true, force: true, maxRetries: 20 }));
 
 /** The program as a process of its own. */
 function program(args: readonly string[], env: Readonly<Record<string, string>> = {}) {

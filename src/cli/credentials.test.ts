@@ -20,7 +20,8 @@ let dataDir: string;
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "cidcast-rotate-"));
 });
-afterEach(async () => rm(dataDir, { recursive: true, force: true }));
+// The children of a program that was killed end by themselves, and write down their compiled code meanwhile.
+afterEach(async () => rm(dataDir, { recursive: true, force: true, maxRetries: 20 }));
 
 const keyFile = (): string => join(dataDir, "keys", "encryption-key");
 const open = (serve: boolean): Promise<CidcastNode> =>

@@ -11,6 +11,7 @@ const ALONE = {
   holePunch: false,
   autoNat: false,
   upnp: false,
+  upnpGateways: [],
   pubsub: false,
   routers: [],
   provide: true,

@@ -7,6 +7,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -19,16 +20,26 @@ const KEY_BYTES = 32;
 export function readOrMakeKeyFile(file: string): Buffer {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    // On the disk before anything is sealed with it: a power cut must not leave what nothing opens.
-    const options = { mode: 0o600, flag: "wx", flush: true } as const;
-    writeFileSync(file, `${randomBytes(KEY_BYTES).toString("base64url")}\n`, options);
-    flushDirectory(dirname(file));
+    if (!existsSync(file)) makeKeyFile(file);
+    // A crash may have left one that was never used.
+    rmSync(unfinished(file), { force: true });
   } catch (cause) {
-    if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) {
-      throw new CidcastError("STORAGE_FAILED", `The key ${file} cannot be written`, { cause });
-    }
+    throw new CidcastError("STORAGE_FAILED", `The key ${file} cannot be written`, { cause });
   }
   return readKeyFile(file);
+}
+
+/** The name appears with the whole key behind it: a crash at any moment leaves none or all of it. */
+function makeKeyFile(file: string): void {
+  const fresh = unfinished(file);
+  // On the disk before anything is sealed with it: a power cut must not leave what nothing opens.
+  writeFileSync(fresh, `${randomBytes(KEY_BYTES).toString("base64url")}\n`, { mode: 0o600, flush: true });
+  renameSync(fresh, file);
+  flushDirectory(dirname(file));
+}
+
+function unfinished(file: string): string {
+  return `${file}.new`;
 }
 
 /** Reads a key of 32 bytes. `STORAGE_FAILED` when others may read the file or it holds no key. */

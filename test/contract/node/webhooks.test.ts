@@ -57,7 +57,7 @@ test("a webhook gets its events signed, and after a restart what it missed", asy
   const dataDir = await mkdtemp(join(tmpdir(), "cidcast-hooks-"));
   const config = { dataDir, events: { log: "disk" as const } };
   const tell = (node: Awaited<ReturnType<typeof serveNode>>, message: string): void =>
-    void node.node.notify?.emitEvent("system_info", { message });
+    void node.node.notify?.emitEvent("system_error", { message });
   let secret: string;
   let id: string;
   try {
@@ -65,7 +65,7 @@ test("a webhook gets its events signed, and after a restart what it missed", asy
       await using served = await serveNode(config);
       tell(served, "before");
       const filter = 'message != "quiet"';
-      const command = ["webhook", "add", there.url, "--type", "system_info", "--filter", filter, "--json"];
+      const command = ["webhook", "add", there.url, "--type", "system_error", "--filter", filter, "--json"];
       const added = await run(command, { cwd: dataDir, dataDir });
       expect(added.code).toBe(0);
       ({ id, secret } = JSON.parse(added.stdout));
@@ -87,7 +87,7 @@ test("a webhook gets its events signed, and after a restart what it missed", asy
     expect(there.messages()).toEqual(["one", "two", "three"]);
     const listed = await (await fetch(`${again.url}/api/v0/webhooks`)).text();
     expect(JSON.parse(listed)).toMatchObject({
-      webhooks: [{ id, url: there.url, types: ["system_info"], delivered: 1, givenUp: 0 }],
+      webhooks: [{ id, url: there.url, types: ["system_error"], delivered: 1, givenUp: 0 }],
     });
     expect(listed).not.toContain(secret);
     const removed = await run(["webhook", "rm", id], { cwd: dataDir, dataDir });

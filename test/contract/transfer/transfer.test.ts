@@ -138,7 +138,7 @@ describe("content moves between two nodes", () => {
       const failed = await run(["transfer", ELSEWHERE, "http://127.0.0.1:9"], at);
       expect(failed.code).not.toBe(0);
     } finally {
-      await rm(dataDir, { recursive: true, force: true });
+      await rm(dataDir, { recursive: true, force: true, maxRetries: 20 });
     }
   });
 });
@@ -207,7 +207,7 @@ describe("a process that is killed", () => {
         await second.kill();
       }
     } finally {
-      await rm(dataDir, { recursive: true, force: true });
+      await rm(dataDir, { recursive: true, force: true, maxRetries: 20 });
     }
   });
 
@@ -244,7 +244,7 @@ describe("a process that is killed", () => {
         await back.kill();
       }
     } finally {
-      await rm(dataDir, { recursive: true, force: true });
+      await rm(dataDir, { recursive: true, force: true, maxRetries: 20 });
     }
   });
 });
@@ -272,6 +272,6 @@ test("the token of a source survives a restart, sealed", async () => {
     expect([undefined, "CONFLICT"]).toContain(refused);
     expect((await again.node.transfers.finished(id)).ok).toBe(true);
   } finally {
-    await rm(dataDir, { recursive: true, force: true });
+    await rm(dataDir, { recursive: true, force: true, maxRetries: 20 });
   }
 });
