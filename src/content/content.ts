@@ -1,8 +1,10 @@
 import { join } from "node:path";
+import type { CID } from "multiformats/cid";
 import {
   type AbortOptions,
   anySignal,
   CidcastError,
+  raceSignal,
   type Clock,
   type EventPublisher,
   type Logger,
@@ -20,7 +22,7 @@ import type { DagBlock } from "./car/codec.ts";
 import type { DagSelection } from "./car/select.ts";
 import { IDENTITY, parseCid } from "./dag/cid.ts";
 import { type Denylist, noDenylist } from "./denylist/denylist.ts";
-import { type ContentLimits, DEFAULT_CONTENT_LIMITS } from "./limits.ts";
+import { type ContentLimits, DEFAULT_CONTENT_LIMITS, REMOVE_WAIT_MS } from "./limits.ts";
 import { contentMetrics } from "./metrics.ts";
 import { RecordStore } from "./records/record-store.ts";
 import type {
@@ -206,7 +208,7 @@ class DefaultContent implements ContentService {
     options.signal?.throwIfAborted();
     const cid = parseCid(text);
     const { holds, records, events } = this.#telling(options);
-    if (holds.isHeld(cid)) {
+    if (holds.isHeld(cid) && !(await this.#isFreeSoon(cid, options))) {
       throw new CidcastError("CONTENT_IN_USE", `${cid.toString()} is playing or being transferred`);
     }
     const { pins, hadRecord } = await records.remove(cid.toString());
@@ -214,6 +216,18 @@ class DefaultContent implements ContentService {
     if (hadRecord) events.publish("content_removed", { cid: cid.toString() });
     if (!hadRecord && pins.length === 0) {
       throw new CidcastError("CONTENT_NOT_FOUND", `${cid.toString()} has not been added here`);
+    }
+  }
+
+  /** A look at a picture or a short read is over in a moment; who plays or transfers it goes on. */
+  async #isFreeSoon(cid: CID, { signal }: AbortOptions): Promise<boolean> {
+    const { holds, clock } = this.#context;
+    const waited = Promise.withResolvers<boolean>();
+    const cancel = clock.after(REMOVE_WAIT_MS, () => waited.resolve(false));
+    try {
+      return await raceSignal(Promise.race([holds.free(cid).then(() => true), waited.promise]), signal);
+    } finally {
+      cancel();
     }
   }
 

@@ -100,6 +100,9 @@ export const FRESH_BLOCKS_BYTES = 16 * 1024 * 1024;
 /** How long a reader who waited for a block of a transfer counts as following it, milliseconds. */
 export const FOLLOWED_MS = 2000;
 
+/** How long a removal waits for a look at the content to end, milliseconds. */
+export const REMOVE_WAIT_MS = 2000;
+
 /** Largest denylist, bytes: some millions of rules. */
 export const MAX_DENYLIST_BYTES = 256 * 1024 * 1024;
 

@@ -1,9 +1,15 @@
 import type { CID } from "multiformats/cid";
 import type { ContentHold } from "../types.ts";
 
+interface HeldRoot {
+  readonly cid: CID;
+  count: number;
+  readonly free: PromiseWithResolvers<void>;
+}
+
 /** DAGs in use, counted by root. */
 export class Holds {
-  readonly #roots = new Map<string, { readonly cid: CID; count: number }>();
+  readonly #roots = new Map<string, HeldRoot>();
   readonly #listeners = new Set<(cid: CID) => void>();
 
   get size(): number {
@@ -18,6 +24,13 @@ export class Holds {
     return this.#roots.has(cid.toString());
   }
 
+  /** Resolves once nobody holds it. */
+  async free(cid: CID): Promise<void> {
+    for (let held = this.#roots.get(cid.toString()); held; held = this.#roots.get(cid.toString())) {
+      await held.free.promise;
+    }
+  }
+
   /** Hears of roots that are held from now on, at once. */
   onHold(listener: (cid: CID) => void): () => void {
     this.#listeners.add(listener);
@@ -28,7 +41,7 @@ export class Holds {
 
   hold(cid: CID): ContentHold {
     const text = cid.toString();
-    const held = this.#roots.get(text) ?? { cid, count: 0 };
+    const held = this.#roots.get(text) ?? { cid, count: 0, free: Promise.withResolvers() };
     held.count++;
     this.#roots.set(text, held);
     for (const listener of this.#listeners) listener(cid);
@@ -37,7 +50,9 @@ export class Holds {
       if (!open) return;
       open = false;
       held.count--;
-      if (held.count === 0) this.#roots.delete(text);
+      if (held.count > 0) return;
+      this.#roots.delete(text);
+      held.free.resolve();
     };
     return { cid: text, release, [Symbol.dispose]: release };
   }

@@ -104,6 +104,18 @@ describe("records", () => {
     await expect(node.content.setMedia(elsewhere, {})).rejects.toMatchObject({ code: "CONTENT_NOT_FOUND" });
   });
 
+  test("removing waits for a look that is soon over", async () => {
+    const node = await bed.start();
+    const { cid } = await node.content.add(pieces(Buffer.from("x")));
+    const hold = node.content.hold(cid);
+    const removed = node.content.remove(cid);
+    const again = node.content.hold(cid);
+    hold.release();
+    again.release();
+    await removed;
+    expect(await node.content.record(cid)).toBeUndefined();
+  });
+
   test("removing takes record and pins away, not while it is held", async () => {
     const node = await bed.start();
     const { cid } = await node.content.add(pieces(Buffer.from("x")), { pin: "named" });

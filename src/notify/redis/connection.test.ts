@@ -37,3 +37,20 @@ test("a start goes on at once where nobody listens", async () => {
   expect(redis.status).not.toBe("ready");
   redis.disconnect();
 });
+
+test("a connection that is lost while a command waits leaves no timer for the next one", async () => {
+  const server = createServer(socket => {
+    // The first command is the client's own question whether the server is ready.
+    socket.once("data", () => socket.destroy());
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  // The address of a TCP server is an object.
+  const { port } = server.address() as AddressInfo;
+  const redis = redisConnection(`redis://127.0.0.1:${port}`, silentLogger);
+  const closed = once(redis, "close");
+  await firstAttempt([redis], new VirtualClock());
+  await closed;
+  expect(redis["socketTimeoutTimer"]).toBeUndefined();
+  redis.disconnect();
+  server.close();
+});

@@ -20,6 +20,11 @@ export function redisConnection(url: string, log: Logger): Redis {
     socketTimeout: SILENT_MS,
     retryStrategy: times => Math.min(MAX_RETRY_MS, times * RETRY_STEP_MS),
   });
+  // A connection that ends while a command waits leaves its timer behind, and that would cut off the next connection.
+  redis.on("close", () => {
+    clearTimeout(redis["socketTimeoutTimer"]);
+    redis["socketTimeoutTimer"] = undefined;
+  });
   redis.on("error", err => log.debug({ err: messageOf(err) }, "redis cannot be reached"));
   return redis;
 }

@@ -216,8 +216,9 @@ class RedisLog implements SharedLog {
         written.push(serial);
       }
       if (!isSame) {
-        const entries = await this.#writer.xrevrange(stream, "+", "-", "COUNT", LOADED_EVENTS);
+        // In this order: what is appended between the two is in the stream, and never before the ring's beginning.
         const last = Number((await this.#writer.get(offset)) ?? 0);
+        const entries = await this.#writer.xrevrange(stream, "+", "-", "COUNT", LOADED_EVENTS);
         const events = entries.toReversed().map(toEvent);
         const ring = this.#newRing(events[0]?.offset ?? last + 1);
         for (const event of events) ring.push({ event, bytes: eventBytes(event.topic, event.data) });

@@ -74,7 +74,13 @@ function listener(node: Node, resume?: { epoch: string; offset: number }) {
     },
   );
   const until = async (accept: () => boolean): Promise<void> => {
-    while (!accept()) await new Promise<void>(resolve => waiting.push(resolve));
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => late.reject(new Error(`${numbers.length} events, last ${JSON.stringify(items.slice(-3))}`)),
+      60_000,
+    );
+    while (!accept()) await Promise.race([new Promise<void>(resolve => waiting.push(resolve)), late.promise]);
+    clearTimeout(timer);
   };
   return { items, numbers, subscription, until };
 }
