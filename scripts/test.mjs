@@ -1,6 +1,6 @@
 // `npm test`: types, lint, format, then every test but those with foreign peers. Ends with `N passed, N failed, N skipped`.
 import { ensureInstalled, nodeProgram, run, runMain } from "./setup.mjs";
-import { addCounts, printCounts, runVitest, writeCounts } from "./report.mjs";
+import { addCheck, addCounts, noCounts, printCounts, runVitest, writeCounts } from "./report.mjs";
 
 /** @type {readonly (readonly [name: string, command: string, args: string[]])[]} */
 const CHECKS = [
@@ -15,14 +15,13 @@ const CHECKS = [
 await runMain(async () => {
   await ensureInstalled();
   const node = nodeProgram();
-  const counts = { passed: 0, failed: 0, skipped: 0 };
+  const counts = noCounts();
   for (const [name, command, args] of CHECKS) {
     const code = await run(command, args);
     console.log(`${code === 0 ? "ok" : "FAILED"}: ${name}`);
-    addCounts(counts, { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 });
+    addCheck(counts, name, code);
   }
-  const built = await run(node, ["scripts/build-web.mjs"]);
-  addCounts(counts, { passed: built === 0 ? 1 : 0, failed: built === 0 ? 0 : 1, skipped: 0 });
+  addCheck(counts, "the pages", await run(node, ["scripts/build-web.mjs"]));
   addCounts(counts, await runVitest(["unit", "browser", "conformance"], "test", process.argv.slice(2)));
   writeCounts("test", counts);
   printCounts(counts);
