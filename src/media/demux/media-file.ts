@@ -18,6 +18,7 @@ import type { ContentFile } from "../../content/index.ts";
 import { CidcastError, type Logger, messageOf } from "../../core/index.ts";
 import { DEMUX_CACHE_BYTES, DEMUX_READS_KEPT, MAX_TRACKS } from "../limits.ts";
 import { bunnyTracks } from "./bunny.ts";
+import { boundResync } from "./bunny-resync.ts";
 import { type LibraryFormat, libraryFormatOf, SIGNATURE_BYTES } from "./library/formats.ts";
 import { checkSampleTables } from "./sample-tables.ts";
 import type { DemuxedTrack } from "./track.ts";
@@ -189,6 +190,7 @@ async function openBunny(file: ContentFile, read: ReadRange, log: Logger): Promi
   try {
     await checkSampleTables(file);
     const container = (await input.getFormat()).name;
+    boundResync(input);
     const inputs = (await input.getTracks()).slice(0, MAX_TRACKS);
     if (inputs.length === 0) {
       throw new CidcastError(
