@@ -28,7 +28,8 @@ export async function runVitest(projects, name, more = []) {
     { env: { VITEST_COUNTS_FILE: file } },
   );
   const counts = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : noCounts();
-  if (code !== 0 && counts.failed === 0) addFailure(counts, "vitest", `it ended with ${code}, and no test failed`);
+  if (code !== 0 && counts.failed === 0)
+    addFailure(counts, "vitest", `it ended with ${code}, and no test failed`);
   return counts;
 }
 
