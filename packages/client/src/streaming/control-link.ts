@@ -7,7 +7,10 @@ import {
 } from "../control-messages.ts";
 import type { RtcChannel, RtcConnection } from "./rtc.ts";
 import type { SignallingClient } from "../signalling-client.ts";
-import { CONTROL_FALLBACK_MS, MAX_WAITING_COMMANDS } from "./limits.ts";
+import { CONTROL_FALLBACK_MS, FIRST_ATTEMPTS, FIRST_RETRY_MS, MAX_WAITING_COMMANDS } from "./limits.ts";
+
+/** Names the command whose answer tells that the channel carries commands. */
+const FIRST_ID = "first";
 
 export interface ControlLinkInit {
   readonly pc: RtcConnection;
@@ -21,6 +24,8 @@ export class ControlLink {
   readonly #init: ControlLinkInit;
   readonly #waiting: ControlCommand[] = [];
   #channel: RtcChannel | undefined;
+  /** The channel is known to carry commands. */
+  #carries = false;
   /** The session, once control goes over the signalling socket. */
   #viaSocket: string | undefined;
 
@@ -39,7 +44,7 @@ export class ControlLink {
   }
 
   send(command: ControlCommand): void {
-    if (this.#channel?.readyState === "open") this.#channel.send(JSON.stringify(command));
+    if (this.#carries && this.#channel?.readyState === "open") this.#channel.send(JSON.stringify(command));
     else if (this.#viaSocket !== undefined) {
       this.#init.signalling.send({ type: "control", pc_id: this.#viaSocket, command });
     } else if (this.#waiting.length < MAX_WAITING_COMMANDS) this.#waiting.push(command);
@@ -47,12 +52,26 @@ export class ControlLink {
 
   #use(channel: RtcChannel): void {
     this.#channel = channel;
+    let timer: ReturnType<typeof setTimeout>;
+    const stop = (): void => clearTimeout(timer);
+    const carry = (): void => {
+      stop();
+      this.#carries = true;
+      this.#flush();
+    };
+    // Chromium sometimes loses what is sent in the first moment of a channel: commands wait for an answer over it.
+    const ask = (attempt: number): void => {
+      timer = setTimeout(() => (attempt < FIRST_ATTEMPTS ? ask(attempt + 1) : carry()), FIRST_RETRY_MS);
+      if (channel.readyState === "open") channel.send(JSON.stringify({ type: "get_state", id: FIRST_ID }));
+    };
     channel.addEventListener("message", event => {
       const parsed = parseControlEvent(event.data);
+      if (parsed?.type === "state" && parsed.id === FIRST_ID && !this.#carries) carry();
       if (parsed) this.#init.onEvent(parsed);
     });
-    if (channel.readyState === "open") this.#flush();
-    else channel.addEventListener("open", () => this.#flush(), { once: true });
+    if (channel.readyState === "open") ask(1);
+    else channel.addEventListener("open", () => ask(1), { once: true });
+    this.#init.signal.addEventListener("abort", stop, { once: true });
   }
 
   #useSocket(pcId: string): void {
