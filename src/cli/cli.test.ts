@@ -63,6 +63,12 @@ describe("the program", () => {
     });
   });
 
+  test("names the commands below one that is none by itself", async () => {
+    expect((await run(["pin"], { cwd: dir })).stderr).toBe(
+      "cidcast: A command is needed, one of add, rm, ls: see cidcast pin --help [INVALID_REQUEST]\n",
+    );
+  });
+
   test("starts, is found by the verbs, and stops when asked", async () => {
     const dataDir = join(dir, "node-1");
     const node = await started(["--data-dir", dataDir]);

@@ -91,7 +91,14 @@ function createProgram(environment: CliEnvironment): Command {
 
 /** Errors are thrown and printed in one place; help goes where the program writes. */
 function prepare(command: Command, environment: CliEnvironment): void {
-  command.exitOverride().configureOutput({
+  command.exitOverride(error => {
+    if (error.code !== "commander.help") throw error;
+    const names = command.commands.map(below => below.name()).join(", ");
+    const some = command.parent === null ? "" : `, one of ${names}`;
+    const message = `A command is needed${some}: see ${pathOf(command)} --help`;
+    throw new CidcastError("INVALID_REQUEST", message, { cause: error });
+  });
+  command.configureOutput({
     writeOut: text => void environment.stdout.write(text),
     writeErr: () => undefined,
     outputError: () => undefined,
@@ -99,9 +106,13 @@ function prepare(command: Command, environment: CliEnvironment): void {
   for (const below of command.commands) prepare(below, environment);
 }
 
+/** As it is typed. */
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
+}
+
 function errorOf(thrown: unknown): CidcastError {
   if (!(thrown instanceof CommanderError)) return toCidcastError(thrown);
   const message = thrown.message.replace(/^error: /, "").trim();
-  const text = thrown.code === "commander.help" ? "A command is needed: see cidcast --help" : message;
-  return new CidcastError("INVALID_REQUEST", text, { cause: thrown });
+  return new CidcastError("INVALID_REQUEST", message, { cause: thrown });
 }

@@ -106,6 +106,18 @@ test("a data directory that no node uses is backed up too, without its blocks", 
   expect((await asTenant(again, token, `/ipfs/${cid}`)).status).toBe(404);
 });
 
+test("a backup that is not there, or is a directory, is told in a line", async () => {
+  const target = join(folder, "from-nothing");
+  const told = async (file: string): Promise<string> => {
+    const { code, stderr } = await run(["restore", file], { cwd: folder, dataDir: target });
+    expect(code).not.toBe(0);
+    return stderr;
+  };
+  expect(await told("none.tar")).toMatch(/^cidcast: There is no file .*none\.tar \[NOT_FOUND\]\n$/);
+  expect(await told(".")).toMatch(/^cidcast: .* is a directory \[INVALID_REQUEST\]\n$/);
+  expect((await readdir(folder)).filter(name => name.startsWith("from-nothing"))).toEqual([]);
+});
+
 test("a directory that holds anything is left as it is", async () => {
   const file = join(folder, "node.tar");
   await using served = await serveNode();

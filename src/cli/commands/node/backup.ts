@@ -1,14 +1,14 @@
-import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { loadConfig } from "../../../config/index.ts";
-import { silentLogger } from "../../../core/index.ts";
+import { CidcastError, silentLogger } from "../../../core/index.ts";
 import { findApi } from "../../api/open-api.ts";
 import { adminClient } from "../../api/admin-client.ts";
 import { type CommonOptions, nodeCommand } from "../../command.ts";
 import type { CliEnvironment } from "../../environment.ts";
 import { createOutput } from "../../output/output.ts";
 import { saveStream } from "../../output/save.ts";
+import { sourceOf } from "../content/sources.ts";
 
 interface BackupFlags extends CommonOptions {
   readonly blocks?: boolean;
@@ -54,7 +54,7 @@ export function backupCommand(environment: CliEnvironment): Command {
 /** `cidcast restore <file>`: to a data directory that is new. */
 export function restoreCommand(environment: CliEnvironment): Command {
   return nodeCommand("restore", "make a data directory of a backup; one that is not empty is left alone")
-    .argument("<file>", "a file that `cidcast backup` wrote")
+    .argument("<file>", "a file that `cidcast backup` wrote; - for standard input")
     .action(async (path: string, flags: CommonOptions) => {
       const { cwd, env, signal } = environment;
       const output = createOutput(environment, flags.json === true);
@@ -62,7 +62,7 @@ export function restoreCommand(environment: CliEnvironment): Command {
       const { dataDir } = loadConfig({ env, cwd, file, flags: { dataDir: given } });
       // Loaded here: no other command needs it.
       const { restoreBackup } = await import("../../../node/backup/index.ts");
-      const source = createReadStream(resolve(cwd, path)) as AsyncIterable<Buffer>;
+      const source = bytesOf(path, environment);
       const { manifest, files, blocks } = await restoreBackup({ source, dataDir, signal });
       if (manifest.database === "postgres") {
         output.note("the database was PostgreSQL's and is not in this backup: restore it with its own tools");
@@ -72,4 +72,11 @@ export function restoreCommand(environment: CliEnvironment): Command {
       const told = { event: "restored", dataDir, files, blocks, created_at: manifest.created_at };
       output.result(told, `${dataDir}  ${files} files, ${blocks} blocks, as of ${manifest.created_at}`);
     });
+}
+
+/** Opens the file when it is read, so that it fails there. */
+async function* bytesOf(path: string, environment: CliEnvironment): AsyncGenerator<Uint8Array> {
+  const source = await sourceOf(path, environment);
+  if (source.kind === "directory") throw new CidcastError("INVALID_REQUEST", `${path} is a directory`);
+  yield* source.open();
 }
