@@ -104,6 +104,20 @@ export function mcpDoorSuite(name: string, door: DoorUnderTest): void {
       expect((await client.ask(callTool("echo", { message: 7 }, 8)))["result"]).toMatchObject({
         isError: true,
       });
+      expect(
+        await client.ask({ jsonrpc: "2.0", id: 9, method: "logging/setLevel", params: { level: "info" } }),
+      ).toEqual({ jsonrpc: "2.0", id: 9, result: {} });
+      for (const [method, params, told] of [
+        ["logging/setLevel", { level: "loud" }, "params.level"],
+        ["resources/read", {}, "params.uri"],
+        ["prompts/get", { name: 7 }, "params.name"],
+        ["completion/complete", { ref: { type: "ref/none" } }, "params"],
+        ["tools/call", { arguments: {} }, ""],
+      ] as const) {
+        const error = await errorOf({ jsonrpc: "2.0", id: 10, method, params });
+        expect([method, error]).toEqual([method, { code: -32602, message: expect.stringContaining(told) }]);
+        expect(error["message"].length).toBeLessThanOrEqual(500);
+      }
       await client.close();
     });
 

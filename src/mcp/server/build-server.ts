@@ -3,7 +3,7 @@ import {
   ProtocolError,
   type RequestStateCodec,
   ResourceNotFoundError,
-  Server,
+  type Server,
   type ServerContext,
 } from "@modelcontextprotocol/server";
 import { RPC_ERRORS } from "@cidcast/protocols/mcp";
@@ -13,6 +13,7 @@ import { MAX_RESOURCE_SUBSCRIPTIONS } from "../limits.ts";
 import type { RequestContext, Tool } from "../types.ts";
 import { asProtocolError, type CallComponents, callTool, toolsFor } from "./call-tool.ts";
 import { asksForInput } from "./define-tool.ts";
+import { ProtocolServer } from "./protocol-server.ts";
 
 /** A JSON-RPC server of the definition for one session. */
 export interface SessionServer {
@@ -40,7 +41,7 @@ export function buildServer(
     bind: ({ mcpReq }) => `${session.principal.id} ${mcpReq.method}`,
   });
   const cacheHint = { ttlMs: LIST_TTL_MS, cacheScope: "private" } as const;
-  const server = new Server(
+  const server = new ProtocolServer(
     { name: definition.name, version: definition.version, title: definition.title },
     {
       capabilities: {

@@ -1,0 +1,47 @@
+import {
+  type JSONRPCRequest,
+  ProtocolError,
+  type Result,
+  Server,
+  type ServerContext,
+} from "@modelcontextprotocol/server";
+import { RPC_ERRORS } from "@cidcast/protocols/mcp";
+import { z } from "zod";
+
+/** Longest message about parameters that do not fit, characters. */
+const MAX_MESSAGE = 500;
+
+type Handler = (request: JSONRPCRequest, context: ServerContext) => Promise<Result>;
+
+/** The list that the protocol layer gives as the message of its error. */
+const issuesSchema = z
+  .array(z.object({ path: z.array(z.union([z.string(), z.number()])), message: z.string() }))
+  .min(1);
+
+/** The protocol layer's server, where parameters of a method that do not fit its schema are −32602, not −32603. */
+export class ProtocolServer extends Server {
+  protected override _wrapHandler(method: string, handler: Handler): Handler {
+    return super._wrapHandler(method, async (request, context) => {
+      try {
+        return await handler(request, context);
+      } catch (error) {
+        const misfit = misfitOf(error);
+        if (misfit === undefined) throw error;
+        const message = `Invalid params for ${method}: ${misfit}`.slice(0, MAX_MESSAGE);
+        throw new ProtocolError(RPC_ERRORS.invalidParams, message);
+      }
+    });
+  }
+}
+
+/** What does not fit, when that is what the error says. */
+function misfitOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || Object.getPrototypeOf(error) !== Error.prototype) return undefined;
+  if (!error.message.startsWith("[")) return undefined;
+  try {
+    const issues = issuesSchema.safeParse(JSON.parse(error.message));
+    return issues.data?.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ");
+  } catch {
+    return undefined;
+  }
+}
