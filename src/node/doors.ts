@@ -105,6 +105,7 @@ export async function startDoors(doors: Doors): Promise<OpenDoors> {
     authoriser: doorAuthoriser,
     log,
     metrics,
+    tracer: doors.tracer,
     signalling: webrtc?.signalling,
     signallingMissing: parts.reason("webrtc"),
   });

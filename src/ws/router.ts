@@ -162,11 +162,11 @@ class Router implements WebSocketRouter {
     init: Omit<Parameters<typeof serveSocket>[0], "socket">,
     request: IncomingMessage,
   ): void {
-    const { log, clock = systemClock, watch } = this.#components;
+    const { log, clock = systemClock, watch, tracer } = this.#components;
     const address = addressOf(request);
     const served = serveSocket(
       { ...init, socket },
-      { limits: this.#limits, clock, log, metrics: this.#metrics },
+      { limits: this.#limits, clock, log, metrics: this.#metrics, tracer },
     );
     this.#metrics.opened.add(1, { path: init.route.path });
     this.#sockets.add(served);

@@ -1,9 +1,10 @@
 import type { Duplex } from "node:stream";
 import type { RawData, WebSocket } from "ws";
-import type { Cancel, Clock, Logger, Principal } from "../core/index.ts";
+import type { Cancel, Clock, Logger, Principal, Tracer } from "../core/index.ts";
 import { compressed, mayCompress } from "./compression.ts";
 import type { WebSocketLimits } from "./limits.ts";
 import type { WebSocketMetrics } from "./metrics.ts";
+import { traced } from "./traced.ts";
 import { createWorkQueue } from "./work-queue.ts";
 import type { SocketContext, SocketHandler, SocketRoute } from "./types.ts";
 
@@ -34,6 +35,7 @@ export interface ServeSocketComponents {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: WebSocketMetrics;
+  readonly tracer?: Tracer | undefined;
 }
 
 /** An open socket, as the router keeps it. */
@@ -48,7 +50,7 @@ export interface ServedSocket {
 /** Joins a socket to its path's handler and keeps its limits until it is closed. */
 export function serveSocket(init: ServeSocketInit, components: ServeSocketComponents): ServedSocket {
   const { socket, route, path, query, principal, remoteAddress, carrier } = init;
-  const { limits, clock, log, metrics } = components;
+  const { limits, clock, log, metrics, tracer } = components;
   const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>();
   const packs = mayCompress(socket);
   let cause: string | undefined;
@@ -110,14 +112,16 @@ export function serveSocket(init: ServeSocketInit, components: ServeSocketCompon
     onFree: () => socket.resume(),
     onError: fail,
   });
+  const push = (work: () => Promise<void> | void): void =>
+    queue.push(tracer === undefined ? work : traced(tracer, route.path, work));
   socket.on("message", (data: RawData, isBinary: boolean) => {
     if (handler === undefined || socket.readyState !== socket.OPEN) return;
     metrics.messages.add(1, { path: route.path, direction: "in" });
     const bytes = toBuffer(data);
-    if (!isBinary) return queue.push(() => handler.onText(bytes.toString("utf8")));
+    if (!isBinary) return push(() => handler.onText(bytes.toString("utf8")));
     const { onBinary } = handler;
     if (onBinary === undefined) return end("binary", CLOSE.unsupported, "only text frames are read here");
-    return queue.push(() => onBinary.call(handler, bytes));
+    return push(() => onBinary.call(handler, bytes));
   });
   const onDrain = (): void => handler?.onDrain?.();
   carrier.on("drain", onDrain);

@@ -8,6 +8,7 @@ import type {
   Metrics,
   Principal,
   Service,
+  Tracer,
 } from "../core/index.ts";
 import type { SignallingHandler } from "../webrtc/index.ts";
 import type { WebSocketLimits } from "./limits.ts";
@@ -30,6 +31,8 @@ export interface WebSocketComponents {
   readonly clock?: Clock;
   /** Undefined: WebRTC is switched off or could not start; the signalling paths then say so. */
   readonly signalling?: SignallingHandler | undefined;
+  /** Undefined: messages are not traced. */
+  readonly tracer?: Tracer | undefined;
   /** Why there is no signalling, in words for people. */
   readonly signallingMissing?: string | undefined;
 }

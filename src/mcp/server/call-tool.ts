@@ -54,8 +54,10 @@ export async function callTool(
   // A name that is no tool's could be anything.
   const tool = definition.tools.has(name) ? name : "unknown";
   const { door, tenantId } = context.principal;
+  const parent = context.protocol.mcpReq._meta?.["traceparent"];
   const span = tracer.start(`tools/call ${tool}`, {
     kind: "server",
+    ...(typeof parent === "string" && { parent }),
     attributes: {
       "mcp.method.name": "tools/call",
       "gen_ai.tool.name": tool,

@@ -6,6 +6,7 @@ import { Readable } from "node:stream";
 import { CidcastClient, type RtcConfiguration } from "@cidcast/client";
 import { RTCPeerConnection, useH264, useOPUS } from "werift";
 import { expect, test } from "vitest";
+import { TestClient } from "../../sockets/socket-server.ts";
 import { serveNode } from "./serve-node.ts";
 
 const SAMPLE = new URL("../../../samples/sample-720p.mp4", import.meta.url);
@@ -134,12 +135,41 @@ test("a collector is told of requests, joins, transfers and tool calls, and of n
   stream.close();
   viewer.close();
 
+  // Over a socket, of a caller that says which trace it is part of, and of one that does not.
+  const { tenants, tokens } = here.node.tenancy!;
+  const { id: tenantId } = await tenants.create({ name: "acme" });
+  const agent = await tokens.create({ tenantId, scopes: ["basic"], expiresInDays: 1 });
+  using mcp = await TestClient.open(`${here.wsUrl}/ws/mcp/?token=${agent.token}&tenant_id=${tenantId}`);
+  const otherTrace = "11111111111111111111111111111111";
+  const rpc = (id: number, method: string, params: object): void =>
+    mcp.ws.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
+  const clientInfo = { name: "a", version: "1" };
+  rpc(1, "initialize", { protocolVersion: "2025-11-25", capabilities: {}, clientInfo });
+  const traceparent = `00-${otherTrace}-${callerSpan}-01`;
+  rpc(2, "tools/call", {
+    name: "calculator",
+    arguments: { expression: "1+1" },
+    _meta: { traceparent },
+  });
+  rpc(3, "tools/call", { name: "current_time", arguments: {} });
+  expect(await collector.span("tools/call calculator")).toMatchObject({
+    traceId: otherTrace,
+    parentSpanId: callerSpan,
+  });
+  const time = await collector.span("tools/call current_time");
+  expect(attributesOf(await collector.span("message /webrtc"))).toEqual({
+    "network.protocol.name": "websocket",
+    "http.route": "/webrtc",
+  });
+
   await here.node.stop();
+  const parent = collector.spans().find(({ spanId }) => spanId === time.parentSpanId);
+  expect(parent?.name).toBe("message /ws/mcp/");
   expect(new Set(collector.asked.map(({ url, key }) => `${url} ${String(key)}`))).toEqual(
     new Set(["/v1/traces the-collectors-key"]),
   );
   const all = collector.bodies.join("\n");
-  for (const secret of [token, "the secret of the message", "no tool's", "the-collectors-key"]) {
+  for (const secret of [token, agent.token, "the secret of the message", "no tool's", "the-collectors-key"]) {
     expect(all).not.toContain(secret);
   }
 });
