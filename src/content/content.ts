@@ -293,7 +293,7 @@ class DefaultContent implements ContentService {
   }
 
   importCar(source: AsyncIterable<Uint8Array>, options: ImportCarOptions = {}): Promise<CarImport> {
-    return this.#tracked(importCar(this.#context, source, this.#until(options)));
+    return this.#tracked(importCar(this.#telling(options), source, this.#until(options)));
   }
 
   write(bytes: Uint8Array, options: AbortOptions = {}): Promise<string> {

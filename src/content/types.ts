@@ -146,12 +146,14 @@ export interface PathOptions extends AbortOptions {
   readonly local?: boolean;
 }
 
-export interface ImportCarOptions extends AbortOptions {
+export interface ImportCarOptions extends ChangeOptions {
   /** Pin every root under this name; default: under `""`. `false`: not pinned, so GC may take the blocks. */
   readonly pin?: string | false;
   readonly onProgress?: (progress: { readonly blocks: number; readonly bytes: number }) => void;
   /** Size of the CAR where known beforehand: for the disk-space check. */
   readonly totalBytes?: number | undefined;
+  /** Every block below a root has to be in the CAR, else `INVALID_CAR`: what is here or elsewhere completes nothing. */
+  readonly whole?: boolean;
 }
 
 /** What a CAR brought. */
@@ -161,6 +163,15 @@ export interface CarImport {
   readonly blocks: number;
   /** Bytes of the blocks. */
   readonly bytes: number;
+  /** With `whole`: each root, with the bytes of all blocks below it, each counted once. */
+  readonly contents: readonly CarContent[];
+}
+
+/** A root that a CAR brought whole. */
+export interface CarContent {
+  readonly cid: string;
+  readonly size: number;
+  readonly contentType: string;
 }
 
 /** Content as blocks, for who verifies it himself. */

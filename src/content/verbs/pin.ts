@@ -104,7 +104,7 @@ async function fetchDag(
 }
 
 /** Size and type of a root for its record. Structured data is no file: its own block is all there is to tell of. */
-async function describeRoot(
+export async function describeRoot(
   context: ContentContext,
   root: CID,
   options: PinOptions,

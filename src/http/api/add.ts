@@ -118,16 +118,16 @@ async function takeCar(
   components: ApiComponents,
   context: RouteContext<undefined, z.output<typeof carQuery>, undefined>,
 ): Promise<CarResult> {
-  const { content, init, http } = components;
+  const { init, http } = components;
   const { query, request, principal } = context;
-  if (principal.tenantId !== undefined) {
-    throw new CidcastError("FORBIDDEN", "A tenant's token adds files, not CARs");
-  }
   const { signal, totalBytes } = bodyOf(components, context);
-  const { roots, blocks, bytes } = await content.importCar(
-    bodyChunks(request.raw, { signal, maxBytes: init.maxUploadBytes }),
-    { signal, totalBytes, pin: query.pin === false ? false : (query["pin-name"] ?? "") },
-  );
+  const { roots, blocks, bytes } = await components
+    .contentFor(principal)
+    .importCar(bodyChunks(request.raw, { signal, maxBytes: init.maxUploadBytes }), {
+      signal,
+      totalBytes,
+      pin: query.pin === false ? false : (query["pin-name"] ?? ""),
+    });
   http.contentReceived.add(bytes);
   return { roots: [...roots], blocks, bytes };
 }

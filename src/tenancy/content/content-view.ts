@@ -26,6 +26,19 @@ interface ViewDirectoryEntry {
   readonly content: AsyncIterable<Uint8Array>;
 }
 
+interface ViewCarOptions extends ChangeOptions {
+  readonly pin?: string | false;
+  readonly totalBytes?: number | undefined;
+  readonly whole?: boolean;
+}
+
+interface ViewCar {
+  readonly roots: readonly string[];
+  readonly blocks: number;
+  readonly bytes: number;
+  readonly contents: readonly Pick<ViewRecord, "cid" | "size" | "contentType">[];
+}
+
 interface ViewPin {
   readonly cid: string;
   readonly name: string;
@@ -43,6 +56,8 @@ type PinOptions = ChangeOptions & { readonly name?: string };
 export interface OwnedContent {
   add(source: AsyncIterable<Uint8Array>, options?: ViewAddOptions): Promise<ViewRecord>;
   addDirectory(entries: AsyncIterable<ViewDirectoryEntry>, options?: ViewAddOptions): Promise<ViewRecord>;
+  /** Takes in the blocks of a CAR. Of a tenant's, each root has to be whole: others' blocks complete nothing. */
+  importCar(source: AsyncIterable<Uint8Array>, options?: ViewCarOptions): Promise<ViewCar>;
   list(query?: {
     readonly search?: string;
     readonly sort?: ListSort;
@@ -120,7 +135,8 @@ function createView(init: {
     if (record === undefined) throw notFound(cid);
     return record;
   };
-  const pinOf = ({ pin = "" }: ViewAddOptions): string | false => (pin === false ? false : pinName(pin));
+  const pinOf = ({ pin = "" }: Pick<ViewAddOptions, "pin">): string | false =>
+    pin === false ? false : pinName(pin);
   const kept = async (
     added: ViewRecord,
     name: string | undefined,
@@ -163,6 +179,24 @@ function createView(init: {
         pin: pinOf(options),
       });
       return kept(added, options.name, later.flush);
+    },
+    async importCar(source, options = {}) {
+      using booking = await book();
+      if (options.totalBytes !== undefined) booking.expect(options.totalBytes);
+      const later = tellLater(told.events);
+      const imported = await store.importCar(counted(source, booking), {
+        ...options,
+        events: later.events,
+        pin: pinOf(options),
+        whole: true,
+      });
+      for (const root of imported.contents) {
+        const known = await content.record(tenantId, root.cid);
+        await content.grant(tenantId, { ...root, name: known?.name });
+        if (known === undefined) events.publish("content_added", { ...root, name: undefined }, { tenantId });
+      }
+      later.flush();
+      return imported;
     },
     async list({ search, sort, limit = DEFAULT_PAGE, offset = 0 } = {}) {
       const { records, total } = await content.list(tenantId, { search, sort, limit, offset });
