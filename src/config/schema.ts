@@ -94,6 +94,10 @@ const webrtc = z.strictObject({
     .default(8010)
     .describe("UDP port of all viewers, further media threads take the next ones; 0: any free ones."),
   udpPortFallback: z.boolean().default(false).describe("Take any free UDP port when that one is in use."),
+  tcp: z
+    .boolean()
+    .default(true)
+    .describe("Take viewers over TCP too, on the same port number: for networks that let no UDP through."),
   announcedAddresses: z
     .array(z.string().min(1))
     .default([])

@@ -49,6 +49,8 @@ export interface WebRTCStreamingManagerInit {
   readonly udpPort: number;
   /** Take any free port when that one is in use. */
   readonly udpPortFallback?: boolean;
+  /** ICE over TCP too, on the same port number. Default true. */
+  readonly tcp?: boolean;
   readonly announcedAddresses?: readonly string[];
   /** STUN servers as `stun:host:port`; nothing is asked of the outside without one. */
   readonly iceServers?: readonly string[];
@@ -166,6 +168,7 @@ class Manager implements RunningWebRTC {
         host: {
           host: this.#init.host,
           portFallback: this.#init.udpPortFallback ?? false,
+          tcp: this.#init.tcp ?? true,
           announcedAddresses: this.#init.announcedAddresses ?? [],
           stunServer: parseStunServer(this.#init.iceServers ?? []),
           egress: this.#init.egress ?? "auto",

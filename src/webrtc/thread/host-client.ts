@@ -86,6 +86,7 @@ export async function startHost(init: HostClientInit): Promise<HostClient> {
     egress = ready.egress;
     const { egressReason: reason } = ready;
     if (reason !== undefined) init.log.info({ egress, reason }, "packets leave in plain JavaScript");
+    if (ready.tcpReason !== undefined) init.log.warn({ reason: ready.tcpReason }, "no viewers over TCP");
     return client(ready);
   } catch (error) {
     stopping = true;

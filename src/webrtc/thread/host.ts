@@ -1,6 +1,6 @@
-import { CidcastError, toCidcastError } from "../../core/index.ts";
+import { CidcastError, messageOf, toCidcastError } from "../../core/index.ts";
 import type { Egress } from "../rtp/egress/index.ts";
-import { UdpMux } from "../net/index.ts";
+import { IceTcp, UdpMux } from "../net/index.ts";
 import { SegmentCache } from "../rtp/packetise/index.ts";
 import type { PeerFactory } from "../peer.ts";
 import { createPeerFactory } from "../werift/index.ts";
@@ -34,12 +34,25 @@ export async function runHost(init: HostInit, port: HostPort): Promise<void> {
       onFallback: why => tell({ type: "egress", kind: "js", reason: why }),
     });
     const { address, port: udpPort } = mux.address;
+    const { tcp, tcpReason } = await listenTcp(init, mux);
     const addresses = init.announcedAddresses.length > 0 ? init.announcedAddresses : [address];
-    const peers = await createPeerFactory({ mux, addresses, stunServer: init.stunServer });
-    const host = new Host({ mux, egress, peers, tell, port });
+    const peers = await createPeerFactory({
+      mux,
+      addresses,
+      tcpPort: tcp?.port,
+      stunServer: init.stunServer,
+    });
+    const host = new Host({ mux, tcp, egress, peers, tell, port });
     // Only the manager of this host holds the other end of the port.
     port.on("message", message => host.receive(message as ToHost));
-    tell({ type: "ready", host: address, port: udpPort, egress: egress.kind, egressReason: reason });
+    tell({
+      type: "ready",
+      host: address,
+      port: udpPort,
+      egress: egress.kind,
+      egressReason: reason,
+      tcpReason,
+    });
     if (init.warmUp) await warmUp({ peers, egress, host: init.host });
   } catch (error) {
     tell({ type: "failed", error: wireError(error) });
@@ -47,8 +60,23 @@ export async function runHost(init: HostInit, port: HostPort): Promise<void> {
   }
 }
 
+/** ICE over TCP, on the number of the UDP port. Without it UDP goes on alone. */
+async function listenTcp(
+  init: HostInit,
+  mux: UdpMux,
+): Promise<{ readonly tcp: IceTcp | undefined; readonly tcpReason: string | undefined }> {
+  if (!init.tcp) return { tcp: undefined, tcpReason: undefined };
+  const { port } = mux.address;
+  try {
+    return { tcp: await IceTcp.listen({ host: init.host, port, mux: mux.address }), tcpReason: undefined };
+  } catch (error) {
+    return { tcp: undefined, tcpReason: `TCP port ${port} cannot be had: ${messageOf(error)}` };
+  }
+}
+
 interface HostParts {
   readonly mux: UdpMux;
+  readonly tcp: IceTcp | undefined;
   readonly egress: Egress;
   readonly peers: PeerFactory;
   readonly tell: (message: FromHost) => void;
@@ -148,6 +176,7 @@ class Host {
       await Promise.all([...this.#viewers.keys()].map(id => this.#close(id)));
       clearInterval(this.#timer);
       this.#parts.egress.close();
+      await this.#parts.tcp?.close();
       await this.#parts.mux.close();
       return undefined;
     },

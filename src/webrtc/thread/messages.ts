@@ -19,6 +19,8 @@ export interface HostInit {
   readonly host: string;
   readonly port: number;
   readonly portFallback: boolean;
+  /** ICE over TCP too, on the same port number. */
+  readonly tcp: boolean;
   /** Addresses offered instead of the one bound to. */
   readonly announcedAddresses: readonly string[];
   readonly stunServer: readonly [string, number] | undefined;
@@ -162,6 +164,8 @@ export type FromHost =
       readonly egress: EgressKind;
       /** Why it is not the best there is. */
       readonly egressReason: string | undefined;
+      /** Why there is no ICE over TCP where it was wanted. */
+      readonly tcpReason: string | undefined;
     }
   /** Packets leave another way from now on. */
   | { readonly type: "egress"; readonly kind: EgressKind; readonly reason: string }

@@ -29,6 +29,8 @@ export interface IceInit {
   readonly mux: UdpMux;
   /** Host addresses to offer. */
   readonly addresses: readonly string[];
+  /** Port of ICE over TCP; undefined: there is none. */
+  readonly tcpPort?: number | undefined;
   /** STUN server to ask for our public address; nothing is asked without one. */
   readonly stunServer: readonly [string, number] | undefined;
 }
@@ -61,22 +63,8 @@ async function gather(connection: IceInternals, port: MuxPort, init: IceInit): P
   if (connection.localCandidatesStart) return;
   connection.localCandidatesStart = true;
   const udpPort = init.mux.address.port;
-  const candidates = init.addresses.map(
-    host =>
-      new Candidate(
-        candidateFoundation("host", "udp", host),
-        1,
-        "udp",
-        candidatePriority("host", { transport: "udp" }),
-        host,
-        udpPort,
-        "host",
-        undefined,
-        undefined,
-        undefined,
-        connection.generation,
-        connection.localUsername,
-      ),
+  const candidates = init.addresses.map(host =>
+    hostCandidate(connection, { transport: "udp", host, port: udpPort }),
   );
   const [base] = candidates;
   if (base !== undefined) {
@@ -88,10 +76,41 @@ async function gather(connection: IceInternals, port: MuxPort, init: IceInit): P
     connection.protocols.push(protocol);
     connection.pairLocalProtocol(protocol);
     for (const candidate of candidates) connection.appendLocalCandidate(candidate);
+    const { tcpPort } = init;
+    if (tcpPort !== undefined) {
+      for (const host of init.addresses) {
+        connection.appendLocalCandidate(hostCandidate(connection, { transport: "tcp", host, port: tcpPort }));
+      }
+    }
     if (init.stunServer !== undefined) await reflexive(connection, protocol, init.stunServer);
   }
   connection.localCandidatesEnd = true;
   connection.setState("completed");
+}
+
+function hostCandidate(
+  connection: IceInternals,
+  {
+    transport,
+    host,
+    port,
+  }: { readonly transport: "udp" | "tcp"; readonly host: string; readonly port: number },
+): Candidate {
+  const tcptype = transport === "tcp" ? "passive" : undefined;
+  return new Candidate(
+    candidateFoundation("host", transport, host),
+    1,
+    transport,
+    candidatePriority("host", { transport, ...(tcptype !== undefined && { tcptype }) }),
+    host,
+    port,
+    "host",
+    undefined,
+    undefined,
+    tcptype,
+    connection.generation,
+    connection.localUsername,
+  );
 }
 
 function muxProtocol(port: MuxPort, mux: UdpMux): StunProtocol {
