@@ -7,6 +7,9 @@ import type { TenancyTables } from "../tables/tables.ts";
 import { tokenIdOf } from "../tokens/live-tokens.ts";
 import type { SessionInfo } from "../types.ts";
 
+/** Sessions closed between two looks for those that are too many. */
+const PRUNE_EVERY = 1_000;
+
 /** An open session. It belongs to the principal that opened it and to nobody else. */
 export interface Session {
   readonly id: string;
@@ -51,6 +54,7 @@ export function createSessionStore(components: {
   const { db, clock, log } = components;
   const open = new Map<string, Entry>();
   const perTenant = new Map<string, number>();
+  let closed = 0;
   /** Writes follow each other, so that a session is never closed before it is there. */
   let writes: Promise<void> = Promise.resolve();
   const write = (work: () => Promise<unknown>): void => {
@@ -76,6 +80,22 @@ export function createSessionStore(components: {
         .where("id", "=", entry.id)
         .execute(),
     );
+    closed += 1;
+    if (closed % PRUNE_EVERY === 0) write(prune);
+  };
+  /** Forgets the oldest closed sessions beyond the limit. */
+  const prune = async (): Promise<void> => {
+    const kept = db
+      .selectFrom("tenancy_sessions")
+      .select("id")
+      .where("closed_at_ms", "is not", null)
+      .orderBy("closed_at_ms", "desc")
+      .limit(MAX_CLOSED_SESSIONS);
+    await db
+      .deleteFrom("tenancy_sessions")
+      .where("closed_at_ms", "is not", null)
+      .where("id", "not in", kept)
+      .execute();
   };
 
   return {
@@ -160,12 +180,7 @@ export function createSessionStore(components: {
         .set({ closed_at_ms: nowMs })
         .where("closed_at_ms", "is", null)
         .execute();
-      const kept = db
-        .selectFrom("tenancy_sessions")
-        .select("id")
-        .orderBy("created_at_ms", "desc")
-        .limit(MAX_CLOSED_SESSIONS);
-      await db.deleteFrom("tenancy_sessions").where("id", "not in", kept).execute();
+      await prune();
     },
     async close() {
       for (const entry of open.values()) leave(entry);
