@@ -6,6 +6,7 @@ export default defineConfig({
     // What a machine that is several times overbooked needs: a hang is told late, slowness is none.
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
     projects: [
       {
         extends: true,
