@@ -29,10 +29,10 @@ export interface WebSocketComponents {
   readonly metrics: Metrics;
   /** Default: the machine's own time. */
   readonly clock?: Clock;
-  /** Undefined: WebRTC is switched off or could not start; the signalling paths then say so. */
-  readonly signalling?: SignallingHandler | undefined;
   /** Undefined: messages are not traced. */
   readonly tracer?: Tracer | undefined;
+  /** Undefined: WebRTC is switched off or could not start; the signalling paths then say so. */
+  readonly signalling?: SignallingHandler | undefined;
   /** Why there is no signalling, in words for people. */
   readonly signallingMissing?: string | undefined;
 }

@@ -1,5 +1,5 @@
 import type { CID } from "multiformats/cid";
-import { CidcastError } from "../../core/index.ts";
+import { type AbortOptions, CidcastError } from "../../core/index.ts";
 import { abortable } from "../add/abortable.ts";
 import type { BlockSet } from "../blockstore/blockstore.ts";
 import { readCar } from "../car/reader.ts";
@@ -46,7 +46,8 @@ export async function importCar(
     const roots = distinct.map(String);
     const contents: CarContent[] = [];
     if (brought !== undefined) {
-      for (const root of distinct) contents.push(await wholeContent(context, root, { ...options, brought }));
+      for (const root of distinct)
+        contents.push(await wholeContent(context, root, { brought, signal: options.signal }));
     }
     if (pin !== false) {
       for (const root of roots) await pinDag(context, root, { name: pin, signal: options.signal });
@@ -61,13 +62,14 @@ export async function importCar(
 async function wholeContent(
   context: ContentContext,
   root: CID,
-  { brought, signal }: ImportCarOptions & { readonly brought: BlockSet },
+  { brought, signal }: AbortOptions & { readonly brought: BlockSet },
 ): Promise<CarContent> {
   const { blocks, store, denylist } = context;
   denylist.check(root);
   const cid = root.toString();
   const seen = store.newSet();
   let size = 0;
+  let block: Uint8Array | undefined;
   await walkDag(root, {
     signal,
     visit: async step => {
@@ -75,10 +77,12 @@ async function wholeContent(
         throw new CidcastError("INVALID_CAR", `The CAR lacks ${step.cid.toString()}, which ${cid} needs`);
       }
       if (!seen.add(step.cid)) return false;
-      size += (await blocks.block(step.cid, { signal, root: cid })).byteLength;
+      block = await blocks.block(step.cid, { signal, root: cid });
+      size += block.byteLength;
       return true;
     },
-    read: below => blocks.block(below, { signal, root: cid }),
+    // What is read is what was visited last.
+    read: async () => block,
   });
   const { contentType } = await describeRoot(context, root, { signal });
   return { cid, size, contentType };

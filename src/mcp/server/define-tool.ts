@@ -58,10 +58,14 @@ function jsonSchema(schema: z.ZodObject): JsonObject {
 export function parseWith(schema: z.ZodType, args: unknown): ParsedArguments {
   const parsed = schema.safeParse(args ?? {});
   if (parsed.success) return { ok: true, value: parsed.data };
-  const problems = parsed.error.issues.map(issue =>
-    issue.path.length === 0 ? issue.message : `${issue.path.join(".")}: ${issue.message}`,
-  );
-  return { ok: false, problem: problems.join("; ") };
+  return { ok: false, problem: issuesText(parsed.error.issues) };
+}
+
+/** What does not fit a schema, in words, each with the path to it. */
+export function issuesText(issues: readonly Pick<z.core.$ZodIssue, "path" | "message">[]): string {
+  return issues
+    .map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")}: ${message}`))
+    .join("; ");
 }
 
 /** A tool's answer as the protocol's. */

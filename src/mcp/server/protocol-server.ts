@@ -7,9 +7,10 @@ import {
 } from "@modelcontextprotocol/server";
 import { RPC_ERRORS } from "@cidcast/protocols/mcp";
 import { z } from "zod";
+import { issuesText } from "./define-tool.ts";
 
 /** Longest message about parameters that do not fit, characters. */
-const MAX_MESSAGE = 500;
+const MAX_MISFIT_LENGTH = 500;
 
 type Handler = (request: JSONRPCRequest, context: ServerContext) => Promise<Result>;
 
@@ -27,7 +28,7 @@ export class ProtocolServer extends Server {
       } catch (error) {
         const misfit = misfitOf(error);
         if (misfit === undefined) throw error;
-        const message = `Invalid params for ${method}: ${misfit}`.slice(0, MAX_MESSAGE);
+        const message = `Invalid params for ${method}: ${misfit}`.slice(0, MAX_MISFIT_LENGTH);
         throw new ProtocolError(RPC_ERRORS.invalidParams, message);
       }
     });
@@ -40,7 +41,7 @@ function misfitOf(error: unknown): string | undefined {
   if (!error.message.startsWith("[")) return undefined;
   try {
     const issues = issuesSchema.safeParse(JSON.parse(error.message));
-    return issues.data?.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ");
+    return issues.data && issuesText(issues.data);
   } catch {
     return undefined;
   }

@@ -137,6 +137,14 @@ function createView(init: {
   };
   const pinOf = ({ pin = "" }: Pick<ViewAddOptions, "pin">): string | false =>
     pin === false ? false : pinName(pin);
+  /** Remembers that the tenant has it, and tells so when it had not before. */
+  const granted = async (
+    { cid, name, size, contentType }: Omit<TenantContentRecord, "addedAtMs">,
+    known: TenantContentRecord | undefined,
+  ): Promise<void> => {
+    await content.grant(tenantId, { cid, name, size, contentType });
+    if (known === undefined) events.publish("content_added", { cid, name, size, contentType }, { tenantId });
+  };
   const kept = async (
     added: ViewRecord,
     name: string | undefined,
@@ -144,10 +152,7 @@ function createView(init: {
   ): Promise<ViewRecord> => {
     // The name is this tenant's own: the node's record may have another, which is not for it to see.
     const record = { ...added, name };
-    const { cid, size, contentType } = record;
-    const known = (await content.record(tenantId, cid)) !== undefined;
-    await content.grant(tenantId, record);
-    if (!known) events.publish("content_added", { cid, name, size, contentType }, { tenantId });
+    await granted(record, await content.record(tenantId, record.cid));
     tellRest();
     return record;
   };
@@ -192,8 +197,7 @@ function createView(init: {
       });
       for (const root of imported.contents) {
         const known = await content.record(tenantId, root.cid);
-        await content.grant(tenantId, { ...root, name: known?.name });
-        if (known === undefined) events.publish("content_added", { ...root, name: undefined }, { tenantId });
+        await granted({ ...root, name: known?.name }, known);
       }
       later.flush();
       return imported;

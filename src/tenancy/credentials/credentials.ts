@@ -93,9 +93,9 @@ export async function createCredentialStore(components: {
       .select(sql<number>`count(*)`.as("count"))
       .where("tenant_id", "=", at.tenantId)
       .executeTakeFirstOrThrow();
+    const isFull = held.count >= MAX_CREDENTIALS_PER_TENANT;
     // One that takes the place of another needs no room.
-    const replaces = held.count > 0 && (await selectPlace(db, at).executeTakeFirst()) !== undefined;
-    if (held.count >= MAX_CREDENTIALS_PER_TENANT && !replaces) {
+    if (isFull && (await selectPlace(db, at).executeTakeFirst()) === undefined) {
       throw new CidcastError(
         "LIMIT_REACHED",
         `A tenant has at most ${MAX_CREDENTIALS_PER_TENANT} credentials`,

@@ -9,7 +9,7 @@ import {
   MAX_TCP_QUEUE_BYTES,
   MAX_UNPROVEN_CONNECTIONS,
   PROOF_TIMEOUT_MS,
-  TCP_IDLE_MS,
+  TCP_IDLE_TIMEOUT_MS,
 } from "./ice-tcp.ts";
 import { FrameReader, MAX_FRAME_BYTES } from "./rfc4571.ts";
 
@@ -84,6 +84,13 @@ describe("ICE over TCP", () => {
   /** Who stands for the connection, and what it said. */
   const heard = async (): Promise<readonly [Buffer, RemoteInfo]> =>
     (await once(mux, "message")) as [Buffer, RemoteInfo];
+  /** A check of the connection's, and the answer that proves it; who stands for the connection. */
+  const prove = async (client: Socket): Promise<RemoteInfo> => {
+    client.write(framed(Buffer.from("a check")));
+    const [, from] = await heard();
+    mux.send("its answer", from.port, from.address);
+    return from;
+  };
   const closed = (client: Socket): Promise<unknown> =>
     client.destroyed ? Promise.resolve() : once(client.resume(), "close");
 
@@ -119,9 +126,7 @@ describe("ICE over TCP", () => {
     const first = await join(tcp);
     await join(tcp);
     await closed(await join(tcp));
-    first.write(framed(Buffer.from("a check")));
-    const [, from] = await heard();
-    mux.send("its answer", from.port, from.address);
+    await prove(first);
     await once(first, "data");
     // One is proven now: there is room for another.
     await join(tcp);
@@ -131,7 +136,7 @@ describe("ICE over TCP", () => {
   });
 
   test("who proves nothing in time is closed", async () => {
-    expect(PROOF_TIMEOUT_MS).toBeLessThan(TCP_IDLE_MS);
+    expect(PROOF_TIMEOUT_MS).toBeLessThan(TCP_IDLE_TIMEOUT_MS);
     const tcp = await listen({ proofTimeoutMs: 30 });
     const silent = await join(tcp);
     silent.write(framed(Buffer.from("nobody answers this")));
@@ -142,9 +147,7 @@ describe("ICE over TCP", () => {
   test("who is not spoken to any more is closed", async () => {
     const tcp = await listen({ idleMs: 50 });
     const proven = await join(tcp);
-    proven.write(framed(Buffer.from("a check")));
-    const [, from] = await heard();
-    mux.send("its answer", from.port, from.address);
+    await prove(proven);
     await closed(proven);
     expect(tcp.stats).toMatchObject({ refused: 0, connections: 0 });
   });
@@ -153,8 +156,7 @@ describe("ICE over TCP", () => {
     expect(MAX_TCP_QUEUE_BYTES).toBeGreaterThan(MAX_FRAME_BYTES);
     const tcp = await listen({ queueBytes: 20_000 });
     const slow = await join(tcp);
-    slow.write(framed(Buffer.from("a check")));
-    const [, from] = await heard();
+    const from = await prove(slow);
     slow.pause();
     const packet = Buffer.alloc(1200);
     // The system's own buffers fill first.

@@ -1,4 +1,5 @@
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
+import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket as TcpSocket } from "node:net";
 import { FrameReader, MAX_FRAME_BYTES } from "./rfc4571.ts";
 
@@ -9,7 +10,7 @@ export const MAX_UNPROVEN_CONNECTIONS = 64;
 /** How long a connection has to show that, ms. */
 export const PROOF_TIMEOUT_MS = 10_000;
 /** Silence of a viewer's session after which its connection is closed, ms: consent is checked every few seconds. */
-export const TCP_IDLE_MS = 30_000;
+export const TCP_IDLE_TIMEOUT_MS = 30_000;
 /** Bytes that may wait for a connection that does not take them; packets beyond are lost, as on a path that is full. */
 export const MAX_TCP_QUEUE_BYTES = 256 * 1024;
 /** What a new connection says waits so long, ms: where UDP works too, it is to be first. */
@@ -39,11 +40,11 @@ interface IceTcpLimits {
 /** Connections that came, by what became of them. */
 interface IceTcpStats {
   /** Open now. */
-  connections: number;
+  readonly connections: number;
   /** Over a limit, silent or without a proof. */
-  refused: number;
+  readonly refused: number;
   /** Packets that a connection did not take. */
-  dropped: number;
+  readonly dropped: number;
 }
 
 /**
@@ -52,21 +53,17 @@ interface IceTcpStats {
  * know of it. @see https://www.rfc-editor.org/rfc/rfc6544 https://www.rfc-editor.org/rfc/rfc4571
  */
 export class IceTcp {
-  readonly stats: IceTcpStats = { connections: 0, refused: 0, dropped: 0 };
   readonly #server: Server;
   readonly #mux: AddressInfo;
   readonly #limits: IceTcpLimits;
   readonly #open = new Set<Connection>();
+  readonly #lost = { refused: 0, dropped: 0 };
   readonly #sweep: NodeJS.Timeout;
 
   /** Rejects with the system's error when the port cannot be had. */
   static async listen(init: IceTcpInit): Promise<IceTcp> {
     const server = createServer({ noDelay: true, keepAlive: true });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    server.once("error", reject);
-    server.listen({ port: init.port, host: init.host, exclusive: true }, resolve);
-    await promise;
-    server.off("error", reject);
+    await once(server.listen({ port: init.port, host: init.host, exclusive: true }), "listening");
     return new IceTcp(server, init);
   }
 
@@ -77,7 +74,7 @@ export class IceTcp {
       connections: MAX_TCP_CONNECTIONS,
       unproven: MAX_UNPROVEN_CONNECTIONS,
       proofTimeoutMs: PROOF_TIMEOUT_MS,
-      idleMs: TCP_IDLE_MS,
+      idleMs: TCP_IDLE_TIMEOUT_MS,
       queueBytes: MAX_TCP_QUEUE_BYTES,
       headStartMs: HEAD_START_MS,
       ...limits,
@@ -93,6 +90,10 @@ export class IceTcp {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  get stats(): IceTcpStats {
+    return { connections: this.#open.size, ...this.#lost };
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#sweep);
     for (const connection of this.#open) connection.close();
@@ -106,7 +107,7 @@ export class IceTcp {
     let waiting = 0;
     for (const { proven } of this.#open) if (!proven) waiting++;
     if (this.#open.size >= connections || waiting >= unproven) {
-      this.stats.refused++;
+      this.#lost.refused++;
       socket.on("error", () => undefined);
       socket.destroy();
       return;
@@ -115,15 +116,11 @@ export class IceTcp {
       mux: this.#mux,
       headStartMs: this.#limits.headStartMs,
       queueBytes: this.#limits.queueBytes,
-      onDropped: () => this.stats.dropped++,
-      onRefused: () => this.stats.refused++,
-      onClosed: () => {
-        this.#open.delete(connection);
-        this.stats.connections = this.#open.size;
-      },
+      onDropped: () => this.#lost.dropped++,
+      onRefused: () => this.#lost.refused++,
+      onClosed: () => this.#open.delete(connection),
     });
     this.#open.add(connection);
-    this.stats.connections = this.#open.size;
   }
 
   #look(): void {
@@ -132,7 +129,7 @@ export class IceTcp {
     for (const connection of this.#open) {
       const limitMs = connection.proven ? idleMs : proofTimeoutMs;
       if (nowMs - connection.heardMs < limitMs) continue;
-      if (!connection.proven) this.stats.refused++;
+      if (!connection.proven) this.#lost.refused++;
       connection.close();
     }
   }

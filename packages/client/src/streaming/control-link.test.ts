@@ -1,16 +1,20 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { SignallingClient } from "../signalling-client.ts";
 import { ControlLink } from "./control-link.ts";
 import { FIRST_ATTEMPTS, FIRST_RETRY_MS, MAX_WAITING_COMMANDS } from "./limits.ts";
-import type { RtcChannel, RtcConnection } from "./rtc.ts";
+import type { RtcChannel } from "./rtc.ts";
 
 /** A channel as Chromium's can be: what is sent in its first moment does not arrive. */
-class Channel extends EventTarget {
+class Channel implements RtcChannel {
   readonly label = "control";
   readyState = "connecting";
   arriving = false;
   answering = true;
   readonly arrived: string[] = [];
+  readonly #listeners: { readonly type: string; hear(event: { readonly data: unknown }): void }[] = [];
+
+  addEventListener(type: string, hear: (event: { readonly data: unknown }) => void): void {
+    this.#listeners.push({ type, hear });
+  }
 
   send(text: string): void {
     if (!this.arriving) return;
@@ -25,30 +29,35 @@ class Channel extends EventTarget {
       loop: false,
       id,
     };
-    this.dispatchEvent(Object.assign(new Event("message"), { data: JSON.stringify(state) }));
+    this.#tell("message", JSON.stringify(state));
   }
 
   open(): void {
     this.readyState = "open";
-    this.dispatchEvent(new Event("open"));
+    this.#tell("open");
+  }
+
+  #tell(type: string, data?: unknown): void {
+    for (const listener of this.#listeners) if (listener.type === type) listener.hear({ data });
   }
 }
 
 let link: ControlLink;
 let channel: Channel;
+/** The node has opened the channel. */
+let offer: () => void;
 
 beforeEach(() => {
   vi.useFakeTimers();
   channel = new Channel();
-  const pc = new EventTarget();
   link = new ControlLink({
-    pc: pc as unknown as RtcConnection,
-    signalling: {} as SignallingClient,
+    pc: { addEventListener: (_type, listener) => void (offer = () => listener({ channel })) },
+    signalling: { send: () => undefined, on: () => () => undefined },
     onEvent: () => undefined,
     signal: new AbortController().signal,
   });
   link.send({ type: "pause" });
-  pc.dispatchEvent(Object.assign(new Event("datachannel"), { channel: channel as unknown as RtcChannel }));
+  offer();
 });
 afterEach(() => void vi.useRealTimers());
 

@@ -5,7 +5,7 @@ import {
   parseControlEvent,
   readControlEvent,
 } from "../control-messages.ts";
-import type { RtcChannel, RtcConnection } from "./rtc.ts";
+import type { RtcChannel } from "./rtc.ts";
 import type { SignallingClient } from "../signalling-client.ts";
 import { CONTROL_FALLBACK_MS, FIRST_ATTEMPTS, FIRST_RETRY_MS, MAX_WAITING_COMMANDS } from "./limits.ts";
 
@@ -13,8 +13,11 @@ import { CONTROL_FALLBACK_MS, FIRST_ATTEMPTS, FIRST_RETRY_MS, MAX_WAITING_COMMAN
 const FIRST_ID = "first";
 
 export interface ControlLinkInit {
-  readonly pc: RtcConnection;
-  readonly signalling: SignallingClient;
+  /** Where the node's channels come from: the part of an `RtcConnection` that is used here. */
+  readonly pc: {
+    addEventListener(type: "datachannel", listener: (event: { readonly channel: RtcChannel }) => void): void;
+  };
+  readonly signalling: Pick<SignallingClient, "send" | "on">;
   readonly onEvent: (event: ControlEvent) => void;
   readonly signal: AbortSignal;
 }
