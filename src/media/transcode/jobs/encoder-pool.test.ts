@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { silentLogger, VirtualClock } from "../../../core/index.ts";
 import { mediaChildren, signalChildren } from "../../testing/children.ts";
 import { findEncoder } from "../encoder.ts";
@@ -6,7 +6,10 @@ import { EncoderPool } from "./encoder-pool.ts";
 
 describe.skipIf(findEncoder({}).kind !== "node-av")("EncoderPool", () => {
   const clock = new VirtualClock();
-  const pool = new EncoderPool({ ffmpegPath: undefined, log: silentLogger, clock, warm: 1 });
+  let pool: EncoderPool;
+  beforeEach(() => {
+    pool = new EncoderPool({ ffmpegPath: undefined, log: silentLogger, clock, warm: 1 });
+  });
   afterEach(() => pool.stop());
 
   test("an idle process is used again while it answers, and replaced once it does not", async () => {
@@ -29,5 +32,15 @@ describe.skipIf(findEncoder({}).kind !== "node-av")("EncoderPool", () => {
     expect(await other.answers()).toBe(true);
     await first.exited;
     expect(pool.size).toBe(1);
+  });
+
+  test("one that is killed while it starts is replaced by who needs it", async () => {
+    pool.warmUp();
+    const starting = mediaChildren();
+    expect(starting).toHaveLength(1);
+    signalChildren(starting, "SIGKILL");
+    const taken = await pool.take();
+    expect(taken.pid).not.toBe(starting[0]?.pid);
+    expect(await taken.answers()).toBe(true);
   });
 });

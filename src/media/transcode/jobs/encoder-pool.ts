@@ -39,7 +39,13 @@ export class EncoderPool {
       const taken = idle ?? this.#start();
       // One that has only just said that it can work needs not say so again.
       const isNew = !taken.isReady;
-      await taken.ready;
+      try {
+        await taken.ready;
+      } catch (error) {
+        // Killed while it waited, it tells nothing of the next: one that is started for this call does.
+        if (idle === undefined) throw error;
+        continue;
+      }
       if (isNew || (await taken.answers())) return taken;
       this.#init.log.warn({ pid: taken.pid }, "an idle encoder gave no sign of life and is replaced");
       taken.kill();
