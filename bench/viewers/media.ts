@@ -2,12 +2,13 @@ import { writeFile } from "node:fs/promises";
 import {
   ALL_FORMATS,
   EncodedAudioPacketSource,
-  EncodedPacket,
+  type EncodedPacket,
   EncodedPacketSink,
   EncodedVideoPacketSource,
   FilePathSource,
   FilePathTarget,
   Input,
+  type InputTrack,
   Mp4OutputFormat,
   Output,
 } from "mediabunny";
@@ -22,8 +23,8 @@ export interface BenchMedia {
   readonly frames: string;
 }
 
-/** The sample with its frames filled up to 2.5 Mbit/s, which its own pictures do not need. */
-export async function makeMedia(sample: string, directory: string): Promise<BenchMedia> {
+/** The sample, so many times over, with its frames filled up to 2.5 Mbit/s, which its own pictures do not need. */
+export async function makeMedia(sample: string, directory: string, times = 1): Promise<BenchMedia> {
   const input = new Input({ source: new FilePathSource(sample), formats: ALL_FORMATS });
   const [video, audio] = [await input.getPrimaryVideoTrack(), await input.getPrimaryAudioTrack()];
   const [videoConfig, audioConfig] = [await video?.getDecoderConfig(), await audio?.getDecoderConfig()];
@@ -39,22 +40,29 @@ export async function makeMedia(sample: string, directory: string): Promise<Benc
   await output.start();
   const all: { readonly kind: number; readonly ms: number; readonly data: Buffer }[] = [];
   const parameters = parameterSets(videoConfig.description);
-  for await (const packet of new EncodedPacketSink(video).packets()) {
+  for await (const packet of repeated(video, times)) {
     const data = filled(Buffer.from(packet.data), fillerBytes);
     await videoOut.add(packet.clone({ data }), { decoderConfig: videoConfig });
     const key = packet.type === "key" ? parameters : Buffer.alloc(0);
     all.push({ kind: 0, ms: packet.timestamp * 1000, data: Buffer.concat([key, annexB(data)]) });
   }
-  for await (const packet of new EncodedPacketSink(audio).packets()) {
-    await audioOut.add(new EncodedPacket(packet.data, "key", packet.timestamp, packet.duration), {
-      decoderConfig: audioConfig,
-    });
+  for await (const packet of repeated(audio, times)) {
+    await audioOut.add(packet.clone({ type: "key" }), { decoderConfig: audioConfig });
     all.push({ kind: 1, ms: packet.timestamp * 1000, data: Buffer.from(packet.data) });
   }
   await output.finalize();
   const frames = `${directory}/viewers.frames`;
   await writeFile(frames, Buffer.concat(all.toSorted((a, b) => a.ms - b.ms).flatMap(record)));
   return { mp4, frames };
+}
+
+/** A track's packets so many times over, one after the other. */
+async function* repeated(track: InputTrack, times: number): AsyncGenerator<EncodedPacket> {
+  const seconds = await track.computeDuration();
+  for (let time = 0; time < times; time++) {
+    for await (const packet of new EncodedPacketSink(track).packets())
+      yield packet.clone({ timestamp: packet.timestamp + time * seconds });
+  }
 }
 
 function record({ kind, ms, data }: { kind: number; ms: number; data: Buffer }): Buffer[] {

@@ -12,8 +12,17 @@ const MAX_GROUP_DISTANCE_MS = 3000;
 const MIN_BPS = 80_000;
 const MAX_BPS = 50_000_000;
 const START_BPS = 1_000_000;
+/** What a decrease by loss leaves. */
 const DECREASE = 0.85;
 const GROWTH_PER_SECOND = 1.08;
+/**
+ * Who shares a path that is the limit gains so many bits per second in each, whatever it has, and gives way by a share that grows
+ * with it, within these bounds: so shares become equal. @see https://doi.org/10.1016/0169-7552(89)90019-6
+ */
+const LIMITED_GROWTH_BPS = 100_000;
+const DECREASE_PER_BPS = 0.075 / 1_000_000;
+const LEAST_LEFT = 0.7;
+const MOST_LEFT = 0.95;
 /** An estimate grows no further than this above what arrives: more has not been shown. */
 const SHOWN_FACTOR = 1.5;
 const SHOWN_FLOOR_BPS = 10_000;
@@ -45,15 +54,17 @@ const STANDING_MS = 15;
 /** A standing queue that makes the path the limit, ms. */
 const LIMITING_QUEUE_MS = 40;
 /** A standing queue that has grown since the last message beyond this needs no trend to be believed, ms. */
-const SUDDEN_QUEUE_MS = 80;
+const SUDDEN_QUEUE_MS = 70;
 /** Who sends little bears up to so much more of it: it is somebody else's keyframe, more often than not. */
 const MOST_SUDDEN = 2;
 /**
  * How long a queue that grows slowly must stand before it is acted on, ms: what others send now and then goes by itself. Who
- * sends less than that rate waits longer, up to so many times: where several share a path, the largest gives way first.
+ * sends less than that rate waits longer, by this power of the ratio and up to so many times: where several share a path, the
+ * largest gives way first.
  */
 const PATIENCE_MS = 400;
 const PATIENT_BELOW_BPS = 2_500_000;
+const PATIENCE_EXPONENT = 3;
 const MOST_PATIENT = 6;
 /** However little has come out lately: what others send may be gone a moment later. The next decrease is near. */
 const SUDDEN_LEAST_SHARE = 0.65;
@@ -239,14 +250,16 @@ export class BandwidthEstimator {
     this.#join(sent, arrived);
   }
 
-  /** What a probe has shown, each once; an estimate that it proves too low has been raised. */
+  /**
+   * What a probe has shown, each once; an estimate that it proves too low has been raised. A path that was the limit stays it for
+   * its time: more than before is not all that is asked for.
+   */
   takeProbe(nowMs: number): ProbeResult | undefined {
     const result = this.probes.take(nowMs);
     if (result?.kind === "measured") this.#meet(result, nowMs);
     if (result?.kind === "measured" && result.bps > this.#estimate) {
       this.#set(result.bps, "probe");
       this.#lastGrowthMs = nowMs;
-      this.#limitedSinceMs = Number.NEGATIVE_INFINITY;
     }
     return result;
   }
@@ -266,8 +279,9 @@ export class BandwidthEstimator {
     const standing = this.#leastQueue.value;
     this.#standingMs = Number.isFinite(standing) ? standing : 0;
     const sentBps = this.#sentBytes.perSecond(now) * 8;
-    const patience = patienceOf(Math.max(arrived, sentBps));
-    const suddenMs = SUDDEN_QUEUE_MS * Math.min(MOST_SUDDEN, Math.sqrt(patience));
+    const smallness = Math.max(1, PATIENT_BELOW_BPS / Math.max(1, arrived, sentBps));
+    const patience = Math.min(MOST_PATIENT, smallness ** PATIENCE_EXPONENT);
+    const suddenMs = SUDDEN_QUEUE_MS * Math.min(MOST_SUDDEN, smallness);
     const sudden = this.#standingMs > suddenMs && this.#standingMs > before;
     if (this.#standingMs <= STANDING_MS) this.#standsSinceMs = undefined;
     else this.#standsSinceMs ??= now;
@@ -276,8 +290,9 @@ export class BandwidthEstimator {
     const carried = this.#recent.bps ?? arrived;
     const heldUp = carried > HELD_UP_FACTOR * sentBps;
     if (!heldUp && (sudden || (this.#trend.usage === "over" && stands))) {
-      const least = (sudden ? SUDDEN_LEAST_SHARE : DECREASE) * arrived;
-      this.#decrease(Math.max(DECREASE * carried, least), "delay");
+      const left = leftOf(Math.max(arrived, sentBps));
+      const least = (sudden ? Math.min(left, SUDDEN_LEAST_SHARE) : left) * arrived;
+      this.#decrease(Math.max(left * carried, least), "delay");
     } else this.#weighLoss(this.lossShare(now), arrived);
   }
 
@@ -370,7 +385,11 @@ export class BandwidthEstimator {
     const shown = SHOWN_FACTOR * arrivedBps + SHOWN_FLOOR_BPS;
     if (arrivedBps > this.#estimate) this.#set(arrivedBps, "shown");
     else if (this.#estimate < shown) {
-      this.#set(Math.min(shown, this.#estimate * GROWTH_PER_SECOND ** seconds), "growth");
+      const limited = this.limitBps(now) !== undefined;
+      const grown = limited
+        ? this.#estimate + LIMITED_GROWTH_BPS * seconds
+        : this.#estimate * GROWTH_PER_SECOND ** seconds;
+      this.#set(Math.min(shown, grown), "growth");
     }
   }
 
@@ -380,6 +399,7 @@ export class BandwidthEstimator {
   }
 }
 
-function patienceOf(sentBps: number): number {
-  return Math.min(MOST_PATIENT, Math.max(1, (PATIENT_BELOW_BPS / Math.max(1, sentBps)) ** 2));
+/** What a queue that stands leaves of a rate, as a share of it. */
+function leftOf(bps: number): number {
+  return Math.min(MOST_LEFT, Math.max(LEAST_LEFT, 1 - DECREASE_PER_BPS * bps));
 }

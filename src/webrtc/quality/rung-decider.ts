@@ -34,10 +34,19 @@ const PAUSE_AFTER_MS = 1500;
 /** Share of the lowest rung under which that is so; of the only one: single pictures are better than none. */
 const PAUSE_SHARE = 0.75;
 const PAUSE_SHARE_ALONE = 0.2;
+/** Share of the lowest rung from which on pictures are shown again; of the only one, some of which are then left out. */
+const RESUME_SHARE = UP_ROOM;
+const RESUME_SHARE_ALONE = 1.5 * PAUSE_SHARE_ALONE;
 /** Without probes: how long a path must be stable before the next rung is simply tried, ms. */
 const TRIAL_MS = 12_000;
 /** A queue above this is not the moment to go up, ms. */
 const CALM_QUEUE_MS = 60;
+/**
+ * Who is sent so small a share of what the pictures need asks for more all the same, unless the queue is above this, ms: where a
+ * path is shared it is what others send that stands there, and would for ever.
+ */
+const STARVED_SHARE = 0.4;
+const STARVED_QUEUE_MS = 200;
 /** Buffer under which slow supply is acted on, seconds. */
 const SHORT_BUFFER_SECONDS = 0.7;
 /** How many seconds of media must come each second for a step up, weighed by the rates of both rungs. */
@@ -188,7 +197,8 @@ export class RungDecider {
     const { nowMs, estimateBps, otherBps, cause } = now;
     const lowest = this.#rungs[0]?.bitrateBps ?? 0;
     if (this.#paused) {
-      if (estimateBps < UP_ROOM * this.#needs(0, now)) return undefined;
+      const share = this.#rungs.length > 1 ? RESUME_SHARE : RESUME_SHARE_ALONE;
+      if (estimateBps < share * this.#needs(0, now)) return undefined;
       this.#paused = false;
       this.#scarceSinceMs = undefined;
       this.#freshSinceMs = nowMs;
@@ -223,7 +233,7 @@ export class RungDecider {
     if (next > top) return this.#regain(now);
     const { nowMs } = now;
     const first = nowMs - this.#freshSinceMs < FIRST_MS && now.troubledAtMs < this.#freshSinceMs;
-    const stable = nowMs - now.troubledAtMs >= STABLE_MS && now.queueMs < CALM_QUEUE_MS;
+    const stable = this.#mayAsk(now, this.#paused);
     if ((!first && !stable) || nowMs < (this.#closedUntilMs[next] ?? 0)) return undefined;
     const room = this.#shown(now) >= UP_ROOM * this.#needs(next, now);
     if (room && !this.#paused) {
@@ -235,8 +245,16 @@ export class RungDecider {
     if (nowMs < this.#nextProbeMs) return undefined;
     this.#nextProbeMs = nowMs + PROBE_INTERVAL_MS;
     this.#probedBps = PROBE_SHARE * this.#needs(next, now);
+    // Sound goes on alone on a path that carries little: what it waits behind is to be little, too.
+    if (this.#paused) this.#probedBps = Math.min(this.#probedBps, REGAIN_FACTOR * now.estimateBps);
     if (first) this.#probedBps = this.#firstProbe(top, now);
     return { kind: "probe", bps: this.#probedBps };
+  }
+
+  /** Nothing speaks against a probe: it has long been quiet, or what stands in the queue is not ours. */
+  #mayAsk({ nowMs, troubledAtMs, queueMs }: Situation, starved: boolean): boolean {
+    if (starved && queueMs < STARVED_QUEUE_MS) return true;
+    return nowMs - troubledAtMs >= STABLE_MS && queueMs < CALM_QUEUE_MS;
   }
 
   /** Pictures are left out, and so little is sent that the estimate cannot grow by it: more is shown by probes. */
@@ -244,7 +262,7 @@ export class RungDecider {
     const { nowMs, estimateBps } = now;
     const needed = this.#needs(this.#current, now);
     if (!now.limited || estimateBps >= needed || !now.canProbe || nowMs < this.#nextProbeMs) return undefined;
-    if (nowMs - now.troubledAtMs < STABLE_MS || now.queueMs >= CALM_QUEUE_MS) return undefined;
+    if (!this.#mayAsk(now, estimateBps < STARVED_SHARE * needed)) return undefined;
     this.#nextProbeMs = nowMs + PROBE_INTERVAL_MS;
     this.#probedBps = Math.min(PROBE_SHARE * needed, REGAIN_FACTOR * estimateBps);
     return { kind: "probe", bps: this.#probedBps };

@@ -128,6 +128,28 @@ describe("a path of 200 kbit/s", () => {
   });
 });
 
+describe("a path that carries a part of the only quality", () => {
+  it("has its pictures taken up again once it carries some of them, and not only once it carries all", () => {
+    const capacityBps = (now: number): number =>
+      now < 5000 ? 5 * mbps : now < 14_000 ? 250_000 : 1.5 * mbps;
+    const flow = play({ capacityBps, rungs: ONE, queueLimitMs: 1000 }, 40);
+    const kinds = flow.decisions.map(({ kind }) => kind);
+    expect(kinds).toContain("pictures_paused");
+    expect(flow.adaptation.picturesPaused).toBe(false);
+    expect(flow.pictures.filter(ms => ms > 10_000 && ms < 14_000)).toEqual([]);
+    expect(flow.pictures.filter(ms => ms > 25_000).length).toBeGreaterThan(100);
+    expect(longest(flow.sounds, 16_000, 40_000)).toBeLessThan(500);
+  });
+
+  it("is asked for more while what others send stands in its queue", () => {
+    const bottleneck = { freeMs: 0 };
+    const init = { capacityBps: () => 3 * mbps, queueLimitMs: 300, bottleneck, rungs: ONE, feedbackMs: 100 };
+    const flows = [0, 150, 320].map(startMs => new Flow({ ...init, startMs }));
+    run(flows, 400, 60_000);
+    for (const flow of flows) expect(flow.freezeMs(15_000, 60_000)).toBeLessThan(8000);
+  });
+});
+
 describe("the first rung", () => {
   it("fits what the path carried last time, and is kept", () => {
     const hinted = play({ capacityBps: () => 5 * mbps, hintBps: 4 * mbps }, 10);

@@ -7,7 +7,7 @@ interface Bounds {
   readonly longestSilenceMs?: number;
   /** Pictures of the last two seconds, at least. */
   readonly lastFrames?: number;
-  /** The most that one viewer gets, as a multiple of what another does. */
+  /** The most that one viewer is sent, as a multiple of what another is. */
   readonly factor?: number;
   /** Share of packets that must have been lost for this to say anything. */
   readonly lossShare?: number;
@@ -33,8 +33,8 @@ export function broken(bounds: Bounds, played: Played, hinderedMs: number): stri
   const within = (what: string, value: number, most: number): void => {
     if (!(value <= most)) complaints.push(`${what}: ${value.toFixed(2)} is more than ${most.toFixed(2)}`);
   };
-  const bytes = played.viewers.map(({ receivedBytes }) => receivedBytes);
-  if (bounds.factor !== undefined) within("factor", Math.max(...bytes) / Math.min(...bytes), bounds.factor);
+  const { shares } = played;
+  if (bounds.factor !== undefined) within("factor", Math.max(...shares) / Math.min(...shares), bounds.factor);
   if (bounds.lossShare !== undefined) within("needed loss", bounds.lossShare, played.lossShare);
   if (played.viewers.length === 0) complaints.push("nobody watched");
   for (const viewer of played.viewers) {

@@ -15,6 +15,8 @@ import { playPion } from "./play-pion.ts";
 import { type Scenario, SCENARIOS } from "./scenarios.ts";
 
 const SAMPLE = fileURLToPath(new URL("../../../samples/sample-720p.mp4", import.meta.url));
+/** The sample has 24 seconds, fewer than the longest scenario. */
+const FILM_TIMES = 2;
 const CID = "film";
 let server: SignallingServer;
 let subject: Subject;
@@ -23,7 +25,7 @@ let pion: PionProgram;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "cidcast-net-"));
-  const { mp4 } = await makeMedia(SAMPLE, directory);
+  const { mp4 } = await makeMedia(SAMPLE, directory, FILM_TIMES);
   const media = await mediaOf({ [CID]: await readFile(mp4) });
   [server, pion] = await Promise.all([startSignallingServer({ media }), buildPion()]);
   const [address] = server.manager.addresses;

@@ -1,7 +1,9 @@
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../../../src/core/index.ts";
 import { Link, type LinkSettings, seeded } from "./link.ts";
+import type { Step } from "./scenarios.ts";
 
 const HOST = "127.0.0.1";
 const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -15,6 +17,8 @@ interface Viewer {
   readonly port: number;
   /** Where the node sees this viewer. */
   outside: Socket;
+  /** What it was sent since the count began, bytes of datagrams. */
+  bytes: number;
 }
 
 /** What a path is like, both ways. */
@@ -45,7 +49,10 @@ export class Network implements AsyncDisposable {
     const common = { clock: systemClock, random };
     this.down = new Link({
       ...common,
-      deliver: ({ viewer, datagram }) => inside.send(datagram, viewer.port, HOST, ignore),
+      deliver: ({ viewer, datagram }) => {
+        viewer.bytes += datagram.length;
+        inside.send(datagram, viewer.port, HOST, ignore);
+      },
     });
     this.up = new Link({
       ...common,
@@ -61,6 +68,22 @@ export class Network implements AsyncDisposable {
   set({ down, up }: PathSettings): void {
     if (down !== undefined) this.down.set(down);
     if (up !== undefined) this.up.set(up);
+  }
+
+  /** Bytes that each viewer was sent since the count began, at the latest with the network. */
+  get shares(): readonly number[] {
+    return [...this.#viewers.values()].map(({ bytes }) => bytes);
+  }
+
+  /** Does what the steps say, each at its time after now. */
+  async walk(steps: readonly Step[]): Promise<void> {
+    const beginMs = performance.now();
+    for (const { atSeconds, path, move, count } of steps) {
+      await sleep(Math.max(0, beginMs + atSeconds * 1000 - performance.now()));
+      if (path !== undefined) this.set(path);
+      if (move === true) await this.move();
+      if (count === true) for (const viewer of this.#viewers.values()) viewer.bytes = 0;
+    }
   }
 
   /** From now on the node sees each viewer at another address, as after a change of network. */
@@ -83,7 +106,7 @@ export class Network implements AsyncDisposable {
     let viewer = this.#viewers.get(port);
     if (viewer === undefined) {
       const outside = createSocket("udp4");
-      viewer = { port, outside };
+      viewer = { port, outside, bytes: 0 };
       this.#viewers.set(port, viewer);
       viewer.outside = await this.#outside(port, outside);
     }

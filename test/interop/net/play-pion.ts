@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Network } from "./network.ts";
 import type { Played, Subject, ViewerFigures } from "./play.ts";
 import { quantile } from "./play.ts";
@@ -39,18 +38,14 @@ export async function playPion(program: string, subject: Subject, scenario: Scen
   try {
     const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
     await lines.next();
-    const beginMs = performance.now();
-    for (const { atSeconds, path, move } of later) {
-      await sleep(Math.max(0, beginMs + atSeconds * 1000 - performance.now()));
-      if (path !== undefined) network.set(path);
-      if (move === true) await network.move();
-    }
+    await network.walk(later);
     const line = await lines.next();
     const report = JSON.parse(line.done === true ? "{}" : line.value) as { readonly each?: readonly Seen[] };
     const { passed, lost, overflowed } = network.down.counts;
     return {
       viewers: (report.each ?? []).map(figuresOf),
       waitP95Ms: quantile(network.down.waits, 0.95),
+      shares: network.shares,
       lossShare: (lost + overflowed) / Math.max(1, passed + lost + overflowed),
     };
   } finally {

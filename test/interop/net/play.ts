@@ -35,6 +35,8 @@ export interface Played {
   readonly viewers: readonly ViewerFigures[];
   /** Wait of packets at the bottleneck, 95th percentile, ms. */
   readonly waitP95Ms: number;
+  /** Bytes that each viewer was sent, in the time that counts. */
+  readonly shares: readonly number[];
   /** Share of packets to viewers that were lost, all causes. */
   readonly lossShare: number;
 }
@@ -73,11 +75,7 @@ export async function play(browser: Browser, subject: Subject, scenario: Scenari
     );
     await Promise.all(pages.map(page => firstPicture(page)));
     const beginMs = performance.now();
-    for (const { atSeconds, path, move } of later) {
-      await sleep(Math.max(0, beginMs + atSeconds * 1000 - performance.now()));
-      if (path !== undefined) network.set(path);
-      if (move === true) await network.move();
-    }
+    await network.walk(later);
     await sleep(Math.max(0, beginMs + scenario.seconds * 1000 - performance.now()));
     const reports = await Promise.all(pages.map(page => page.evaluate<Report>("watching.report()")));
     await Promise.all(pages.map(page => page.evaluate("watching.stop()")));
@@ -85,6 +83,7 @@ export async function play(browser: Browser, subject: Subject, scenario: Scenari
     return {
       viewers: reports.map(report => figuresOf(report)),
       waitP95Ms: quantile(network.down.waits, 0.95),
+      shares: network.shares,
       lossShare: (lost + overflowed) / Math.max(1, passed + lost + overflowed),
     };
   } finally {

@@ -16,6 +16,8 @@ export interface Step {
   readonly path?: PathSettings;
   /** The node sees viewers at other addresses from now on. */
   readonly move?: boolean;
+  /** What each viewer is sent counts from now on. */
+  readonly count?: boolean;
 }
 
 const HOME = { delayMs: 15 };
@@ -38,11 +40,16 @@ export const SCENARIOS = {
     up: { delayMs: 30, jitterMs: 15, reorder: 0.02 },
   }),
   narrow: steady("200 kbit/s", { down: { ...HOME, rateBps: 200_000 }, up: HOME }, { seconds: 12 }),
-  shared: steady(
-    "three viewers on 6 Mbit/s",
-    { down: { ...HOME, rateBps: 6_000_000 }, up: HOME },
-    { seconds: 14, viewers: 3 },
-  ),
+  shared: {
+    name: "three viewers on 6 Mbit/s",
+    seconds: 40,
+    viewers: 3,
+    steps: [
+      { atSeconds: 0, path: { down: { ...HOME, rateBps: 6_000_000 }, up: HOME } },
+      // Until then they find each other, as in virtual time.
+      { atSeconds: 10, count: true },
+    ],
+  },
   squeezed: {
     name: "5 Mbit/s, 900 kbit/s, 5 Mbit/s",
     seconds: 24,

@@ -14,6 +14,7 @@ import type { QualityDecision, QualityWish, Rung } from "../types.ts";
 import { type PicturePacket, Receiver } from "./receiver.ts";
 
 const TICK_MS = 5;
+/** How often a browser tells what arrived, ms; others take their time. */
 const FEEDBACK_MS = 50;
 const FPS = 30;
 const SOUND_BPS = 64_000;
@@ -39,6 +40,8 @@ export interface FlowInit extends PathInit {
   readonly hintBps?: number;
   /** How long a segment takes to come, ms. */
   readonly fetchMs?: (rung: string, nowMs: number) => number;
+  /** How often the viewer tells what arrived, ms; default 50. */
+  readonly feedbackMs?: number;
   /** How late our own loop is, ms. */
   readonly lateMs?: (nowMs: number) => number;
   readonly canPad?: boolean;
@@ -86,7 +89,7 @@ export class Flow {
     this.#init = init;
     const nowMs = init.startMs ?? 0;
     this.#now = this.#nextTickMs = nowMs;
-    this.#feedbackMs = nowMs + FEEDBACK_MS;
+    this.#feedbackMs = nowMs + (init.feedbackMs ?? FEEDBACK_MS);
     const { rungs = PRESETS, wish = {}, hintBps } = init;
     this.estimator = new BandwidthEstimator(hintBps === undefined ? {} : { startBps: hintBps });
     this.#path = new SimulatedPath(init);
@@ -212,7 +215,7 @@ export class Flow {
       this.adaptation.tick(nowMs);
     }
     if (nowMs < this.#feedbackMs + (this.#init.lateMs?.(this.#feedbackMs) ?? 0)) return;
-    this.#feedbackMs = Math.max(this.#feedbackMs + FEEDBACK_MS, nowMs);
+    this.#feedbackMs = Math.max(this.#feedbackMs + (this.#init.feedbackMs ?? FEEDBACK_MS), nowMs);
     this.estimator.onFeedbackBegin(nowMs);
     for (const { sequence, arrivedMs } of this.#path.feedback(nowMs)) {
       this.estimator.onArrival(
