@@ -43,13 +43,16 @@ export function tenantViewers<M extends WebRTCStreamingManager>(
       const stopCounting =
         tenantId === undefined ? undefined : countSent(session, tenancy.quotas, { tenantId, clock });
       if (capability !== undefined) bounded.set(session.id, boundSession(session, capability));
-      session.onEvent(event => {
-        if (event.type !== "state" || event.state !== "closed") return;
-        bounded.delete(session.id);
-        unwatch();
-        stopCounting?.();
-        lease[Symbol.dispose]();
-      });
+      session.onEvent(
+        event => {
+          if (event.type !== "state" || event.state !== "closed") return;
+          bounded.delete(session.id);
+          unwatch();
+          stopCounting?.();
+          lease[Symbol.dispose]();
+        },
+        { positions: false },
+      );
       return { ...result, session: seen(session) };
     } catch (error) {
       lease[Symbol.dispose]();

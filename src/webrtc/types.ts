@@ -135,8 +135,11 @@ export interface StreamingSession {
   setTrack(trackId: string, enabled: boolean): Promise<void>;
   /** Ends a track. `TRACK_NOT_FOUND`. */
   removeTrack(trackId: string): Promise<void>;
-  /** Hears the events of media control: state, position, ended, error. */
-  onEvent(listener: (event: ControlEventMessage) => void): () => void;
+  /** Hears the events of media control: state, ended, error, and unless `positions` is false where it plays, four times a second. */
+  onEvent(
+    listener: (event: ControlEventMessage) => void,
+    options?: { readonly positions?: boolean },
+  ): () => void;
   /** Fields of connection_stats; every figure measured. */
   stats(): Promise<Readonly<Record<string, unknown>>>;
   /** What keeps it from playing as it should, in one line, and what was decided so far. */

@@ -96,8 +96,9 @@ class Walk {
   }
 
   close(): void {
+    // At the end of the range nothing is under way, and an abort would cost an error with its stack.
+    if (this.#rest.length > 0) this.#stop.abort();
     this.#rest.length = 0;
-    this.#stop.abort();
   }
 
   #descend(node: FileNode, { start, depth, cid }: Segment): void {

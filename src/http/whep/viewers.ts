@@ -30,9 +30,12 @@ export function createViewers(): Viewers {
     add(session, offerSdp, principal) {
       const viewer = { session, etag: newEtag(), ufrags: ufragsOf(offerSdp), principal };
       viewers.set(session.id, viewer);
-      session.onEvent(event => {
-        if (event.type === "state" && event.state === "closed") viewers.delete(session.id);
-      });
+      session.onEvent(
+        event => {
+          if (event.type === "state" && event.state === "closed") viewers.delete(session.id);
+        },
+        { positions: false },
+      );
       return viewer;
     },
     find(id, principal) {

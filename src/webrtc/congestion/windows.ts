@@ -65,7 +65,9 @@ export class SlidingMinimum {
 
   /** Infinity before the first value. */
   get value(): number {
-    return Math.min(...this.#parts);
+    let least = Number.POSITIVE_INFINITY;
+    for (const part of this.#parts) if (part < least) least = part;
+    return least;
   }
 }
 

@@ -105,6 +105,9 @@ export class Feeder {
       }
       const { code, message } = toCidcastError(error);
       this.#send({ type: "segment_failed", id, track, ticket, error: { code, message } });
+    } finally {
+      // What is over is not to be aborted: that would cost an error with its stack for each segment.
+      if (lane[track] === controller) lane[track] = undefined;
     }
   }
 

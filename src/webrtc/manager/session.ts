@@ -302,8 +302,12 @@ export class Session implements StreamingSession {
     return this.#parts.host.ask("session_stats", { id: this.id });
   }
 
-  onEvent(listener: (event: ControlEventMessage) => void): () => void {
+  onEvent(
+    listener: (event: ControlEventMessage) => void,
+    { positions = true }: { readonly positions?: boolean } = {},
+  ): () => void {
     this.#listeners.add(listener);
+    if (positions) this.#parts.host.send({ type: "follow", id: this.id });
     return () => {
       this.#listeners.delete(listener);
     };

@@ -1,5 +1,6 @@
 import type { Segment } from "../../media/index.ts";
 import type { PlayingTrack } from "./playing-track.ts";
+import type { PlayerTrackInit } from "./types.ts";
 import { RungSwitch, type RungSwitchInit } from "./rung-switch.ts";
 import type { VideoBudget } from "./video-budget.ts";
 
@@ -91,4 +92,9 @@ export class Pictures {
     this.#switch?.noteSent(track);
     return true;
   }
+}
+
+/** What a track's pictures take on average, bits per second. */
+export function pictureBps({ kind, bitrateBps = 0 }: PlayerTrackInit): number {
+  return kind === "video" ? bitrateBps : 0;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { pictures, playerSetUp as setUp } from "../testing/player-set-up.ts";
 import { LEAD_IN_MAX_BYTES } from "./lead-in.ts";
-import { KEYFRAME_INTERVAL_MS } from "./player.ts";
+import { KEYFRAME_INTERVAL_MS } from "./times.ts";
 import { AHEAD_SECONDS } from "./track-queue.ts";
 
 describe("a path that carries too little", () => {
@@ -81,6 +81,31 @@ describe("playing", () => {
     expect(states).toEqual(["buffering", "playing", "buffering", "playing"]);
     const times = pictures(sent).map(packet => packet.streamSeconds);
     expect(times).toEqual(times.toSorted((a, b) => a - b));
+  });
+
+  it("says until when it has nothing to do: not a frame leaves before, and one does then", () => {
+    const { player, sent, deliver, run, now } = setUp({ durationSeconds: 10 });
+    expect(player.idleUntilMs(now())).toBe(now());
+    player.start(now());
+    run(500);
+    const end = now() + 1000;
+    let frames = 0;
+    for (let at = now(); at < end; ) {
+      const until = player.idleUntilMs(at);
+      expect(until).toBeGreaterThan(at);
+      const before = sent.length;
+      player.tick(until - 0.01);
+      expect(sent).toHaveLength(before);
+      player.tick(until + 0.01);
+      expect(sent.length).toBeGreaterThan(before);
+      frames++;
+      at = until + 0.01;
+      deliver();
+    }
+    // 30 pictures and 50 pieces of sound, some at the same time.
+    expect(frames).toBeGreaterThan(60);
+    player.pause(end);
+    expect(player.idleUntilMs(end)).toBe(Number.POSITIVE_INFINITY);
   });
 
   it("begins anew at the end when it loops, with stream time running on", () => {

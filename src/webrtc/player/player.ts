@@ -2,26 +2,18 @@ import { CidcastError } from "../../core/index.ts";
 import { EARLY_END_SECONDS, type Segment } from "../../media/index.ts";
 import type { LoopRange, PlaybackState } from "../types.ts";
 import { Pacer } from "./pacer.ts";
-import { Pictures } from "./pictures.ts";
-import { AUDIO_LEAD_SECONDS, countFrames, type FrameCounts, PlayingTrack } from "./playing-track.ts";
-import { type JumpInit, sameRange, type Seek } from "./seek.ts";
+import { pictureBps, Pictures } from "./pictures.ts";
+import {
+  AUDIO_LEAD_SECONDS,
+  countFrames,
+  type FrameCounts,
+  nextPlace,
+  PlayingTrack,
+} from "./playing-track.ts";
+import { type JumpInit, placeOf, sameRange, type Seek } from "./seek.ts";
+import { EPSILON, KEYFRAME_INTERVAL_MS, LATE_SECONDS, SETTLE_SECONDS, STEP_BACK_SECONDS } from "./times.ts";
 import type { PlayerInit, PlayerTrackInit } from "./types.ts";
 import { VideoBudget } from "./video-budget.ts";
-
-/** Shortest time between two keyframes that a viewer asked for, ms: each costs a step back. */
-export const KEYFRAME_INTERVAL_MS = 300;
-
-/** Frames that leave this much after their time count as late, seconds: two frames at 30 per second. */
-const LATE_SECONDS = 0.066;
-/** Shortest frame that counts as a step, seconds: a place in the middle of rounding is the same place. */
-const EPSILON = 1e-6;
-/**
- * Between the pictures that are only decoded and the one asked for, seconds: browsers that get both within one refresh
- * of the screen may leave the later one out, and while paused none follows.
- */
-const SETTLE_SECONDS = 0.05;
-/** A step back looks for the picture shown this long before the one that is shown, seconds. */
-const STEP_BACK_SECONDS = 1e-4;
 
 /**
  * One viewer's playing: media time onto stream time. Stream time is the wall clock since the player was made; it names
@@ -239,7 +231,19 @@ export class Player {
     if (this.#seeking !== undefined) this.#land(nowMs);
     else if (this.#state === "buffering" && this.#ready()) this.#run(nowMs);
     if (this.#state === "playing") this.#play(nowMs);
-    for (const track of this.#heard()) track.queue.fill(this.#position(this.#stream(nowMs)), this.#rate);
+    const position = this.#position(this.#stream(nowMs));
+    for (const track of this.#tracks) if (!track.muted) track.queue.fill(position, this.#rate);
+  }
+
+  /** Until when a tick would do nothing unless something comes: when the next frame is due, ms. `nowMs`: it may do something now. */
+  idleUntilMs(nowMs: number): number {
+    if (this.#seeking !== undefined) return nowMs;
+    if (this.#state === "paused" || this.#state === "ended") return Number.POSITIVE_INFINITY;
+    if (this.#state !== "playing") return nowMs;
+    const next = nextPlace(this.#tracks, this.#rate);
+    if (next === undefined) return nowMs;
+    const place = Math.min(next, this.#range?.endSeconds ?? next);
+    return this.#startMs + (this.#anchorStream + (place - this.#anchorMedia) / this.#rate) * 1000;
   }
 
   close(): void {
@@ -345,7 +349,7 @@ export class Player {
     if (seek.exact && !seek.led && video !== undefined && !this.#reach(video, seek, nowMs)) return;
     if (!this.#ready()) return;
     const leader = video?.queue.nextSeconds === undefined ? undefined : video;
-    const place = this.#placeOf(leader, seek);
+    const place = placeOf(leader, seek, this.#anchorMedia);
     const sound = this.#tracks.filter(track => track.kind === "audio" && !track.queue.ended);
     const missing = sound.filter(track => (track.queue.head?.segment.startSeconds ?? 0) > place + EPSILON);
     if (!seek.again && missing.length > 0) {
@@ -373,15 +377,6 @@ export class Player {
     } else {
       this.#run(nowMs, seek.quiet);
     }
-  }
-
-  /** Where playing begins: at the place asked for when its picture was reached, else at the picture. */
-  #placeOf(leader: PlayingTrack | undefined, seek: Seek): number {
-    const wanted = this.#anchorMedia;
-    const picture = leader?.queue.nextSeconds ?? wanted;
-    const until = leader?.queue.followingSeconds ?? wanted;
-    const reached = seek.exact && !seek.snap && (until > wanted || leader?.queue.nextIsLast === true);
-    return reached ? Math.max(picture, wanted) : picture;
   }
 
   /** Goes on to the picture asked for. False while that takes. */
@@ -412,13 +407,18 @@ export class Player {
       track.join(position);
       if (!track.joining) this.#sendDue(track, stream);
     }
-    const missed = this.#tracks.filter(track => track.starved).map(track => track.sentUntil);
-    if (missed.some(place => position >= place - EPSILON)) {
-      this.#anchorMedia = Math.min(position, ...missed);
+    let missed = Number.POSITIVE_INFINITY;
+    let ended = true;
+    for (const track of this.#tracks) {
+      if (track.starved) missed = Math.min(missed, track.sentUntil);
+      ended &&= track.queue.ended;
+    }
+    if (position >= missed - EPSILON) {
+      this.#anchorMedia = Math.min(position, missed);
       this.#setState("buffering");
     } else if (this.#range !== undefined && position >= this.#range.endSeconds - EPSILON) {
       this.#repeat(this.#range.startSeconds, nowMs);
-    } else if (this.#tracks.every(track => track.queue.ended)) {
+    } else if (ended) {
       this.#end(nowMs, stream);
     }
   }
@@ -493,8 +493,4 @@ export class Player {
     this.#state = state;
     this.#init.onChange();
   }
-}
-
-function pictureBps({ kind, bitrateBps = 0 }: PlayerTrackInit): number {
-  return kind === "video" ? bitrateBps : 0;
 }

@@ -266,3 +266,17 @@ export function countFrames(tracks: readonly PlayingTrack[]): FrameCounts {
   }
   return counts;
 }
+
+/**
+ * The first place at which one of them has a frame to send, seconds; infinite where nothing is sent. Undefined where it cannot be
+ * told: a frame is part way out, missing, or its track is on its way in.
+ */
+export function nextPlace(tracks: readonly PlayingTrack[], rate: number): number | undefined {
+  let first = Number.POSITIVE_INFINITY;
+  for (const track of tracks) {
+    const next = track.queue.nextSeconds;
+    if (track.joining || track.isPartWayOut || (next === undefined && !track.muted)) return undefined;
+    if (next !== undefined) first = Math.min(first, next - track.leadSeconds * rate);
+  }
+  return first;
+}

@@ -1,4 +1,5 @@
 import type { LoopRange } from "../types.ts";
+import type { PlayingTrack } from "./playing-track.ts";
 
 /** A jump under way. */
 export interface Seek {
@@ -26,4 +27,12 @@ export interface JumpInit {
 /** True for one and the same part. */
 export function sameRange(a: LoopRange | undefined, b: LoopRange | undefined): boolean {
   return a?.startSeconds === b?.startSeconds && a?.endSeconds === b?.endSeconds;
+}
+
+/** Where playing begins: at the place `wanted` when its picture was reached, else at the picture. */
+export function placeOf(leader: PlayingTrack | undefined, seek: Seek, wanted: number): number {
+  const picture = leader?.queue.nextSeconds ?? wanted;
+  const until = leader?.queue.followingSeconds ?? wanted;
+  const reached = seek.exact && !seek.snap && (until > wanted || leader?.queue.nextIsLast === true);
+  return reached ? Math.max(picture, wanted) : picture;
 }

@@ -77,11 +77,14 @@ export class Connection implements SignallingConnection {
 
   /** Tells the client when a session ends without its asking. */
   watch(session: StreamingSession): void {
-    const stop = session.onEvent(event => {
-      if (event.type !== "state" || event.state !== "closed") return;
-      this.#forget(session.id);
-      this.reply({ type: "closed", pc_id: session.id });
-    });
+    const stop = session.onEvent(
+      event => {
+        if (event.type !== "state" || event.state !== "closed") return;
+        this.#forget(session.id);
+        this.reply({ type: "closed", pc_id: session.id });
+      },
+      { positions: false },
+    );
     this.#listening.set(`${session.id} end`, stop);
   }
 

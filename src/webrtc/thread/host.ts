@@ -107,6 +107,8 @@ class Host {
       this.#parts.egress.flush();
     } else if (message.type === "say") {
       this.#viewers.get(message.id)?.say(message.event, message.keep);
+    } else if (message.type === "follow") {
+      this.#viewers.get(message.id)?.follow();
     } else if (message.type === "segment_silent") {
       this.#viewers.get(message.id)?.silence(message.track, message.ticket);
     } else if (message.type === "channel") {

@@ -124,6 +124,8 @@ export type ToHost =
   | HostRequest
   /** An event for the viewer alone; `keep`: also on channels that open later. */
   | { readonly type: "say"; readonly id: string; readonly event: ControlEventMessage; readonly keep: boolean }
+  /** From now on the manager hears of its position as well. */
+  | { readonly type: "follow"; readonly id: string }
   | {
       /** The segment asked for by `need`; undefined at the end of the track. */
       readonly type: "segment";

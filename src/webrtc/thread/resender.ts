@@ -175,6 +175,11 @@ export class Resender {
     this.#resent++;
   }
 
+  /** True while something waits for the pace or for its time. */
+  get isBusy(): boolean {
+    return this.#waiting > 0 || this.#seconds > 0;
+  }
+
   /** Sends what waits, as far as the pace allows. */
   drain(nowMs: number): void {
     if (!this.#isOfUse()) this.#waiting = this.#seconds = 0;

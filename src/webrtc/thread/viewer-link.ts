@@ -68,7 +68,8 @@ export class ViewerLink {
     roundTripMs: undefined,
   };
   readonly #cname = randomUUID();
-  #remote: string;
+  #host: string;
+  #port: number;
   #maySend = true;
   /** Transport-wide number of the packet that left last. */
   #lastSequence = -1;
@@ -96,7 +97,8 @@ export class ViewerLink {
         estimator.onSent(sequence, bytes, performance.now(), init.cluster());
       },
     });
-    this.#remote = `${transport.host}:${transport.port}`;
+    this.#host = transport.host;
+    this.#port = transport.port;
     this.#sealer = new SrtcpSealer(deriveKeys(transport.send, "rtcp"));
     this.#opener = new SrtcpOpener(deriveKeys(transport.receive, "rtcp"));
     this.#resender = new Resender({
@@ -163,6 +165,11 @@ export class ViewerLink {
     return this.#maySend && this.#resender.pad(bytes);
   }
 
+  /** True while something waits to be sent again. */
+  get isResending(): boolean {
+    return this.#resender.isBusy;
+  }
+
   /** What the viewer asked for again and the pace held back. */
   drain(nowMs: number): void {
     if (this.#maySend) this.#resender.drain(nowMs);
@@ -171,10 +178,11 @@ export class ViewerLink {
   setPath(path: { readonly host: string; readonly port: number } | undefined): void {
     this.#maySend = path !== undefined;
     if (path === undefined) return;
-    const remote = `${path.host}:${path.port}`;
-    if (remote === this.#remote) return;
-    this.#remote = remote;
-    this.#link.setRemote(path.host, path.port);
+    const { host, port } = path;
+    if (port === this.#port && host === this.#host) return;
+    this.#host = host;
+    this.#port = port;
+    this.#link.setRemote(host, port);
   }
 
   /** The RTP time of pictures at a stream time; undefined without pictures. */

@@ -243,6 +243,18 @@ describe("control over the data channel", () => {
     });
   });
 
+  it("tells the viewer where it plays, and the main thread once that follows", async () => {
+    await connect();
+    await remote.controlOpen;
+    const positions = (): number => remote.messages.filter(text => text?.includes('"position"')).length;
+    const toldPositions = (): number =>
+      told.filter(message => message.type === "event" && message.event.type === "position").length;
+    await vi.waitFor(() => expect(positions()).toBeGreaterThan(1), 5000);
+    expect(toldPositions()).toBe(0);
+    viewer.follow();
+    await vi.waitFor(() => expect(toldPositions()).toBeGreaterThan(1), 5000);
+  });
+
   it("takes a hundred commands a second, and says when there are more", async () => {
     await connect();
     await remote.controlOpen;

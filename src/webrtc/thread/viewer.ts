@@ -28,6 +28,7 @@ import type {
   SessionTotals,
 } from "./messages.ts";
 import { NO_FIGURES } from "./no-figures.ts";
+import { qualityMessage } from "./quality-message.ts";
 import { ViewerLink } from "./viewer-link.ts";
 
 /**
@@ -37,16 +38,8 @@ import { ViewerLink } from "./viewer-link.ts";
 const MIN_START_DELAY_MS = 20;
 const MAX_START_DELAY_MS = 500;
 const POSITION_INTERVAL_MS = 1000 / POSITIONS_PER_SECOND;
-
-/** What a viewer is told of; the rest stands in the log. */
-const TOLD: ReadonlySet<QualityDecision["kind"]> = new Set([
-  "start",
-  "up",
-  "down",
-  "chosen",
-  "pictures_paused",
-  "pictures_resumed",
-]);
+/** Longest time between two looks at a viewer to whom nothing is to be sent, and at where it is, ms. */
+const MAX_IDLE_MS = 20;
 
 export interface ViewerInit {
   readonly open: OpenSession;
@@ -91,6 +84,10 @@ export class Viewer {
   #lastPositionMs = 0;
   #sent = false;
   #closed = false;
+  /** Nothing is to be done before, unless something comes. */
+  #idleUntilMs = 0;
+  #nextPathMs = 0;
+  #followed = false;
 
   constructor(init: ViewerInit) {
     this.#init = init;
@@ -107,6 +104,7 @@ export class Viewer {
         onTransport: transport => this.#onTransport(transport),
         onKeysProven: () => this.#start(),
         onMedia: datagram => {
+          this.#idleUntilMs = 0;
           this.#start();
           this.#link?.receive(datagram);
         },
@@ -215,6 +213,7 @@ export class Viewer {
 
   deliver(track: number, ticket: number, segment: Segment | undefined, rung?: string): void {
     if (this.#closed) return;
+    this.#idleUntilMs = 0;
     const now = performance.now();
     try {
       const seconds = segment === undefined ? 0 : segment.endSeconds - segment.startSeconds;
@@ -276,6 +275,7 @@ export class Viewer {
   }
 
   async control(command: ControlCommand): Promise<PlaybackState> {
+    this.#idleUntilMs = 0;
     const now = performance.now();
     if (command.type === "set_view") {
       this.#view = { width: command.width, height: command.height };
@@ -289,6 +289,11 @@ export class Viewer {
     return this.#player.playback(performance.now());
   }
 
+  /** The main thread wants to hear of the position as well. */
+  follow(): void {
+    this.#followed = true;
+  }
+
   /** Tells the viewer something that the main thread knows. */
   say(event: ControlEventMessage, keep: boolean): void {
     if (keep) this.#kept = event;
@@ -297,20 +302,27 @@ export class Viewer {
 
   /** Sends what is due; called every few milliseconds. */
   tick(nowMs: number): void {
-    if (this.#closed) return;
+    if (this.#closed || nowMs < this.#idleUntilMs) return;
     const link = this.#link;
     if (link !== undefined) {
-      link.setPath(this.#peer.path());
+      if (nowMs >= this.#nextPathMs || !link.maySend) {
+        link.setPath(this.#peer.path());
+        this.#nextPathMs = nowMs + MAX_IDLE_MS;
+      }
       if (!link.maySend) return;
       link.report(nowMs);
-      link.drain(nowMs);
+      if (link.isResending) link.drain(nowMs);
     }
     this.#player.tick(nowMs);
     this.#adaptation.tick(nowMs);
     if (this.#lastState === "playing" && nowMs - this.#lastPositionMs >= POSITION_INTERVAL_MS) {
       this.#lastPositionMs = nowMs;
-      this.#event({ type: "position", positionSeconds: this.#player.playback(nowMs).positionSeconds });
+      const { positionSeconds } = this.#player.playback(nowMs);
+      if (this.#followed) this.#event({ type: "position", positionSeconds });
+      else this.#reply({ type: "position", positionSeconds });
     }
+    const busy = link === undefined || link.isResending || this.#adaptation.cluster !== 0;
+    this.#idleUntilMs = busy ? 0 : Math.min(nowMs + MAX_IDLE_MS, this.#player.idleUntilMs(nowMs));
   }
 
   stats(nowMs: number): SessionStats {
@@ -417,14 +429,8 @@ export class Viewer {
   #onDecision(decision: QualityDecision): void {
     this.#init.tell({ type: "quality", id: this.id, decision });
     const { rungs } = this.#init.open.quality;
-    const rung = rungs.find(({ name }) => name === decision.to);
-    const pictures = this.#adaptation.picturesPaused ? "paused" : "sent";
-    const { kind, reason, estimateBps } = decision;
-    if (!TOLD.has(kind)) return;
-    const size = rung === undefined ? {} : { rung: rung.name, width: rung.width, height: rung.height };
-    this.#peer.sendControl(
-      JSON.stringify({ type: "quality", change: kind, pictures, reason, estimateBps, ...size }),
-    );
+    const message = qualityMessage(decision, rungs, this.#adaptation.picturesPaused);
+    if (message !== undefined) this.#peer.sendControl(JSON.stringify(message));
   }
 
   #onChange(): void {

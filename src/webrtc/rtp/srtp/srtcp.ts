@@ -7,7 +7,10 @@ const INDEX_BYTES = 4;
 const HEADER_BYTES = 8;
 const ENCRYPTED = 0x80000000;
 /** Reports behind the newest that are still taken once each. @see https://www.rfc-editor.org/rfc/rfc3711#section-3.3.2 */
-const REPLAY_WINDOW = 64n;
+const REPLAY_WINDOW = 64;
+
+/** What GCM signs beside the body; copied when it is set. */
+const AAD = Buffer.alloc(HEADER_BYTES + INDEX_BYTES);
 
 /** True when the datagram is RTCP rather than RTP. @see https://www.rfc-editor.org/rfc/rfc5761#section-4 */
 export function isRtcp(datagram: Buffer): boolean {
@@ -48,9 +51,10 @@ export class SrtcpSealer {
 /** Senders of reports of one viewer: browsers have one for each stream, and one for transport-wide feedback. */
 export const MAX_REPORT_SENDERS = 64;
 
+/** What was taken of one sender: the newest index, and which index each place of the window holds. */
 interface ReplayWindow {
-  newest: bigint;
-  seen: bigint;
+  newest: number;
+  readonly seen: Int32Array;
 }
 
 /**
@@ -78,7 +82,7 @@ export class SrtcpOpener {
     if ((trailer & ENCRYPTED) === 0) return this.#refuse();
     const index = trailer & 0x7fffffff;
     const ssrc = datagram.readUInt32BE(4);
-    const window = this.#windows.get(ssrc) ?? { newest: -1n, seen: 0n };
+    const window = this.#windows.get(ssrc) ?? { newest: -1, seen: new Int32Array(REPLAY_WINDOW).fill(-1) };
     if (isReplayed(window, index)) return this.#refuse();
     const head = datagram.subarray(0, HEADER_BYTES);
     const iv = srtcpIv(this.#keys, ssrc, index);
@@ -101,7 +105,9 @@ export class SrtcpOpener {
     at: { readonly iv: Buffer; readonly sealed: Buffer; readonly bodyEnd: number; readonly indexAt: number },
   ): Buffer | undefined {
     const decipher = createDecipheriv("aes-128-gcm", this.#keys.key, at.iv, { authTagLength: GCM_TAG_BYTES });
-    decipher.setAAD(Buffer.concat([datagram.subarray(0, HEADER_BYTES), datagram.subarray(at.indexAt)]));
+    datagram.copy(AAD, 0, 0, HEADER_BYTES);
+    datagram.copy(AAD, HEADER_BYTES, at.indexAt);
+    decipher.setAAD(AAD);
     decipher.setAuthTag(datagram.subarray(at.bodyEnd, at.indexAt));
     const body = decipher.update(at.sealed);
     try {
@@ -130,20 +136,12 @@ export class SrtcpOpener {
 }
 
 function isReplayed({ newest, seen }: ReplayWindow, index: number): boolean {
-  const behind = newest - BigInt(index);
-  if (behind < 0n) return false;
-  return behind >= REPLAY_WINDOW || ((seen >> behind) & 1n) === 1n;
+  return index <= newest - REPLAY_WINDOW || seen[index % REPLAY_WINDOW] === index;
 }
 
 function remember(window: ReplayWindow, index: number): void {
-  const ahead = BigInt(index) - window.newest;
-  if (ahead > 0n) {
-    const shift = ahead > REPLAY_WINDOW ? REPLAY_WINDOW : ahead;
-    window.seen = ((window.seen << shift) | 1n) & ((1n << REPLAY_WINDOW) - 1n);
-    window.newest = BigInt(index);
-  } else {
-    window.seen |= 1n << -ahead;
-  }
+  window.newest = Math.max(window.newest, index);
+  window.seen[index % REPLAY_WINDOW] = index;
 }
 
 /** RFC 7714 9.1 and RFC 3711 4.1.1. */

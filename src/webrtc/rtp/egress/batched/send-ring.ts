@@ -14,6 +14,7 @@ const MAX_RUN_BYTES = 64_000;
 const MAX_ADDRESS_BYTES = 28;
 
 // Layouts of 64-bit Linux: struct mmsghdr, struct iovec, a cmsghdr with 16 bits.
+const WORD_BYTES = 4;
 const MESSAGE_BYTES = 64;
 const VECTOR_BYTES = 16;
 const CONTROL_BYTES = 24;
@@ -52,8 +53,8 @@ export class SendRing {
   readonly #fd: number;
   readonly #stats: EgressStats;
   readonly #bodies: readonly bigint[];
-  readonly #vectors: Buffer;
-  readonly #messages: Buffer;
+  readonly #vectors: Uint32Array;
+  readonly #messages: Uint32Array;
   readonly #controls: Buffer;
   readonly #names: Buffer;
   readonly #at: Readonly<Record<"arena" | "vectors" | "messages" | "controls" | "names", number>>;
@@ -75,16 +76,19 @@ export class SendRing {
     this.#fd = fd;
     this.#stats = init.stats;
     this.#segmentation = kernelSegments(calls, fd);
-    this.#vectors = nativeBuffer(BATCH_SLOTS * VECTOR_BYTES);
-    this.#messages = nativeBuffer(BATCH_SLOTS * MESSAGE_BYTES);
+    const vectors = nativeBuffer(BATCH_SLOTS * VECTOR_BYTES);
+    const messages = nativeBuffer(BATCH_SLOTS * MESSAGE_BYTES);
+    // Words: they are written per packet, and without checks.
+    this.#vectors = new Uint32Array(vectors.buffer);
+    this.#messages = new Uint32Array(messages.buffer);
     this.#controls = nativeBuffer(BATCH_SLOTS * CONTROL_BYTES);
     this.#names = nativeBuffer(BATCH_SLOTS * MAX_ADDRESS_BYTES);
     // User space addresses have 47 bits: exact as numbers, which need no allocation per packet.
     const at = (buffer: Buffer): number => Number(calls.address(buffer));
     this.#at = {
       arena: at(this.arena),
-      vectors: at(this.#vectors),
-      messages: at(this.#messages),
+      vectors: at(vectors),
+      messages: at(messages),
       controls: at(this.#controls),
       names: at(this.#names),
     };
@@ -121,8 +125,9 @@ export class SendRing {
     const { arena } = this;
     for (let i = 0; i < header.length; i++) arena[start + i] = header[i] ?? 0;
     const size = header.length + bodyBytes;
-    writeAddress(this.#vectors, slot * VECTOR_BYTES, this.#at.arena + start);
-    this.#vectors.writeUInt32LE(size, slot * VECTOR_BYTES + 8);
+    const vector = (slot * VECTOR_BYTES) / WORD_BYTES;
+    writeAddress(this.#vectors, vector, this.#at.arena + start);
+    this.#vectors[vector + 2] = size;
     if (!this.#extend(to, size)) this.#begin(to, slot, size);
   }
 
@@ -161,21 +166,21 @@ export class SendRing {
     this.#size[run] = this.#bytes[run] = size;
     this.#runClosed = !(this.#segmentation && to.segmented);
     to.address.copy(this.#names, run * MAX_ADDRESS_BYTES);
-    const message = run * MESSAGE_BYTES;
+    const message = (run * MESSAGE_BYTES) / WORD_BYTES;
     writeAddress(this.#messages, message, this.#at.names + run * MAX_ADDRESS_BYTES);
-    this.#messages.writeUInt32LE(to.address.length, message + 8);
-    writeAddress(this.#messages, message + 16, this.#at.vectors + slot * VECTOR_BYTES);
+    this.#messages[message + 2] = to.address.length;
+    writeAddress(this.#messages, message + 4, this.#at.vectors + slot * VECTOR_BYTES);
     this.#controls.writeUInt16LE(size, run * CONTROL_BYTES + 16);
     this.#describe(run);
   }
 
   /** Writes what changes as a run grows. */
   #describe(run: number): void {
-    const message = run * MESSAGE_BYTES;
+    const message = (run * MESSAGE_BYTES) / WORD_BYTES;
     const count = this.#count[run] ?? 0;
-    this.#messages.writeUInt32LE(count, message + 24);
-    writeAddress(this.#messages, message + 32, count > 1 ? this.#at.controls + run * CONTROL_BYTES : 0);
-    this.#messages.writeUInt32LE(count > 1 ? CONTROL_BYTES : 0, message + 40);
+    this.#messages[message + 6] = count;
+    writeAddress(this.#messages, message + 8, count > 1 ? this.#at.controls + run * CONTROL_BYTES : 0);
+    this.#messages[message + 10] = count > 1 ? CONTROL_BYTES : 0;
   }
 
   /** After an error: true to go on with the next message, false to wait for the next flush. */
@@ -200,16 +205,18 @@ export class SendRing {
   #sendSingly(run: number, to: Destination): void {
     const first = this.#first[run] ?? 0;
     for (let slot = first; slot < first + (this.#count[run] ?? 0); slot++) {
-      const vector = slot * VECTOR_BYTES;
-      const data = this.#vectors.readBigUInt64LE(vector);
-      const bytes = this.#vectors.readUInt32LE(vector + 8);
+      const vector = (slot * VECTOR_BYTES) / WORD_BYTES;
+      const high = BigInt(this.#vectors[vector + 1] ?? 0);
+      const data = (high << 32n) | BigInt(this.#vectors[vector] ?? 0);
+      const bytes = this.#vectors[vector + 2] ?? 0;
       const sent = this.#calls.sendto(this.#fd, data, bytes, DONT_WAIT, to.address, to.address.length);
       if (sent < 0) this.#stats.errors++;
     }
   }
 }
 
-function writeAddress(into: Buffer, at: number, address: number): void {
-  into.writeUInt32LE(address % 0x1_0000_0000, at);
-  into.writeUInt32LE(Math.floor(address / 0x1_0000_0000), at + 4);
+/** `at` counts words. The systems that this is made for are little endian. */
+function writeAddress(into: Uint32Array, at: number, address: number): void {
+  into[at] = address % 0x1_0000_0000;
+  into[at + 1] = Math.floor(address / 0x1_0000_0000);
 }
