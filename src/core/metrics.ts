@@ -30,7 +30,7 @@ export interface MetricInit {
 export interface Metrics {
   counter(init: MetricInit): Counter;
   /** A gauge; with `collect`, it is asked for its value at each scrape. */
-  gauge(init: MetricInit & { readonly collect?: () => number }): Gauge;
+  gauge(init: MetricInit & { readonly collect?: () => number | Promise<number> }): Gauge;
   histogram(init: MetricInit): Histogram;
 }
 

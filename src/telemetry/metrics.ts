@@ -47,8 +47,8 @@ export function createMetrics(init: MetricsInit = {}): MetricsHandle {
           new PromGauge({
             ...options(registry, metric),
             ...(collect && {
-              collect(this: PromGauge) {
-                this.set(collect());
+              async collect(this: PromGauge) {
+                this.set(await collect());
               },
             }),
           }),

@@ -112,6 +112,9 @@ export class HostPool {
       received: sum("received"),
       refused: sum("refused"),
       unknown: sum("unknown"),
+      tcpConnections: sum("tcpConnections"),
+      tcpRefused: sum("tcpRefused"),
+      tcpDropped: sum("tcpDropped"),
       maxTickLagMs: Math.max(0, ...all.map(stats => stats.maxTickLagMs)),
     };
   }

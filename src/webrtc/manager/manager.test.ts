@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
 import type { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, it } from "vitest";
 import {
@@ -277,7 +278,8 @@ describe("the egress", () => {
     ["batched", 1],
   ] as const)("%s is said and counted as such", async (egress, batched) => {
     if (egress === "batched" && !(await loadNative().then(Boolean, () => false))) return;
-    const gauges = new Map<string, (() => number) | undefined>();
+    const gauges = new Map<string, (() => number | Promise<number>) | undefined>();
+    const counted: Record<string, number> = {};
     const create = createWebRTCStreamingManager({ host: "127.0.0.1", udpPort: 0, warmUp: false, egress });
     manager = await create({
       media: fakeMedia(),
@@ -285,6 +287,11 @@ describe("the egress", () => {
       log: silentLogger,
       metrics: {
         ...noMetrics,
+        counter: ({ name }) => ({
+          add: (value = 1, { outcome = "" } = {}) => {
+            counted[`${name} ${outcome}`] = (counted[`${name} ${outcome}`] ?? 0) + value;
+          },
+        }),
         gauge: init => {
           gauges.set(init.name, init.collect);
           return noMetrics.gauge(init);
@@ -294,6 +301,39 @@ describe("the egress", () => {
     expect(manager.egress).toBe(egress);
     expect(await manager.hostStats()).toMatchObject({ egress });
     expect(gauges.get("cidcast_webrtc_egress_batched")?.()).toBe(batched);
+    const tcpConnections = (): Promise<number> | number =>
+      gauges.get("cidcast_webrtc_tcp_connections")?.() ?? -1;
+    expect(await tcpConnections()).toBe(0);
+    const [{ host, port } = { host: "", port: 0 }] = manager.addresses;
+    const viewer = connect(port, host);
+    await once(viewer, "connect");
+    await expect.poll(tcpConnections).toBe(1);
+    const stranger = createSocket("udp4");
+    stranger.send(Buffer.from([128, 96, 0, 0]), port, host);
+    await expect
+      .poll(async () => (await tcpConnections(), counted["cidcast_webrtc_datagrams_total unknown"]))
+      .toBe(1);
+    stranger.close();
+    viewer.destroy();
+  });
+
+  it("goes over UDP alone where TCP is off, or its port is taken by another program", async () => {
+    const { manager: off } = await start(fakeMedia(), { tcp: false });
+    const { session, sdp } = await off.createOffer(INIT);
+    expect(sdp).toMatch(/ udp /i);
+    expect(sdp).not.toMatch(/ tcp /i);
+    await session.close();
+    await off.stop();
+    // A number that is free for UDP, and taken for TCP.
+    const other = createServer().listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const { port } = other.address() as AddressInfo;
+    const { manager: without } = await start(fakeMedia(), { udpPort: port });
+    const opened = await without.createOffer(INIT);
+    expect(opened.sdp).not.toMatch(/ tcp /i);
+    expect(opened.sdp).toContain(` ${port} typ host`);
+    await opened.session.close();
+    other.close();
   });
 });
 

@@ -138,6 +138,8 @@ class Manager implements RunningWebRTC {
       sessions: () => this.#sessions.size,
       batched: () => this.#pool?.batched ?? 0,
       waiting: () => this.#joins.waiting,
+      // Threads that are stopping answer no more.
+      traffic: async () => this.#pool?.stats().catch(() => undefined),
     });
     this.#joins = new JoinQueue({
       perSecond: (init.joinsPerSecond ?? DEFAULT_JOINS_PER_SECOND) * Math.max(1, init.workers ?? 1),

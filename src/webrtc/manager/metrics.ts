@@ -1,4 +1,5 @@
 import type { Counter, Histogram, Metrics } from "../../core/index.ts";
+import type { HostStats } from "../thread/messages.ts";
 
 /** What this domain counts. */
 export interface WebRTCMetrics {
@@ -25,10 +26,14 @@ export interface WebRTCGauges {
   readonly batched: () => number;
   /** Viewers that wait for their turn to join. */
   readonly waiting: () => number;
+  /** What the media threads have counted; undefined while there are none. */
+  readonly traffic: () => Promise<HostStats | undefined>;
 }
 
 /** Declares them. */
-export function webrtcMetrics(metrics: Metrics, { sessions, batched, waiting }: WebRTCGauges): WebRTCMetrics {
+export function webrtcMetrics(metrics: Metrics, gauges: WebRTCGauges): WebRTCMetrics {
+  const { sessions, batched, waiting, traffic } = gauges;
+  declareTraffic(metrics, traffic);
   metrics.gauge({ name: "cidcast_webrtc_sessions", help: "Viewers' sessions open.", collect: sessions });
   metrics.gauge({
     name: "cidcast_webrtc_egress_batched",
@@ -88,4 +93,53 @@ export function webrtcMetrics(metrics: Metrics, { sessions, batched, waiting }: 
       buckets: [0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15],
     }),
   };
+}
+
+/** Counters of the media threads, brought up to date at each scrape. */
+function declareTraffic(metrics: Metrics, traffic: WebRTCGauges["traffic"]): void {
+  const packets = metrics.counter({
+    name: "cidcast_webrtc_packets_total",
+    help: "Media packets: sent, dropped because the socket took no more, failed.",
+    labelNames: ["outcome"],
+  });
+  const bytes = metrics.counter({
+    name: "cidcast_webrtc_sent_bytes_total",
+    help: "Bytes of media packets sent, headers and encryption included.",
+  });
+  const datagrams = metrics.counter({
+    name: "cidcast_webrtc_datagrams_total",
+    help: "Datagrams that came to the media ports: taken, of nobody that is known here, refused for what they hold.",
+    labelNames: ["outcome"],
+  });
+  const tcp = metrics.counter({
+    name: "cidcast_webrtc_tcp_lost_total",
+    help: "Of viewers over TCP: connections closed at a limit, and packets that a connection did not take.",
+    labelNames: ["what"],
+  });
+  let before: HostStats | undefined;
+  metrics.gauge({
+    name: "cidcast_webrtc_tcp_connections",
+    help: "Viewers' connections over TCP open.",
+    collect: async () => {
+      const now = await traffic();
+      // A thread that was started anew counts from nothing.
+      const passed = (field: Exclude<keyof HostStats, "egress">): number => {
+        const value = now?.[field] ?? 0;
+        const last = before?.[field] ?? 0;
+        return value < last ? value : value - last;
+      };
+      packets.add(passed("packets"), { outcome: "sent" });
+      packets.add(passed("dropped"), { outcome: "dropped" });
+      packets.add(passed("errors"), { outcome: "failed" });
+      bytes.add(passed("bytes"));
+      const [received, unknown, refused] = [passed("received"), passed("unknown"), passed("refused")];
+      datagrams.add(Math.max(0, received - unknown - refused), { outcome: "taken" });
+      datagrams.add(unknown, { outcome: "unknown" });
+      datagrams.add(refused, { outcome: "refused" });
+      tcp.add(passed("tcpRefused"), { what: "connections" });
+      tcp.add(passed("tcpDropped"), { what: "packets" });
+      before = now;
+      return now?.tcpConnections ?? 0;
+    },
+  });
 }

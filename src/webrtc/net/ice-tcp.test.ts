@@ -8,6 +8,7 @@ import {
   MAX_TCP_CONNECTIONS,
   MAX_TCP_QUEUE_BYTES,
   MAX_UNPROVEN_CONNECTIONS,
+  MAX_UNPROVEN_PER_ADDRESS,
   PROOF_TIMEOUT_MS,
   TCP_IDLE_TIMEOUT_MS,
 } from "./ice-tcp.ts";
@@ -74,8 +75,8 @@ describe("ICE over TCP", () => {
     open.push(tcp);
     return tcp;
   };
-  const join = async (tcp: IceTcp): Promise<Socket> => {
-    const client = connect(tcp.port, "127.0.0.1");
+  const join = async (tcp: IceTcp, localAddress = "127.0.0.1"): Promise<Socket> => {
+    const client = connect({ port: tcp.port, host: "127.0.0.1", localAddress });
     client.on("error", () => undefined);
     clients.push(client);
     await once(client, "connect");
@@ -133,6 +134,16 @@ describe("ICE over TCP", () => {
     await expect.poll(() => tcp.stats.connections).toBe(3);
     await closed(await join(tcp));
     expect(tcp.stats).toMatchObject({ refused: 2, connections: 3 });
+  });
+
+  test("one address does not keep the others out", async () => {
+    expect(MAX_UNPROVEN_PER_ADDRESS).toBeLessThan(MAX_UNPROVEN_CONNECTIONS);
+    const tcp = await listen({ unprovenPerAddress: 2 });
+    await join(tcp);
+    await join(tcp);
+    await closed(await join(tcp));
+    await join(tcp, "127.0.0.2");
+    await expect.poll(() => tcp.stats).toMatchObject({ refused: 1, connections: 3 });
   });
 
   test("who proves nothing in time is closed", async () => {

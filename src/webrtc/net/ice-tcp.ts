@@ -7,6 +7,8 @@ import { FrameReader, MAX_FRAME_BYTES } from "./rfc4571.ts";
 export const MAX_TCP_CONNECTIONS = 512;
 /** Of these, how many may not have shown yet that they know a viewer's password. */
 export const MAX_UNPROVEN_CONNECTIONS = 64;
+/** And how many of one address: one machine is not to keep all others out. */
+export const MAX_UNPROVEN_PER_ADDRESS = 16;
 /** How long a connection has to show that, ms. */
 export const PROOF_TIMEOUT_MS = 10_000;
 /** Silence of a viewer's session after which its connection is closed, ms: consent is checked every few seconds. */
@@ -31,6 +33,7 @@ interface IceTcpInit {
 interface IceTcpLimits {
   readonly connections: number;
   readonly unproven: number;
+  readonly unprovenPerAddress: number;
   readonly proofTimeoutMs: number;
   readonly idleMs: number;
   readonly queueBytes: number;
@@ -73,6 +76,7 @@ export class IceTcp {
     this.#limits = {
       connections: MAX_TCP_CONNECTIONS,
       unproven: MAX_UNPROVEN_CONNECTIONS,
+      unprovenPerAddress: MAX_UNPROVEN_PER_ADDRESS,
       proofTimeoutMs: PROOF_TIMEOUT_MS,
       idleMs: TCP_IDLE_TIMEOUT_MS,
       queueBytes: MAX_TCP_QUEUE_BYTES,
@@ -103,10 +107,16 @@ export class IceTcp {
   }
 
   #take(socket: TcpSocket): void {
-    const { connections, unproven } = this.#limits;
+    const { connections, unproven, unprovenPerAddress } = this.#limits;
+    const from = socket.remoteAddress;
     let waiting = 0;
-    for (const { proven } of this.#open) if (!proven) waiting++;
-    if (this.#open.size >= connections || waiting >= unproven) {
+    let ofAddress = 0;
+    for (const { proven, remoteAddress } of this.#open) {
+      if (proven) continue;
+      waiting++;
+      if (remoteAddress === from) ofAddress++;
+    }
+    if (this.#open.size >= connections || waiting >= unproven || ofAddress >= unprovenPerAddress) {
       this.#lost.refused++;
       socket.on("error", () => undefined);
       socket.destroy();
@@ -148,6 +158,7 @@ interface ConnectionInit {
 class Connection {
   /** The session answered: it does so only to who knows its password. */
   proven = false;
+  readonly remoteAddress: string | undefined;
   /** When the session last said something; before it has, when the connection came. */
   heardMs = performance.now();
   readonly #tcp: TcpSocket;
@@ -160,6 +171,7 @@ class Connection {
   constructor(tcp: TcpSocket, init: ConnectionInit) {
     this.#tcp = tcp;
     this.#init = init;
+    this.remoteAddress = tcp.remoteAddress;
     tcp.on("error", () => this.close());
     tcp.on("close", () => this.close());
     // Nothing is read until there is somewhere for it to go: most viewers have found UDP by then, and are gone here.

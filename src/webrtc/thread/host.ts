@@ -217,7 +217,7 @@ class Host {
   }
 
   #stats(): HostStats {
-    const { egress, mux } = this.#parts;
+    const { egress, mux, tcp } = this.#parts;
     const maxTickLagMs = this.#maxLagMs;
     this.#maxLagMs = 0;
     return {
@@ -228,6 +228,9 @@ class Host {
       received: mux.stats.received,
       refused: mux.stats.refused,
       unknown: mux.stats.unknown,
+      tcpConnections: tcp?.stats.connections ?? 0,
+      tcpRefused: tcp?.stats.refused ?? 0,
+      tcpDropped: tcp?.stats.dropped ?? 0,
       maxTickLagMs,
     };
   }

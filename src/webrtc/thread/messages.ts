@@ -280,6 +280,10 @@ export interface HostStats {
   readonly received: number;
   readonly refused: number;
   readonly unknown: number;
+  /** Viewers' connections over TCP: open now, closed at a limit, and packets that they did not take. */
+  readonly tcpConnections: number;
+  readonly tcpRefused: number;
+  readonly tcpDropped: number;
   /** Longest delay of a tick since the last question, ms. */
   readonly maxTickLagMs: number;
 }
