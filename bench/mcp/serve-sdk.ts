@@ -1,15 +1,10 @@
 /** The SDK's own server with one tool and no authorisation: Streamable HTTP in JSON at `/`, WebSocket beside it. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import {
-  type JSONRPCMessage,
-  McpServer,
-  type Transport,
-  WebStandardStreamableHTTPServerTransport,
-} from "@modelcontextprotocol/server";
+import { NodeStreamableHTTPServerTransport } from "@modelcontextprotocol/node";
+import { type JSONRPCMessage, McpServer, type Transport } from "@modelcontextprotocol/server";
 import { WebSocketServer } from "ws";
 import { z } from "zod";
-import { sendWebResponse, webRequest } from "../../src/mcp/doors/node-http.ts";
 import { answerQuestions } from "./serve.ts";
 
 const inputSchema = z.object({ message: z.string() });
@@ -24,14 +19,11 @@ function bare(): McpServer {
 
 const http = createServer((request, response) => {
   const work = async (): Promise<void> => {
-    const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
+    const transport = new NodeStreamableHTTPServerTransport({ enableJsonResponse: true });
     const server = bare();
+    response.once("close", () => void server.close());
     await server.connect(transport);
-    try {
-      await sendWebResponse(await transport.handleRequest(webRequest(request, response)), response);
-    } finally {
-      await server.close();
-    }
+    await transport.handleRequest(request, response);
   };
   work().catch(() => response.destroy());
 });

@@ -18,10 +18,10 @@ import { adminRoutes, type BackupSource } from "./api/admin-routes.ts";
 import type { ConsoleSource } from "./api/console-routes.ts";
 import { clientRoutes } from "./api/client-routes.ts";
 import { bearerOf, type McpRoute } from "./api/route.ts";
-import { sendWebResponse, webRequest } from "./doors/node-http.ts";
+import { type HttpRequest, nodeRequest, sendJson, sendWebResponse, webRequest } from "./doors/node-http.ts";
 import { type McpSocket, type McpSocketInit, openSocket, type SocketComponents } from "./doors/socket.ts";
 import { serveStdioDoor, type StdioInit } from "./doors/stdio.ts";
-import { createStreamableHttp, StatelessSessions } from "./doors/streamable-http.ts";
+import { createStreamableHttp, type PlainAnswer, StatelessSessions } from "./doors/streamable-http.ts";
 import { type EventSource, EVENTS_URI, eventResources, maySeeEvents } from "./events.ts";
 import { EVENTS_TELL_MS, HTTP_SESSION_IDLE_MS, IDLE_SWEEP_MS, MAX_TOOLS } from "./limits.ts";
 import { mcpMetrics } from "./metrics.ts";
@@ -171,9 +171,13 @@ export function createMcp(init: McpInit, components: McpComponents): Mcp {
   };
 
   const oauth = init.oauth && createOAuth(init.oauth, { tenancy, clock, log });
-  const fetchMcp: Mcp["fetch"] = async (request, { principal, remoteAddress }) => {
+  const answerHttp = async (
+    request: HttpRequest,
+    principal: Principal,
+    remoteAddress: string | undefined,
+  ): Promise<Response | PlainAnswer> => {
     try {
-      return await http.fetch(request, {
+      return await http.answer(request, {
         principal: await httpPrincipal({ tenancy, oauth }, request, principal, remoteAddress),
       });
     } catch (error) {
@@ -204,12 +208,14 @@ export function createMcp(init: McpInit, components: McpComponents): Mcp {
     },
     async serveHttp(incoming, outgoing, principal) {
       const { remoteAddress } = incoming.socket;
-      await sendWebResponse(
-        await fetchMcp(webRequest(incoming, outgoing), { principal, remoteAddress }),
-        outgoing,
-      );
+      const answer = await answerHttp(nodeRequest(incoming, outgoing), principal, remoteAddress);
+      if (answer instanceof Response) await sendWebResponse(answer, outgoing);
+      else sendJson(answer.json, outgoing);
     },
-    fetch: fetchMcp,
+    async fetch(request, { principal, remoteAddress }) {
+      const answer = await answerHttp(webRequest(request), principal, remoteAddress);
+      return answer instanceof Response ? answer : Response.json(answer.json);
+    },
     connect: socket => openSocket(inner, socket),
     serveStdio: stdio => serveStdioDoor(inner, stdio),
     promptsChanged() {
@@ -320,16 +326,16 @@ function defineServer(
 /** A token of a tenant says who it is; without one, the server that took the request does. */
 async function httpPrincipal(
   { tenancy, oauth }: { readonly tenancy: Tenancy; readonly oauth: OAuth | undefined },
-  request: Request,
+  request: HttpRequest,
   principal: Principal,
   remoteAddress: string | undefined,
 ): Promise<Principal> {
-  const token = bearerOf({ header: name => request.headers.get(name) ?? undefined });
+  const token = bearerOf(request);
   if (token !== undefined && oauth !== undefined && isJwt(token))
     return oauth.principalOf(token, remoteAddress);
   // A caller whom the server knows by this very header, the node's own token for instance, is known already.
   if (token !== undefined && (principal.kind === "anonymous" || token.startsWith("cct_"))) {
-    const tenantId = request.headers.get("x-tenant-id") ?? undefined;
+    const tenantId = request.header("x-tenant-id");
     return tenancy.resolveToken(token, { door: "http", remoteAddress, tenantId });
   }
   if (principal.kind === "anonymous") throw new CidcastError("UNAUTHENTICATED", "Bearer token required");

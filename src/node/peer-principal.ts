@@ -52,7 +52,6 @@ export type PeerPrincipals = (peerId: string, shown: PeerToken) => Promise<Princ
  */
 function createPeerPrincipals(init: PeerPrincipalsInit): PeerPrincipals {
   const { tenancy, everybody = new Set<Action>(), playback = false } = init;
-  const expected = init.token === undefined ? undefined : digest(init.token);
   const granted = new Set(init.granted);
   const tokenIds = tokenIdsOf(init.peerTokens);
   const known = async (peerId: string): Promise<Principal> => {
@@ -67,12 +66,16 @@ function createPeerPrincipals(init: PeerPrincipalsInit): PeerPrincipals {
     if (token.startsWith(TENANT_TOKEN) || (playback && token.startsWith(PLAYBACK_TOKEN_PREFIX))) {
       return tenancy.resolveToken(token, { door: "libp2p", remoteAddress: peerId, tenantId, playback });
     }
-    // Digests have one length, so the comparison tells nothing about the token's.
-    if (expected !== undefined && timingSafeEqual(digest(token), expected)) {
-      return { kind: "token", id: "token", door: "libp2p", scopes: EVERYTHING };
-    }
-    throw new CidcastError("UNAUTHENTICATED", "Invalid or expired token");
+    return ownerBy(token, init.token);
   };
+}
+
+/** The owner, who is the same whichever peer shows the node's token. `UNAUTHENTICATED` for any other. */
+function ownerBy(token: string, expected: string | undefined): Principal {
+  // Digests have one length, so the comparison tells nothing about the token's.
+  if (expected === undefined || !timingSafeEqual(digest(token), digest(expected)))
+    throw new CidcastError("UNAUTHENTICATED", "Invalid or expired token");
+  return { kind: "token", id: "token", door: "libp2p", scopes: EVERYTHING };
 }
 
 /** The same by the settings in force. */
@@ -90,15 +93,14 @@ export function peerPrincipals(
 ): (peerId: string, token: string | undefined) => Principal {
   return (peerId, token) => {
     const settings = config();
-    const { p2p, token: expected } = settings;
-    const peer = { kind: "peer", id: peerId, door: "libp2p" } as const;
-    if (token !== undefined) {
-      if (expected === undefined || !timingSafeEqual(digest(token), digest(expected))) {
-        throw new CidcastError("UNAUTHENTICATED", "The token is not this node's");
-      }
-      return { ...peer, scopes: EVERYTHING };
-    }
-    return { ...peer, scopes: p2p.grantedPeers.includes(peerId) ? EVERYTHING : everybodyMay(settings) };
+    if (token !== undefined) return ownerBy(token, settings.token);
+    const granted = settings.p2p.grantedPeers.includes(peerId);
+    return {
+      kind: "peer",
+      id: peerId,
+      door: "libp2p",
+      scopes: granted ? EVERYTHING : everybodyMay(settings),
+    };
   };
 }
 

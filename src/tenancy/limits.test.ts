@@ -58,7 +58,16 @@ describe("what a node keeps of its tenants", () => {
     const { tenants } = t.tenancy;
     for (let i = 0; i < MAX_TENANTS; i++) await tenants.create({ name: `${i}` });
     await expect(tenants.create({ name: "one more" })).rejects.toMatchObject({ code: "LIMIT_REACHED" });
-    expect(await tenants.list()).toHaveLength(MAX_LIST_ROWS);
+    const first = await tenants.list({ limit: MAX_LIST_ROWS + 1 });
+    expect(first).toMatchObject({ total: MAX_TENANTS });
+    expect(first.tenants).toHaveLength(MAX_LIST_ROWS);
+    const seen = new Set(first.tenants.map(({ id }) => id));
+    for (let { next } = first; next !== undefined; ) {
+      const page = await tenants.list({ after: next });
+      for (const { id } of page.tenants) seen.add(id);
+      ({ next } = page);
+    }
+    expect(seen.size).toBe(MAX_TENANTS);
   });
 
   test("so many credentials of a tenant; one can still take the place of another", async () => {

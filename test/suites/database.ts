@@ -177,7 +177,7 @@ export function databaseSuite(open: (migrations: readonly Migration[]) => Promis
       expect(principal.tenantId).toBe(a.tenantId);
       await expect(t.tenancy.resolveToken(b.token, { door: "http" })).rejects.toThrow("Invalid");
       const listed = await t.tenancy.tenants.list();
-      const active = new Map(listed.map(each => [each.name, each.activeTokens]));
+      const active = new Map(listed.tenants.map(each => [each.name, each.activeTokens]));
       expect([active.size, active.get("A"), active.get("B")]).toEqual([2, 1, 0]);
       expect((await t.tenancy.tokens.list(b.tenantId))[0]).toMatchObject({ active: false });
     });

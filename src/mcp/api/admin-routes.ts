@@ -5,8 +5,10 @@ import {
   createTokenBody,
   quotasSchema,
   storeCredentialBody,
+  tenantPage,
   tenantQuery,
 } from "@cidcast/protocols/tenancy";
+import { z } from "zod";
 import { CidcastError, type Clock, type Logger } from "../../core/index.ts";
 import {
   ALL_SCOPES,
@@ -127,14 +129,18 @@ function tenantRoutes(route: MakeRoute, tenancy: Tenancy): McpRoute[] {
     route({
       method: "GET",
       path: "/api/admin/tenants",
-      summary: "List tenants",
-      handle: async () => {
-        const tenants = (await tenancy.tenants.list()).map(tenant => ({
+      summary:
+        "List tenants, newest first: `limit` of them, `after` the one whose id `next_after` of the page before was",
+      handle: async ({ query }) => {
+        const page = tenantPage.safeParse(Object.fromEntries(query));
+        if (!page.success) throw new CidcastError("INVALID_REQUEST", z.prettifyError(page.error));
+        const { tenants, total, next } = await tenancy.tenants.list(page.data);
+        const bodies = tenants.map(tenant => ({
           ...tenantBody(tenant),
           token_count: tenant.activeTokens,
           session_count: tenant.activeSessions,
         }));
-        return ok({ tenants, total_count: tenants.length });
+        return ok({ tenants: bodies, total_count: total, ...(next !== undefined && { next_after: next }) });
       },
     }),
     route({

@@ -43,6 +43,27 @@ describe("admin API", () => {
     });
   });
 
+  test("tenants are listed a page at a time", async () => {
+    await using s = await startTestMcp();
+    for (const name of ["one", "two", "three"]) {
+      s.t.clock.advance(1);
+      await s.request("POST", "/api/admin/tenants/", { ...admin, body: { name } });
+    }
+    const page = async (query: string) => (await s.request("GET", `/api/admin/tenants?${query}`, admin)).body;
+    const first = await page("limit=2");
+    expect(first).toMatchObject({ tenants: [{ name: "three" }, { name: "two" }], total_count: 3 });
+    expect(first.next_after).toBe(first.tenants[1].tenant_id);
+    const last = await page(`limit=2&after=${first.next_after}`);
+    expect(last).toMatchObject({ tenants: [{ name: "one" }], total_count: 3 });
+    expect(last).not.toHaveProperty("next_after");
+    for (const [query, status] of [
+      ["limit=0", 400],
+      ["limit=x", 400],
+      ["after=nobody", 404],
+    ] as const)
+      expect((await s.request("GET", `/api/admin/tenants?${query}`, admin)).status).toBe(status);
+  });
+
   test("tokens: the text is in one answer only; switching off ends it", async () => {
     await using s = await startTestMcp();
     const { tenantId, token } = await makeTenant(s, ["basic", "files", "web", "api"]);

@@ -1,24 +1,76 @@
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Readable } from "node:stream";
 
-/** A request of Node's server as the web's, its body unread. Aborts when the client goes away. */
-export function webRequest(incoming: IncomingMessage, outgoing: ServerResponse): Request {
+/** A request as the MCP door reads it, whichever server took it. */
+export interface HttpRequest {
+  readonly method: string;
+  readonly url: string;
+  /** A header field by its name in lower case. */
+  header(name: string): string | undefined;
+  headers(): Headers;
+  /** The body as text; undefined when it has more than `maxBytes`. */
+  text(maxBytes: number): Promise<string | undefined>;
+  /** Aborts when the client goes away before it has its answer. */
+  readonly signal: AbortSignal;
+}
+
+/** A request of Node's server. The body must not have been read. */
+export function nodeRequest(incoming: IncomingMessage, outgoing: ServerResponse): HttpRequest {
   const gone = new AbortController();
-  outgoing.once("close", () => gone.abort());
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(incoming.headers)) {
-    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(", ") : value);
-  }
-  const method = incoming.method ?? "GET";
-  const hasBody = method === "POST" || method === "PUT" || method === "PATCH";
-  return new Request(`http://${incoming.headers.host ?? "localhost"}${incoming.url ?? "/"}`, {
-    method,
-    headers,
-    signal: gone.signal,
-    // Node's stream and the web's are the same object with two declarations.
-    ...(hasBody && { body: Readable.toWeb(incoming) as ReadableStream<Uint8Array>, duplex: "half" }),
+  // An abort makes an error with its stack: not for each request that was answered.
+  outgoing.once("close", () => {
+    if (!outgoing.writableFinished) gone.abort();
   });
+  const header = (name: string): string | undefined => {
+    const value = incoming.headers[name];
+    return Array.isArray(value) ? value.join(", ") : value;
+  };
+  return {
+    method: incoming.method ?? "GET",
+    url: `http://${incoming.headers.host ?? "localhost"}${incoming.url ?? "/"}`,
+    header,
+    headers() {
+      const headers = new Headers();
+      for (const name of Object.keys(incoming.headers)) headers.set(name, header(name) ?? "");
+      return headers;
+    },
+    // One that is too large is told so: its connection stays.
+    text: maxBytes => textOf(incoming.iterator({ destroyOnReturn: false }), maxBytes),
+    signal: gone.signal,
+  };
+}
+
+/** A request of the web's. */
+export function webRequest(request: Request): HttpRequest {
+  return {
+    method: request.method,
+    url: request.url,
+    header: name => request.headers.get(name) ?? undefined,
+    headers: () => request.headers,
+    text: maxBytes => textOf(request.body?.values({ preventCancel: true }) ?? [], maxBytes),
+    signal: request.signal,
+  };
+}
+
+async function textOf(
+  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  maxBytes: number,
+): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks, bytes));
+}
+
+/** Sends JSON over Node's server, in one write. */
+export function sendJson(json: unknown, outgoing: ServerResponse): void {
+  const body = Buffer.from(JSON.stringify(json));
+  outgoing.writeHead(200, { "content-type": "application/json", "content-length": body.length });
+  outgoing.end(body);
 }
 
 /** Sends a response of the web's over Node's server, as fast as the client reads. */

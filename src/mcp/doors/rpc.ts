@@ -1,11 +1,10 @@
 import { RPC_ERRORS, rpcRequest } from "@cidcast/protocols/mcp";
-import { type JSONRPCMessage, ProtocolError } from "@modelcontextprotocol/server";
+import { type JSONRPCMessage, ProtocolError, type Transport } from "@modelcontextprotocol/server";
 import type { Session } from "../../tenancy/index.ts";
 import { MAX_BATCH } from "../limits.ts";
 import { buildServer } from "../server/build-server.ts";
 import type { CallComponents } from "../server/call-tool.ts";
 import { completeInitialize, errorMessage, idOf, invalidRequest, parseMessage } from "./message.ts";
-import { MessageTransport } from "./message-transport.ts";
 
 /** What `POST /api/mcp/rpc/` answers: undefined when there were only notifications. */
 export type RpcAnswer = object | readonly object[] | undefined;
@@ -38,17 +37,7 @@ async function answerOne(
   }
   // A notification has no answer; the ones that clients send mean nothing outside a session.
   if (id === undefined || id === null) return undefined;
-  const { promise, resolve } = Promise.withResolvers<object>();
-  const transport = new MessageTransport({
-    send(text) {
-      // Our own JSON, made a moment ago.
-      const message = JSON.parse(text) as JSONRPCMessage;
-      if ("id" in message && message.id === id && !("method" in message)) resolve(message);
-    },
-    onClosed: () =>
-      resolve(errorMessage(id, new ProtocolError(RPC_ERRORS.internal, "The request was aborted"))),
-    onLimit: () => {},
-  });
+  const transport = new OneAnswer(id);
   const { server } = buildServer(components, session);
   await server.connect(transport);
   const abort = (): void => {
@@ -56,10 +45,39 @@ async function answerOne(
   };
   signal?.addEventListener("abort", abort, { once: true });
   try {
-    transport.deliver(parseMessage(checked.data));
-    return await promise;
+    transport.onmessage?.(parseMessage(checked.data));
+    // Nothing else runs then, so there is nothing to close: closing makes an error with its stack.
+    return await transport.answer;
   } finally {
     signal?.removeEventListener("abort", abort);
-    await server.close();
+  }
+}
+
+/** Takes one request, and keeps its answer. What a tool tells on the way has nowhere to go. */
+class OneAnswer implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+  readonly answer: Promise<object>;
+  readonly #id: string | number;
+  readonly #resolve: (answer: object) => void;
+
+  constructor(id: string | number) {
+    const { promise, resolve } = Promise.withResolvers<object>();
+    this.#id = id;
+    this.answer = promise;
+    this.#resolve = resolve;
+  }
+
+  async start(): Promise<void> {}
+
+  async send(message: JSONRPCMessage): Promise<void> {
+    if ("id" in message && message.id === this.#id && !("method" in message)) this.#resolve(message);
+  }
+
+  async close(): Promise<void> {
+    this.onclose?.();
+    const aborted = new ProtocolError(RPC_ERRORS.internal, "The request was aborted");
+    this.#resolve(errorMessage(this.#id, aborted));
   }
 }

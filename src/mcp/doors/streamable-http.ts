@@ -8,7 +8,6 @@ import {
   type McpRequestContext,
   PROTOCOL_VERSION_META_KEY,
   ProtocolError,
-  readRequestBody,
   SUPPORTED_PROTOCOL_VERSIONS,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
@@ -25,6 +24,7 @@ import { buildServer } from "../server/build-server.ts";
 import { PrincipalBus } from "../server/principal-bus.ts";
 import { createEventStore } from "./event-store.ts";
 import { completeInitialize, errorMessage, invalidRequest, parseError, parseJson } from "./message.ts";
+import type { HttpRequest } from "./node-http.ts";
 import { answerRpc } from "./rpc.ts";
 import type { SocketComponents } from "./socket.ts";
 
@@ -33,9 +33,15 @@ export interface HttpCaller {
   readonly principal: Principal;
 }
 
+/** An answer that is JSON with the status 200. */
+export interface PlainAnswer {
+  readonly json: unknown;
+}
+
 /** MCP over Streamable HTTP, every revision. Host and Origin are checked before. */
 export interface StreamableHttp {
-  fetch(request: Request, caller: HttpCaller): Promise<Response>;
+  /** The answer, or JSON alone where that is all of it. */
+  answer(request: HttpRequest, caller: HttpCaller): Promise<Response | PlainAnswer>;
   /** Change events for `subscriptions/listen`. */
   readonly bus: PrincipalBus;
   close(): Promise<void>;
@@ -176,7 +182,7 @@ export function createStreamableHttp(components: SocketComponents): StreamableHt
     get openSessions() {
       return sessions.size;
     },
-    async fetch(request, { principal }) {
+    async answer(request, { principal }) {
       if (!tenancy.isLive(principal)) return problem(401, -32000, "Invalid or expired token");
       const body = await readBody(request);
       if (body instanceof Response) {
@@ -186,15 +192,18 @@ export function createStreamableHttp(components: SocketComponents): StreamableHt
       // A token that ends takes the streams it opened with it.
       const ended = new AbortController();
       const unwatch = tenancy.watch(principal, () => ended.abort());
-      const signal = AbortSignal.any([request.signal, ended.signal]);
       if (isPlain(request, body.json)) {
+        const onGone = (): void => ended.abort();
+        request.signal.addEventListener("abort", onGone, { once: true });
         try {
-          return Response.json(await answerRpc(components, stateless.of(principal), body.json, signal));
+          return { json: await answerRpc(components, stateless.of(principal), body.json, ended.signal) };
         } finally {
+          request.signal.removeEventListener("abort", onGone);
           unwatch();
         }
       }
-      const bound = new Request(request.url, { method: request.method, headers: request.headers, signal });
+      const signal = AbortSignal.any([request.signal, ended.signal]);
+      const bound = new Request(request.url, { method: request.method, headers: request.headers(), signal });
       const authInfo: AuthInfo = {
         token: "",
         clientId: principal.id,
@@ -233,13 +242,12 @@ const PLAIN_METHODS: ReadonlySet<unknown> = new Set([
  * True for one request of the older revisions that belongs to no session and is well formed as HTTP: it is answered as by
  * `POST /api/mcp/rpc/`, at a part of what the transport takes for it. What is not is refused there, in its own words.
  */
-function isPlain(request: Request, json: unknown): boolean {
-  const { headers } = request;
-  if (request.method !== "POST" || headers.has("mcp-session-id")) return false;
-  const accept = headers.get("accept") ?? "";
+function isPlain({ method: verb, header }: HttpRequest, json: unknown): boolean {
+  if (verb !== "POST" || header("mcp-session-id") !== undefined) return false;
+  const accept = header("accept") ?? "";
   if (!accept.includes("application/json") || !accept.includes("text/event-stream")) return false;
-  const revision = headers.get("mcp-protocol-version");
-  if (revision !== null && !SUPPORTED_PROTOCOL_VERSIONS.includes(revision)) return false;
+  const revision = header("mcp-protocol-version");
+  if (revision !== undefined && !SUPPORTED_PROTOCOL_VERSIONS.includes(revision)) return false;
   const checked = rpcRequest.safeParse(json);
   if (!checked.success) return false;
   const { id, method, params } = checked.data;
@@ -250,15 +258,16 @@ function isPlain(request: Request, json: unknown): boolean {
 }
 
 /** Reads and checks the body of a POST; other methods have none. */
-async function readBody(request: Request): Promise<{ readonly json: unknown } | Response> {
+async function readBody(request: HttpRequest): Promise<{ readonly json: unknown } | Response> {
   if (request.method !== "POST") return { json: undefined };
-  if (!isJsonContentType(request.headers.get("content-type"))) {
+  if (!isJsonContentType(request.header("content-type") ?? null)) {
     return problem(415, -32000, "Unsupported Media Type: Content-Type must be application/json");
   }
-  const read = await readRequestBody(request, MAX_MESSAGE_BYTES);
-  if (read.tooLarge) return problem(413, -32000, `A message has at most ${MAX_MESSAGE_BYTES} bytes`);
+  const declared = Number(request.header("content-length") ?? 0);
+  const text = declared > MAX_MESSAGE_BYTES ? undefined : await request.text(MAX_MESSAGE_BYTES);
+  if (text === undefined) return problem(413, -32000, `A message has at most ${MAX_MESSAGE_BYTES} bytes`);
   try {
-    const json = completeInitialize(parseJson(read.text));
+    const json = completeInitialize(parseJson(text));
     if (Array.isArray(json) && (json.length === 0 || json.length > MAX_BATCH)) throw invalidRequest();
     return { json };
   } catch (error) {

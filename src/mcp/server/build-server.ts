@@ -14,6 +14,7 @@ import type { RequestContext, Tool } from "../types.ts";
 import { asProtocolError, type CallComponents, callTool, toolsFor } from "./call-tool.ts";
 import { asksForInput } from "./define-tool.ts";
 import { ProtocolServer } from "./protocol-server.ts";
+import { tracedRequests } from "./traced.ts";
 
 /** A JSON-RPC server of the definition for one session. */
 export interface SessionServer {
@@ -62,6 +63,7 @@ export function buildServer(
       },
     },
   );
+  server.traced = tracedRequests(components, session.principal);
   const subscriptions = new Set<string>();
   const context = (protocol: ServerContext): RequestContext => requestContext(session, states, protocol);
   serveTools(server, components, context);

@@ -22,7 +22,7 @@ export interface CallComponents {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: McpMetrics;
-  /** Undefined: calls are not traced. */
+  /** Undefined: requests are not traced. */
   readonly tracer?: Tracer | undefined;
   /** Seals what callers carry between the rounds of one call. 32 bytes, new at each start. */
   readonly stateKey: Uint8Array;
@@ -44,38 +44,6 @@ export function toolsFor(definition: ServerDefinition, principal: Principal): To
  * or what is not there, is a JSON-RPC error.
  */
 export async function callTool(
-  components: CallComponents,
-  name: string,
-  args: unknown,
-  context: RequestContext,
-): Promise<CallToolResult | InputRequiredResult> {
-  const { tracer, definition } = components;
-  if (tracer === undefined) return callUntraced(components, name, args, context);
-  // A name that is no tool's could be anything.
-  const tool = definition.tools.has(name) ? name : "unknown";
-  const { door, tenantId } = context.principal;
-  const parent = context.protocol.mcpReq._meta?.["traceparent"];
-  const span = tracer.start(`tools/call ${tool}`, {
-    kind: "server",
-    ...(typeof parent === "string" && { parent }),
-    attributes: {
-      "mcp.method.name": "tools/call",
-      "gen_ai.tool.name": tool,
-      "cidcast.door": door,
-      ...(tenantId !== undefined && { "cidcast.tenant": tenantId }),
-    },
-  });
-  try {
-    const result = await tracer.within(span, () => callUntraced(components, name, args, context));
-    span.end("isError" in result && result.isError === true ? "tool_error" : undefined);
-    return result;
-  } catch (error) {
-    span.end(error instanceof ProtocolError ? String(error.code) : toCidcastError(error).code);
-    throw error;
-  }
-}
-
-async function callUntraced(
   components: CallComponents,
   name: string,
   args: unknown,

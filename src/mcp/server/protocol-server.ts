@@ -8,6 +8,7 @@ import {
 import { RPC_ERRORS } from "@cidcast/protocols/mcp";
 import { z } from "zod";
 import { issuesText } from "./define-tool.ts";
+import type { Traced } from "./traced.ts";
 
 /** Longest message about parameters that do not fit, characters. */
 const MAX_MISFIT_LENGTH = 500;
@@ -21,10 +22,14 @@ const issuesSchema = z
 
 /** The protocol layer's server, where parameters of a method that do not fit its schema are −32602, not −32603. */
 export class ProtocolServer extends Server {
+  /** Every request is done as its work. */
+  traced: Traced | undefined;
+
   protected override _wrapHandler(method: string, handler: Handler): Handler {
     return super._wrapHandler(method, async (request, context) => {
+      const work = (): Promise<Result> => handler(request, context);
       try {
-        return await handler(request, context);
+        return await (this.traced === undefined ? work() : this.traced(request, work));
       } catch (error) {
         const misfit = misfitOf(error);
         if (misfit === undefined) throw error;

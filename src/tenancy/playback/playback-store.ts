@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { PlaybackQuality } from "@cidcast/protocols/playback";
 import { type Kysely, sql } from "kysely";
 import { CidcastError, type Clock } from "../../core/index.ts";
-import { MAX_LIST_ROWS, MAX_PLAYBACK_TOKENS_PER_TENANT } from "../limits.ts";
+import { MAX_PLAYBACK_TOKENS_PER_TENANT } from "../limits.ts";
 import type { TenancyTables } from "../tables/tables.ts";
 
 /** What is known of a playback token; its text is not kept. */
@@ -80,7 +80,7 @@ export function createPlaybackStore(components: {
         .where("playback.tenant_id", "=", tenantId ?? "")
         .where("playback.expires_at_ms", ">", clock.now())
         .orderBy("playback.created_at_ms", "desc")
-        .limit(MAX_LIST_ROWS)
+        .limit(MAX_PLAYBACK_TOKENS_PER_TENANT)
         .execute();
       return rows.map(toInfo);
     },

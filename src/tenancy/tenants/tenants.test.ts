@@ -72,7 +72,7 @@ describe("sessions", () => {
     session.close();
     expect(await t.tenancy.sessions.counts(tenantId)).toEqual({ total: 1, active: 0 });
     expect(await t.tenancy.sessions.counts()).toEqual({ total: 2, active: 1 });
-    const [summary] = await t.tenancy.tenants.list();
+    const [summary] = (await t.tenancy.tenants.list()).tenants;
     expect(summary).toMatchObject({ activeTokens: 1, activeSessions: 0 });
     other.close();
     for (let n = 0; n < MAX_SESSIONS_PER_TENANT; n++) t.tenancy.sessions.open(principal, "websocket");

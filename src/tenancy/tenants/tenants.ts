@@ -12,6 +12,23 @@ export interface TenantSummary extends Tenant {
   readonly activeSessions: number;
 }
 
+/** Which part of a list. */
+export interface TenantPage {
+  /** At most {@link MAX_LIST_ROWS}, which is the default. */
+  readonly limit?: number | undefined;
+  /** Id of the last one of the page before. */
+  readonly after?: string | undefined;
+}
+
+/** A page of tenants. */
+export interface TenantList {
+  readonly tenants: readonly TenantSummary[];
+  /** Of all pages. */
+  readonly total: number;
+  /** What to ask for the next page with; undefined on the last. */
+  readonly next: string | undefined;
+}
+
 /** Tenants as stored. */
 export interface TenantStore {
   create(init: {
@@ -19,8 +36,10 @@ export interface TenantStore {
     readonly description?: string;
     readonly quotas?: Quotas | undefined;
   }): Promise<Tenant>;
-  /** Newest first. */
-  list(): Promise<TenantSummary[]>;
+  /** Newest first, a page at a time. `NOT_FOUND` where `after` is no tenant. */
+  list(page?: TenantPage): Promise<TenantList>;
+  /** Names by id, of those that there are. */
+  names(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** `NOT_FOUND` without such a tenant. */
   get(id: string): Promise<Tenant>;
   setQuotas(id: string, quotas: Quotas): Promise<Tenant>;
@@ -39,13 +58,16 @@ export function createTenantStore(components: {
     if (row === undefined) throw new CidcastError("NOT_FOUND", "Tenant not found");
     return toTenant(row);
   };
+  const countAll = async (): Promise<number> => {
+    const { count } = await db
+      .selectFrom("tenancy_tenants")
+      .select(sql<number>`count(*)`.as("count"))
+      .executeTakeFirstOrThrow();
+    return count;
+  };
   return {
     async create({ name, description = "", quotas = {} }) {
-      const { count } = await db
-        .selectFrom("tenancy_tenants")
-        .select(sql<number>`count(*)`.as("count"))
-        .executeTakeFirstOrThrow();
-      if (count >= MAX_TENANTS) {
+      if ((await countAll()) >= MAX_TENANTS) {
         throw new CidcastError("LIMIT_REACHED", `A node has at most ${MAX_TENANTS} tenants`);
       }
       const row = {
@@ -60,8 +82,10 @@ export function createTenantStore(components: {
       events.publish("tenant_created", { tenantId: row.id, name });
       return toTenant(row);
     },
-    async list() {
-      const rows = await db
+    async list({ limit = MAX_LIST_ROWS, after } = {}) {
+      const size = Math.min(limit, MAX_LIST_ROWS);
+      const last = after === undefined ? undefined : await get(after);
+      let query = db
         .selectFrom("tenancy_tenants as tenant")
         .selectAll("tenant")
         .select([
@@ -73,13 +97,32 @@ export function createTenantStore(components: {
           ),
         ])
         .orderBy("tenant.created_at_ms", "desc")
-        .limit(MAX_LIST_ROWS)
-        .execute();
-      return rows.map(row => ({
+        .orderBy("tenant.id", "desc")
+        .limit(size + 1);
+      if (last !== undefined) {
+        query = query.where(({ eb, and, or }) =>
+          or([
+            eb("tenant.created_at_ms", "<", last.createdAtMs),
+            and([eb("tenant.created_at_ms", "=", last.createdAtMs), eb("tenant.id", "<", last.id)]),
+          ]),
+        );
+      }
+      const [rows, total] = await Promise.all([query.execute(), countAll()]);
+      const tenants = rows.slice(0, size).map(row => ({
         ...toTenant(row),
         activeTokens: row.active_tokens,
         activeSessions: row.active_sessions,
       }));
+      return { tenants, total, next: rows.length > size ? tenants.at(-1)?.id : undefined };
+    },
+    async names(ids) {
+      if (ids.length === 0) return new Map();
+      const rows = await db
+        .selectFrom("tenancy_tenants")
+        .select(["id", "name"])
+        .where("id", "in", [...new Set(ids)])
+        .execute();
+      return new Map(rows.map(({ id, name }) => [id, name]));
     },
     get,
     async setQuotas(id, quotas) {

@@ -41,8 +41,10 @@ async function made(scopes: readonly string[]): Promise<Who> {
   return { tenantId, token };
 }
 
-/** A session over a WebSocket, of the older revisions. */
-async function session(who: Who) {
+const OLDER = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] as const;
+
+/** A session over a WebSocket, of an older revision. */
+async function session(who: Who, protocolVersion: (typeof OLDER)[number] = "2025-11-25") {
   const client = await TestClient.open(
     `${served.wsUrl}/ws/mcp/?token=${who.token}&tenant_id=${who.tenantId}`,
   );
@@ -53,7 +55,7 @@ async function session(who: Who) {
     return client.until(frame => frame["id"] === mine);
   };
   await ask("initialize", {
-    protocolVersion: "2025-11-25",
+    protocolVersion,
     capabilities: {},
     clientInfo: { name: "t", version: "1" },
   });
@@ -179,8 +181,8 @@ describe("events of the one log", () => {
 });
 
 describe("what a session is told beside answers", () => {
-  test("messages from the level it set on, and how far a call is when it asked", async () => {
-    using one = await session(await made([]));
+  test.each(OLDER)("messages from the level it set on, and how far a call is, in %s", async revision => {
+    using one = await session(await made([]), revision);
     for (const [level, expected] of [
       ["warning", ["warning", "error"]],
       ["debug", ["debug", "info", "warning", "error"]],
@@ -200,6 +202,35 @@ describe("what a session is told beside answers", () => {
       ]);
     }
     expect((await one.ask("logging/setLevel", { level: "loud" })).error).toBeDefined();
+  });
+
+  test("messages from the level that a request of the newest revision names, and none where it names none", async () => {
+    const who = await made([]);
+    using client = await TestClient.open(
+      `${served.wsUrl}/ws/mcp/?token=${who.token}&tenant_id=${who.tenantId}`,
+    );
+    const levels: string[] = [];
+    client.ws.on("message", data => {
+      const { method, params } = JSON.parse((data as Buffer).toString()) as Json;
+      if (method === "notifications/message") levels.push(params.level);
+    });
+    for (const [id, level, expected] of [
+      [1, undefined, []],
+      [2, "warning", ["warning", "error"]],
+      [3, "debug", ["debug", "info", "warning", "error"]],
+    ] as const) {
+      levels.length = 0;
+      const _meta = { ...NEWEST, ...(level !== undefined && { "io.modelcontextprotocol/logLevel": level }) };
+      client.send({
+        jsonrpc: "2.0",
+        id,
+        method: "tools/call",
+        params: { name: "talkative", arguments: {}, _meta },
+      });
+      const answer: Json = await client.until(frame => frame["id"] === id);
+      expect(answer.result.content[0].text).toMatch(/^done in /);
+      expect(levels).toEqual(expected);
+    }
   });
 
   test("prompts are listed and filled in, and what is missing is told", async () => {

@@ -152,7 +152,12 @@ test("a collector is told of requests, joins, transfers and tool calls, and of n
     _meta: { traceparent },
   });
   rpc(3, "tools/call", { name: "current_time", arguments: {} });
+  rpc(4, "prompts/list", { _meta: { traceparent } });
   expect(await collector.span("tools/call calculator")).toMatchObject({
+    traceId: otherTrace,
+    parentSpanId: callerSpan,
+  });
+  expect(await collector.span("prompts/list")).toMatchObject({
     traceId: otherTrace,
     parentSpanId: callerSpan,
   });

@@ -45,8 +45,19 @@ export function peoplePanels(
   const end = (question: string, path: string): void => {
     if (ask.confirm(question)) act(() => api.remove(path));
   };
+  /** Every page of them. */
+  const allTenants = async (): Promise<Json[]> => {
+    const all: Json[] = [];
+    for (let path = "tenants"; ; ) {
+      const page = await api.get(path);
+      all.push(...listOf(page["tenants"]));
+      const next = page["next_after"];
+      if (typeof next !== "string") return all;
+      path = `tenants?after=${encodeURIComponent(next)}`;
+    }
+  };
   const refresh = async (): Promise<void> => {
-    const all = listOf((await api.get("tenants"))["tenants"]);
+    const all = await allTenants();
     showTenants(all);
     choose(all.filter(tenant => tenant["is_active"] === true));
     const id = chosen.value;
