@@ -37,7 +37,7 @@ export interface TenancyComponents {
 
 /** Tenants and what belongs to them. */
 export interface Tenancy extends Service, TokenResolver {
-  readonly tenants: Pick<TenantStore, "create" | "list" | "get" | "setQuotas">;
+  readonly tenants: Pick<TenantStore, "create" | "list" | "get" | "names" | "setQuotas">;
   readonly tokens: Pick<TokenStore, "create" | "list">;
   readonly credentials: CredentialStore;
   readonly sessions: SessionStore;
