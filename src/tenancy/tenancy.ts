@@ -109,6 +109,7 @@ export async function createTenancy(init: TenancyInit, components: TenancyCompon
         return created;
       },
       list: tenants.list,
+      names: tenants.names,
       get: tenants.get,
       setQuotas: async (id, limits) => {
         const changed = await tenants.setQuotas(id, limits);
