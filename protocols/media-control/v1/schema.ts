@@ -87,6 +87,14 @@ export const controlEvent = z.discriminatedUnion("type", [
   state,
   z.object({ type: z.literal("position"), positionSeconds: seconds }),
   z.object({ type: z.literal("ended"), positionSeconds: seconds }),
+  /**
+   * Where a part is repeated: pictures that are only decoded on the way to its beginning follow, and then, with the RTP time of the
+   * picture track from which on they are over, that it has been reached.
+   */
+  z.object({
+    type: z.literal("lead_in"),
+    pictureTime: z.number().int().min(0).max(0xffff_ffff).optional(),
+  }),
   /** The media ended earlier than it says: the file is cut off or damaged there. After `ended`. */
   z.object({ type: z.literal("damaged"), positionSeconds: seconds, message: z.string() }),
   z.object({

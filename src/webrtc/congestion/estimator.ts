@@ -87,7 +87,7 @@ const HELD_UP_FACTOR = 2;
 export type EstimateCause = "start" | "growth" | "shown" | "delay" | "loss" | "remb" | "probe" | "hint";
 
 export interface EstimatorInit {
-  readonly startBps?: number;
+  readonly startBps?: number | undefined;
 }
 
 /**

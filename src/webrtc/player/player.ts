@@ -322,7 +322,7 @@ export class Player {
   }
 
   #jump(seconds: number, { quiet = false, exact = false, snap = false, done = [] }: JumpInit): void {
-    this.#seeking = { done, quiet, exact, snap, again: false, led: false };
+    this.#seeking = { done, quiet, exact, snap, again: false, led: false, covered: false };
     this.#anchorMedia = seconds;
     for (const track of this.#tracks) track.seek(seconds, this.#rate);
     // Until it lands the clock stands; a quiet seek keeps that to itself.
@@ -331,9 +331,7 @@ export class Player {
 
   /** Tracks that are sent at this rate. */
   #heard(): readonly PlayingTrack[] {
-    return this.#tracks.some(track => track.muted)
-      ? this.#tracks.filter(track => !track.muted)
-      : this.#tracks;
+    return this.#tracks.filter(track => !track.muted);
   }
 
   /** True when each track has its next frame or none to come. */
@@ -371,6 +369,7 @@ export class Player {
     if (!seek.quiet) this.#budget.restart();
     this.#finishSeek();
     this.#landed = this.#stream(nowMs);
+    if (seek.covered) this.#init.onLeadIn?.(this.#landed);
     if (this.#paused) {
       this.#showPicture(nowMs);
       this.#setState("paused");
@@ -382,7 +381,12 @@ export class Player {
   /** Goes on to the picture asked for. False while that takes. */
   #reach(video: PlayingTrack, seek: Seek, nowMs: number): boolean {
     const stream = this.#stream(nowMs);
-    if (!video.lead(this.#anchorMedia + EPSILON, stream)) return false;
+    const there = video.lead(this.#anchorMedia + EPSILON, stream);
+    if (seek.quiet && video.wasLed && !seek.covered) {
+      seek.covered = true;
+      this.#init.onLeadIn?.(undefined);
+    }
+    if (!there) return false;
     if (video.wasLed && stream < video.lastStream + SETTLE_SECONDS) return false;
     seek.led = true;
     return true;

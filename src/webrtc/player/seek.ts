@@ -14,6 +14,8 @@ export interface Seek {
   readonly snap: boolean;
   /** No more of them: the next picture is the one that playing begins with. */
   led: boolean;
+  /** The viewer has been told that pictures come which are not to be seen. */
+  covered: boolean;
 }
 
 /** How a jump is made. */

@@ -30,6 +30,8 @@ export interface PlayerInit {
   readonly onRung?: (rung: string) => void;
   /** A rung that was wanted cannot be had. */
   readonly onRungFailed?: (rung: string) => void;
+  /** A repeat sends pictures that are only decoded on the way; with the stream time from which on they are over, it has landed. */
+  readonly onLeadIn?: (overSeconds: number | undefined) => void;
   /** State, loop or place have changed. */
   readonly onChange: () => void;
 }

@@ -117,8 +117,7 @@ export class Viewer {
     });
     const nowMs = performance.now();
     const { quality } = open;
-    const { bandwidthBps } = quality;
-    this.#estimator = new BandwidthEstimator(bandwidthBps === undefined ? {} : { startBps: bandwidthBps });
+    this.#estimator = new BandwidthEstimator({ startBps: quality.bandwidthBps });
     this.#pacer = new Pacer(nowMs);
     this.#stalls = new StallMeter(nowMs);
     this.#wish = quality.wish;
@@ -141,6 +140,7 @@ export class Viewer {
       release: segment => cache.release(segment),
       send: (track, payload, streamSeconds, marker) => this.#send(track, payload, streamSeconds, marker),
       pictureTime: streamSeconds => this.#link?.pictureTime(streamSeconds),
+      onLeadIn: over => this.#reply({ type: "lead_in", pictureTime: over && this.#link?.pictureTime(over) }),
       onChange: () => this.#onChange(),
     });
     this.#adaptation = new Adaptation({

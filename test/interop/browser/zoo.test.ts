@@ -6,15 +6,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type ClipInit, makeClip } from "../../../src/media/testing/clips.ts";
 import { launchChromium, openPage } from "../../browser/chromium.ts";
 import { playerOf, withoutFileFallback } from "../../browser/player-handle.ts";
-import { HOLDS_BOUNDS } from "../bounds.ts";
 import { type RealNode, startRealNode } from "../../browser/real-node.ts";
 
 /** Longest that one picture may stand while a file plays, milliseconds. */
 const MAX_FREEZE_MS = 5000;
 /** Furthest that sound may be from the picture, milliseconds: the bound of ITU-R BT.1359 for sound that is early. */
 const MAX_AV_OFFSET_MS = 45;
-/** The same where the machine does other things as well. */
-const MAX_AV_OFFSET_BUSY_MS = 1000;
 /** Place by which the browser has brought sound and picture together, seconds; how long they are looked at then. */
 const SETTLED_SECONDS = 4;
 const LOOKED_SECONDS = 2;
@@ -107,7 +104,8 @@ function median(values: readonly number[]): number {
 }
 
 describe("files of all kinds", () => {
-  test.each(Object.entries(CLIPS))("%s: no freeze, and sound in time", async (name, clip) => {
+  // What the machine does besides is no offset of ours: one of three tries has to hold.
+  test.each(Object.entries(CLIPS))("%s: no freeze, and sound in time", { retry: 2 }, async (name, clip) => {
     const file = Readable.from([await makeClip(clip)]);
     const { cid } = await real.node.content.add(file, { name });
     await open(cid);
@@ -126,9 +124,7 @@ describe("files of all kinds", () => {
     console.info(`${name}: A/V ${median(offsets).toFixed(1)} ms, longest picture ${gap.toFixed(0)} ms`);
     expect(gap).toBeLessThan(MAX_FREEZE_MS);
     expect(offsets.length).toBeGreaterThan(0);
-    expect(Math.abs(median(offsets))).toBeLessThanOrEqual(
-      HOLDS_BOUNDS ? MAX_AV_OFFSET_MS : MAX_AV_OFFSET_BUSY_MS,
-    );
+    expect(Math.abs(median(offsets))).toBeLessThanOrEqual(MAX_AV_OFFSET_MS);
   });
 
   test.skipIf(FILES.length === 0).each(FILES)("%s: no freeze", async name => {

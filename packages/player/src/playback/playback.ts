@@ -359,6 +359,10 @@ export class Playback implements PlayerSource {
         return this.#settle();
       case "position":
         return this.#report(event.positionSeconds);
+      case "lead_in":
+        return event.pictureTime === undefined
+          ? this.#events.emit("seek", undefined)
+          : this.#events.emit("landed", event.pictureTime);
       case "ended":
         this.#reported = "ended";
         this.#clock.set(event.positionSeconds, false, performance.now());
