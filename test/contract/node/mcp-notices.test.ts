@@ -211,7 +211,7 @@ describe("what a session is told beside answers", () => {
     );
     const levels: string[] = [];
     client.ws.on("message", data => {
-      const { method, params } = JSON.parse((data as Buffer).toString()) as Json;
+      const { method, params } = JSON.parse((data as Buffer).toString());
       if (method === "notifications/message") levels.push(params.level);
     });
     for (const [id, level, expected] of [
