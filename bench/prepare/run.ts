@@ -47,6 +47,8 @@ async function prepare(file: string, presets: readonly string[]): Promise<number
   try {
     const { cid } = await node.content.add(createReadStream(file));
     await node.media.probe(cid);
+    // The node is at rest: the process that it keeps ready for viewers has come up.
+    await node.media.frame(cid, { maxWidth: 64 });
     const startedMs = performance.now();
     startedCpu = process.cpuUsage();
     const job = await node.prepare.submit(cid, { presets: presets as never });
