@@ -11,6 +11,7 @@ export {
   createContent,
 } from "./content.ts";
 export type { Blocks } from "./dag/blocks.ts";
+export { parseCid } from "./dag/cid.ts";
 export { ContentDenylist, type Denylist, type DenylistSource } from "./denylist/denylist.ts";
 export { linksOf } from "./dag/links.ts";
 export { type WalkOptions, type WalkStep, walkDag } from "./dag/walk.ts";

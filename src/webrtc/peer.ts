@@ -17,6 +17,8 @@ export interface NegotiatedStream {
   readonly clockRate: number;
   /** Retransmissions of their own (RFC 4588), when the viewer takes them. */
   readonly rtx: { readonly ssrc: number; readonly payloadType: number } | undefined;
+  /** Payload type of sound that carries the packet before along (RFC 2198), when the viewer takes it. */
+  readonly redPayloadType: number | undefined;
   readonly mid: { readonly id: number; readonly value: string } | undefined;
   readonly twccId: number | undefined;
 }

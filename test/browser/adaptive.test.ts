@@ -11,7 +11,7 @@ import { stallText } from "../../src/cli/commands/media/why-stalled.ts";
 import { type CidcastNode, createNode } from "../../src/node.ts";
 import { launchChromium, openPage } from "./chromium.ts";
 import { playerOf } from "./player-handle.ts";
-import { UdpShaper } from "./udp-shaper.ts";
+import { throughShaper, UdpShaper } from "./udp-shaper.ts";
 
 const SAMPLE = fileURLToPath(new URL("../../samples/sample-real-world.mp4", import.meta.url));
 /** More than the lower rung and the sound need, less than the upper one. */
@@ -41,25 +41,11 @@ describe("a path that narrows and widens, in a browser", () => {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  /** Lets the page's connections find the shaper in place of the node. */
-  async function through(page: Page): Promise<void> {
-    const ports: { from?: number; to?: number } = {};
-    await page.exposeFunction("shaperFor", async (port: number) => {
-      ports.from ??= port;
+  const through = (page: Page): Promise<void> =>
+    throughShaper(page, async port => {
       shaper ??= await UdpShaper.listen(port);
       return shaper.port;
     });
-    await page.addInitScript(`{
-      globalThis.RTCPeerConnection = class extends RTCPeerConnection {
-        async setRemoteDescription(description) {
-          const port = Number(/^a=candidate:\\S+ 1 udp \\d+ \\S+ (\\d+) typ host/im.exec(description.sdp)?.[1]);
-          const other = await shaperFor(port);
-          const sdp = description.sdp.replaceAll(" " + port + " typ host", " " + other + " typ host");
-          return super.setRemoteDescription({ type: description.type, sdp });
-        }
-      };
-    }`);
-  }
 
   const heightBecomes = (page: Page, height: number): Promise<unknown> =>
     page.evaluate(`new Promise((resolve, reject) => {

@@ -1,7 +1,10 @@
 import { createSocket, type Socket } from "node:dgram";
+import type { Page } from "playwright-core";
 
 /** Bytes that IP and UDP add to a datagram. */
 const HEADER_BYTES = 28;
+/** First byte of media packets, and of no others. */
+const MEDIA = 128;
 /** How often what is due is let through, ms. */
 const TICK_MS = 2;
 
@@ -24,8 +27,11 @@ export class UdpShaper {
   rateBps = Number.POSITIVE_INFINITY;
   /** Longest that a datagram may wait, ms; one that would wait longer is dropped. */
   queueMs = 600;
+  /** One in so many media packets towards the viewer is lost; 0: none. */
+  loseOneIn = 0;
   dropped = 0;
   forwarded = 0;
+  #media = 0;
 
   /** Listens on a free port of the loopback interface. */
   static async listen(targetPort: number): Promise<UdpShaper> {
@@ -67,7 +73,9 @@ export class UdpShaper {
   #queueUp(datagram: Buffer, to: Waiting["to"]): void {
     const now = performance.now();
     const startMs = Math.max(now, this.#freeMs);
-    if (startMs - now > this.queueMs) {
+    const isMedia = (datagram[0] ?? 0) >= MEDIA;
+    const isLost = isMedia && this.loseOneIn > 0 && ++this.#media % this.loseOneIn === 0;
+    if (isLost || startMs - now > this.queueMs) {
       this.dropped++;
       return;
     }
@@ -84,4 +92,21 @@ export class UdpShaper {
       this.#front.send(first.datagram, first.to.port, first.to.address);
     }
   }
+}
+
+/** Lets a page's connections find another port in place of the node's, as `portFor` says. */
+export async function throughShaper(page: Page, portFor: (port: number) => Promise<number>): Promise<void> {
+  await page.exposeFunction("shaperFor", portFor);
+  await page.addInitScript(`{
+    globalThis.connections = [];
+    globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+      constructor(...given) { super(...given); globalThis.connections.push(this); }
+      async setRemoteDescription(description) {
+        const port = Number(/^a=candidate:\\S+ 1 udp \\d+ \\S+ (\\d+) typ host/im.exec(description.sdp)?.[1]);
+        const other = await shaperFor(port);
+        const sdp = description.sdp.replaceAll(" " + port + " typ host", " " + other + " typ host");
+        return super.setRemoteDescription({ type: description.type, sdp });
+      }
+    };
+  }`);
 }

@@ -7,6 +7,7 @@ import {
 import { doneResult } from "@cidcast/protocols/node-api";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
+import { parseCid } from "../../content/index.ts";
 import { CidcastError } from "../../core/index.ts";
 import type { PlaybackTokenInfo } from "../../tenancy/index.ts";
 import type { TenantDoor } from "../door/tenants.ts";
@@ -31,7 +32,9 @@ export function playbackRoutes(app: FastifyInstance, { tenants }: ApiComponents)
     handler: async ({ body, principal, reply }) => {
       const { content, playback } = door();
       for (const cid of [body.cid, body.manifest]) {
-        if (cid !== undefined) await content.requireRead(principal, cid);
+        if (cid === undefined) continue;
+        parseCid(cid);
+        await content.requireRead(principal, cid);
       }
       const { token, ...info } = await playback.create(principal, body);
       const path = `/play/${encodeURIComponent(info.cid)}?token=${token}`;

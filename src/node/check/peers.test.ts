@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { holePunch } from "./peers.ts";
+import { holePunch, knownReachability } from "./peers.ts";
 
 const AT_HOME = { state: "relayed", nat: "endpoint-independent", observed: [], relays: [] } as const;
 
@@ -26,4 +26,21 @@ test.each([
 
 test("without libp2p there is nothing to tell of", () => {
   expect(holePunch(undefined).status).toBe("skipped");
+});
+
+test.each([
+  ["public", "ok", "at an address of its own"],
+  ["relayed", "warn", "relays alone"],
+  ["private", "warn", "behind a NAT"],
+] as const)("a peer that knows itself to be %s is told as such", (state, status, words) => {
+  expect(knownReachability({ ...AT_HOME, state, punches: undefined })).toMatchObject({
+    status,
+    meaning: expect.stringContaining(words),
+  });
+});
+
+test("what the peer does not know is left to its addresses", () => {
+  for (const state of ["local", "unknown"] as const)
+    expect(knownReachability({ ...AT_HOME, state, punches: undefined })).toBeUndefined();
+  expect(knownReachability(undefined)).toBeUndefined();
 });

@@ -60,6 +60,26 @@ export function holePunch(known: ReturnType<Peer["reachability"]> | undefined): 
   return skipped("Nobody has come through a relay since the start, so it was not tried.");
 }
 
+/** What the peer knows by itself: by those who dialled it back (AutoNAT), its relays and the NAT. Undefined: nothing. */
+export function knownReachability(known: ReturnType<Peer["reachability"]> | undefined): Outcome | undefined {
+  switch (known?.state) {
+    case "public":
+      return ok("Others have dialled this node at an address of its own.");
+    case "relayed":
+      return warn(
+        `Others reach this node through ${known.relays.length} relays alone.`,
+        "Forward a port, or ask the router for one (p2p.upnp): a direct way is quicker.",
+      );
+    case "private":
+      return warn(
+        "This node is behind a NAT, and no relay keeps a place for it: nobody beyond reaches it.",
+        "Forward a port, ask the router for one (p2p.upnp), or name relays (p2p.relays).",
+      );
+    default:
+      return undefined;
+  }
+}
+
 async function reachability({ parts, target, isOther, signal }: CheckContext): Promise<Outcome> {
   const addresses = parts.peer?.multiaddrs ?? [];
   const outer = addresses.filter(address => !LOOPBACK.test(address));
@@ -79,6 +99,8 @@ async function reachability({ parts, target, isOther, signal }: CheckContext): P
       );
     }
   }
+  const known = knownReachability(parts.peer?.reachability());
+  if (known !== undefined) return known;
   if (outer.length === 0) {
     return skipped("The peer listens on this machine alone, as it does unless told otherwise.");
   }

@@ -250,6 +250,8 @@ export interface LinkFigures {
   readonly bytesSent: number;
   readonly packetsSent: number;
   readonly retransmitted: number;
+  /** Packets of sound that carried the one before along. */
+  readonly soundRepeated: number;
   readonly nacks: number;
   readonly keyframeRequests: number;
   readonly roundTripMs: number | undefined;

@@ -5,6 +5,7 @@ export const NO_FIGURES: LinkFigures = {
   bytesSent: 0,
   packetsSent: 0,
   retransmitted: 0,
+  soundRepeated: 0,
   nacks: 0,
   keyframeRequests: 0,
   roundTripMs: undefined,

@@ -24,6 +24,7 @@ function setUp(packets: number, payloadBytes = 1000) {
   for (let sequence = 0; sequence < packets; sequence++) history.add(sequence, payload, sequence, false);
   const stream = (sequence: number, send: EgressStream["send"]): EgressStream => ({
     ssrc: SSRC,
+    payloadType: 96,
     sequence,
     packets: sequence,
     octets: 0,

@@ -17,10 +17,13 @@ import {
   writeSenderReport,
 } from "../rtp/rtcp/index.ts";
 import { deriveKeys, isRtcp, SrtcpOpener, SrtcpSealer } from "../rtp/srtp/index.ts";
+import { Redundancy } from "../rtp/packetise/index.ts";
 import type { Pacer } from "../player/pacer.ts";
 import type { HostTrack, LinkFigures } from "./messages.ts";
 import { Resender, type ResendNow } from "./resender.ts";
 
+/** How long sound carries its packet before along after random loss was seen last, ms. */
+const REPEAT_SOUND_MS = 5000;
 /** Time between two sender reports of a stream, ms. */
 const REPORT_INTERVAL_MS = 1000;
 export interface ViewerLinkInit {
@@ -47,6 +50,8 @@ interface Stream {
   readonly kind: "video" | "audio";
   readonly main: EgressStream;
   readonly history: History | undefined;
+  /** Sound whose packets can carry the one before along. */
+  readonly red: Redundancy | undefined;
   readonly rtpBase: number;
 }
 
@@ -76,6 +81,10 @@ export class ViewerLink {
   /** That of the end of the first picture; -1 once it has arrived. */
   #awaited: number | undefined;
   #nextReportMs = Number.NEGATIVE_INFINITY;
+  #repeatSoundUntilMs = Number.NEGATIVE_INFINITY;
+  #repeatsSound = false;
+  /** Packets of sound that carried the one before along. */
+  #repeated = 0;
   #reportedMs = performance.now();
   #bytesAtReport = 0;
 
@@ -197,9 +206,20 @@ export class ViewerLink {
     const timestamp = this.#timestamp(stream, streamSeconds);
     stream.history?.add(stream.main.sequence, payload, timestamp, marker);
     const { sequence } = stream.main;
-    stream.main.send(payload, timestamp, marker);
+    if (stream.red === undefined) stream.main.send(payload, timestamp, marker);
+    else this.#sendSound(stream, stream.red, payload, timestamp);
     this.#resender.onSent(stream.main.ssrc, sequence);
     if (this.#awaited === undefined && (marker || !this.#hasPictures)) this.#awaited = this.#lastSequence;
+  }
+
+  /** Sound has no retransmission: on a path that loses at random each packet brings the one before along. */
+  // oxlint-disable-next-line max-params -- called per packet: an object for its arguments would be made for each.
+  #sendSound({ main, negotiated }: Stream, red: Redundancy, payload: Buffer, timestamp: number): void {
+    const both = this.#repeatsSound ? red.wrap(payload, timestamp) : undefined;
+    main.payloadType = both === undefined ? negotiated.payloadType : red.payloadType;
+    main.send(both ?? payload, timestamp, false);
+    red.note(payload, timestamp);
+    if (both !== undefined) this.#repeated++;
   }
 
   get #hasPictures(): boolean {
@@ -222,6 +242,8 @@ export class ViewerLink {
   report(nowMs: number): void {
     if (!this.started || nowMs < this.#nextReportMs) return;
     this.#nextReportMs = nowMs + REPORT_INTERVAL_MS;
+    if (this.#estimator.copiesOfLost(nowMs) > 1) this.#repeatSoundUntilMs = nowMs + REPEAT_SOUND_MS;
+    this.#repeatsSound = nowMs < this.#repeatSoundUntilMs;
     const wallMs = Date.now();
     const seconds = this.#init.streamSeconds(nowMs);
     for (const stream of this.#streams) {
@@ -244,6 +266,7 @@ export class ViewerLink {
       bytesSent: stats.bytesSent,
       packetsSent: stats.packetsSent,
       retransmitted: this.#resender.count,
+      soundRepeated: this.#repeated,
       nacks: stats.nacks,
       keyframeRequests: stats.keyframeRequests,
       roundTripMs: this.roundTripMs,
@@ -271,7 +294,12 @@ export class ViewerLink {
     if (rtx !== undefined && history !== undefined) {
       this.#resender.add({ ssrc, main, rtx: this.#link.stream({ ...common, ...rtx }), history });
     }
-    return { negotiated, kind: track.kind, main, history, rtpBase: randomInt(2 ** 31) };
+    const { redPayloadType } = negotiated;
+    const red =
+      redPayloadType === undefined
+        ? undefined
+        : new Redundancy({ payloadType: redPayloadType, primary: payloadType });
+    return { negotiated, kind: track.kind, main, history, red, rtpBase: randomInt(2 ** 31) };
   }
 
   #timestamp(stream: Stream, seconds: number): number {

@@ -128,6 +128,32 @@ const pli = (ssrc: number): Buffer => {
   return out;
 };
 
+/** Transport-wide feedback on 14 packets from `base` on: those that arrived did so 5 ms apart. */
+function feedback(base: number, count: number, arrived: (sequence: number) => boolean): Buffer {
+  const deltas: number[] = [];
+  const reference = Math.floor((base * 5) / 64);
+  let bits = 0;
+  let atMs = reference * 64;
+  for (let sequence = base; sequence < base + count; sequence++) {
+    const here = arrived(sequence);
+    bits = (bits << 1) | (here ? 1 : 0);
+    if (!here) continue;
+    deltas.push((sequence * 5 - atMs) * 4);
+    atMs = sequence * 5;
+  }
+  const bytes = 22 + deltas.length;
+  const out = Buffer.alloc(Math.ceil(bytes / 4) * 4);
+  out.writeUInt8(0x8f, 0);
+  out.writeUInt8(205, 1);
+  out.writeUInt16BE(out.length / 4 - 1, 2);
+  out.writeUInt16BE(base, 12);
+  out.writeUInt16BE(count, 14);
+  out.writeIntBE(reference, 16, 3);
+  out.writeUInt16BE(0x8000 | bits, 20);
+  out.set(deltas, 22);
+  return out;
+}
+
 describe("a viewer's packets", () => {
   it("begin, whole, with a keyframe that the viewer can decrypt", async () => {
     await connect();
@@ -210,6 +236,39 @@ describe("a viewer's packets", () => {
         }),
       5000,
     );
+  });
+
+  it("of sound bring the one before along while the path loses at random, and not before", async () => {
+    const { send } = await connect();
+    const sealer = new SrtcpSealer(deriveKeys(send, "rtcp"));
+    const sound = (payloadType: number): Rtp[] => rtp().filter(packet => packet.payloadType === payloadType);
+    await vi.waitFor(() => expect(sound(111).length).toBeGreaterThan(10), 5000);
+    expect(sound(63)).toEqual([]);
+    // Each tenth packet is told to be missing.
+    let next = 0;
+    const tell = setInterval(() => {
+      const numbers = rtp().map(packet => packet.transportSequence);
+      const last = Math.max(...numbers);
+      if (last < next + 14) return;
+      rtcpTo(
+        feedback(next, 14, sequence => sequence % 10 !== 3),
+        sealer,
+      );
+      next += 14;
+    }, 20);
+    try {
+      await vi.waitFor(() => expect(sound(63).length).toBeGreaterThan(3), 15_000);
+    } finally {
+      clearInterval(tell);
+    }
+    const [packet] = sound(63);
+    const { payload, timestamp } = packet!;
+    expect(payload[0]).toBe(0x80 | 111);
+    const [distance, bytes] = [payload.readUIntBE(1, 3) >>> 10, payload.readUIntBE(1, 3) & 0x3ff];
+    const before = rtp().find(each => each.ssrc === packet!.ssrc && each.timestamp === timestamp - distance)!;
+    expect(before.payloadType).toBe(111);
+    expect(payload.subarray(5, 5 + bytes)).toEqual(before.payload);
+    expect(viewer.stats(performance.now()).soundRepeated).toBeGreaterThan(3);
   });
 
   it("end with the viewer, and everything is given back", async () => {

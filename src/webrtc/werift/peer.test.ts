@@ -130,11 +130,36 @@ describe("an offer", () => {
     const { peer } = watched(factories[0]);
     const offer = await peer.createOffer();
     const codecs = offer.split("\r\n").filter(line => line.startsWith("a=rtpmap:"));
-    expect(codecs.map(line => line.split(" ")[1])).toEqual(["H264/90000", "rtx/90000", "opus/48000/2"]);
+    expect(codecs.map(line => line.split(" ")[1])).toEqual([
+      "H264/90000",
+      "rtx/90000",
+      "opus/48000/2",
+      "red/48000/2",
+    ]);
     expect(offer).toMatch(/a=ssrc-group:FID/);
     const streams = offer.split("\r\n").filter(line => line.startsWith("a=msid:"));
     expect(new Set(streams.map(line => line.split(" ")[0])).size).toBe(1);
     await peer.close();
+  });
+
+  it("is answered with sound that carries the packet before along where that was offered, and nowhere else", async () => {
+    const { factories } = await setUp();
+    for (const [change, answered] of [
+      [(sdp: string) => sdp, true],
+      [
+        (sdp: string) =>
+          sdp.replace(/^(m=audio .* 111) 63/m, "$1").replace(/^a=(rtpmap|fmtp):63 .*\r\n/gm, ""),
+        false,
+      ],
+    ] as const) {
+      const [viewer, node] = [watched(factories[0]), watched(factories[1])];
+      const offer = change((await viewer.peer.createOffer()).replaceAll("a=sendonly", "a=recvonly"));
+      const answer = await node.peer.createAnswer(offer);
+      expect(answer.includes("red/48000")).toBe(answered);
+      const sound = node.peer.streams().find(({ payloadType }) => payloadType === 111);
+      expect(sound?.redPayloadType).toBe(answered ? 63 : undefined);
+      await Promise.all([viewer.peer.close(), node.peer.close()]);
+    }
   });
 
   it("has credentials that two of many viewers cannot share by chance", async () => {

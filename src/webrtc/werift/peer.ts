@@ -12,7 +12,7 @@ import type {
 } from "../peer.ts";
 import type { MasterKey } from "../rtp/srtp/index.ts";
 import type { CandidateInit } from "../types.ts";
-import { clockRateOf, codecParameters, headerExtensions } from "./codecs.ts";
+import { clockRateOf, codecParameters, headerExtensions, isRed, redPayloadTypeIn } from "./codecs.ts";
 import { ControlChannels } from "./control-channels.ts";
 import { MessageChannel } from "./message-channel.ts";
 import { replaceDtlsStart } from "./dtls/start.ts";
@@ -65,6 +65,8 @@ export class WeriftPeer implements EgressPeer {
   #waiting: CandidateInit[] = [];
   #candidates = 0;
   #described = false;
+  /** The viewer's description. */
+  #remote = "";
   #closed = false;
 
   constructor(init: PeerInit, ice: IceInit) {
@@ -115,6 +117,12 @@ export class WeriftPeer implements EgressPeer {
         throw new CidcastError("INVALID_SDP", "the offer has no media section for a track of this content");
       }
       checkTransport(outline);
+      this.#remote = offerSdp;
+      // An answer names nothing that was not offered.
+      if (redPayloadTypeIn(offerSdp, "opus") === undefined) {
+        const { audio = [], ...others } = this.#pc.config.codecs;
+        this.#pc.config.codecs = { ...others, audio: audio.filter(codec => !isRed(codec)) };
+      }
       this.#addTransceivers();
       await this.#invalidSdp(async () => {
         await this.#pc.setRemoteDescription({
@@ -156,6 +164,7 @@ export class WeriftPeer implements EgressPeer {
         for (const candidate of candidateLines(sdp)) await this.#apply({ candidate: candidate.slice(2) });
         return;
       }
+      this.#remote = sdp;
       await this.#invalidSdp(() =>
         this.#pc.setRemoteDescription({ type: "answer", sdp: withUsableCandidates(sdp, this.#targets) }),
       );
@@ -211,6 +220,7 @@ export class WeriftPeer implements EgressPeer {
             sender.rtxPayloadType === undefined
               ? undefined
               : { ssrc: sender.rtxSsrc, payloadType: sender.rtxPayloadType },
+          redPayloadType: redPayloadTypeIn(this.#remote, codec),
           mid: midId === undefined ? undefined : { id: midId, value: transceiver.mid },
           twccId: idOf(TWCC_URI),
         },

@@ -40,6 +40,8 @@ describe("a playback token", () => {
     const made = await api(node, "POST", "/api/v0/playback-tokens", TOKEN, { cid });
     expect([made.status, made.body]).toEqual([201, expect.objectContaining({ cid, active: true })]);
     const { token } = made.body;
+    const none = await api(node, "POST", "/api/v0/playback-tokens", TOKEN, { cid: "xyz" });
+    expect([none.status, none.body.error.code]).toEqual([400, "INVALID_CID"]);
 
     using client = await TestClient.open(`${node.wsUrl}/webrtc?token=${token}`);
     client.send({ type: "offer_request", cid });

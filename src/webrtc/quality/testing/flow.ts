@@ -310,6 +310,7 @@ export class Flow {
 function streamOf(send: EgressStream["send"]): EgressStream {
   const stream = {
     ssrc: SSRC,
+    payloadType: 96,
     sequence: 0,
     packets: 0,
     octets: 0,

@@ -112,6 +112,14 @@ export class JsStream implements EgressStream {
     return this.#header.ssrc;
   }
 
+  get payloadType(): number {
+    return this.#header.payloadType;
+  }
+
+  set payloadType(payloadType: number) {
+    this.#header.payloadType = payloadType;
+  }
+
   get sequence(): number {
     return this.#header.sequence;
   }

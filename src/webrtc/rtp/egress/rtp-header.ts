@@ -42,6 +42,14 @@ export class RtpHeader {
     this.#twccAt = twccAt;
   }
 
+  get payloadType(): number {
+    return (this.bytes[1] ?? 0) & 0x7f;
+  }
+
+  set payloadType(payloadType: number) {
+    this.bytes[1] = payloadType;
+  }
+
   /** Writes the fields of the next packet. */
   fill(timestamp: number, marker: boolean, transportSequence: number): void {
     const bytes = this.bytes;

@@ -48,6 +48,8 @@ export interface EgressLink {
 /** Numbers, encrypts and sends the payloads of one SSRC. */
 export interface EgressStream {
   readonly ssrc: number;
+  /** Of the packets to come. */
+  payloadType: number;
   /** Sequence number of the next packet. */
   readonly sequence: number;
   readonly packets: number;

@@ -161,6 +161,14 @@ class BatchedStream implements EgressStream {
     return this.#header.ssrc;
   }
 
+  get payloadType(): number {
+    return this.#header.payloadType;
+  }
+
+  set payloadType(payloadType: number) {
+    this.#header.payloadType = payloadType;
+  }
+
   get sequence(): number {
     return this.#header.sequence;
   }
