@@ -122,12 +122,10 @@ function declareTraffic(metrics: Metrics, traffic: WebRTCGauges["traffic"]): voi
     help: "Viewers' connections over TCP open.",
     collect: async () => {
       const now = await traffic();
-      // A thread that was started anew counts from nothing.
-      const passed = (field: Exclude<keyof HostStats, "egress">): number => {
-        const value = now?.[field] ?? 0;
-        const last = before?.[field] ?? 0;
-        return value < last ? value : value - last;
-      };
+      if (now === undefined) return 0;
+      // The sum is smaller once a thread was started anew: what the others have counted is not counted twice.
+      const passed = (field: Exclude<keyof HostStats, "egress">): number =>
+        Math.max(0, now[field] - (before?.[field] ?? 0));
       packets.add(passed("packets"), { outcome: "sent" });
       packets.add(passed("dropped"), { outcome: "dropped" });
       packets.add(passed("errors"), { outcome: "failed" });
@@ -139,7 +137,7 @@ function declareTraffic(metrics: Metrics, traffic: WebRTCGauges["traffic"]): voi
       tcp.add(passed("tcpRefused"), { what: "connections" });
       tcp.add(passed("tcpDropped"), { what: "packets" });
       before = now;
-      return now?.tcpConnections ?? 0;
+      return now.tcpConnections;
     },
   });
 }
