@@ -8,7 +8,6 @@ import {
   tenantPage,
   tenantQuery,
 } from "@cidcast/protocols/tenancy";
-import { z } from "zod";
 import { CidcastError, type Clock, type Logger } from "../../core/index.ts";
 import {
   ALL_SCOPES,
@@ -28,6 +27,7 @@ import {
   type McpRoute,
   ok,
   parseBody,
+  parseQuery,
   type RouteInit,
   type RouteRequest,
 } from "./route.ts";
@@ -131,10 +131,9 @@ function tenantRoutes(route: MakeRoute, tenancy: Tenancy): McpRoute[] {
       path: "/api/admin/tenants",
       summary:
         "List tenants, newest first: `limit` of them, `after` the one whose id `next_after` of the page before was",
-      handle: async ({ query }) => {
-        const page = tenantPage.safeParse(Object.fromEntries(query));
-        if (!page.success) throw new CidcastError("INVALID_REQUEST", z.prettifyError(page.error));
-        const { tenants, total, next } = await tenancy.tenants.list(page.data);
+      handle: async request => {
+        const page = parseQuery(request, tenantPage);
+        const { tenants, total, next } = await tenancy.tenants.list(page);
         const bodies = tenants.map(tenant => ({
           ...tenantBody(tenant),
           token_count: tenant.activeTokens,

@@ -100,7 +100,23 @@ export function parseBody<S extends z.ZodType>(
   } catch (cause) {
     throw new CidcastError("INVALID_REQUEST", "Invalid JSON", { cause });
   }
-  const parsed = schema.safeParse(json);
+  return checked(json, schema, missing);
+}
+
+/** The query by a schema. */
+export function parseQuery<S extends z.ZodType>(
+  { query }: Pick<RouteRequest, "query">,
+  schema: S,
+): z.output<S> {
+  return checked(Object.fromEntries(query), schema, {});
+}
+
+function checked<S extends z.ZodType>(
+  value: unknown,
+  schema: S,
+  missing: Readonly<Record<string, string>>,
+): z.output<S> {
+  const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   for (const issue of parsed.error.issues) {
     const words = missing[issue.path.join(".")];

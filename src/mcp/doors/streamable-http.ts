@@ -189,32 +189,43 @@ export function createStreamableHttp(components: SocketComponents): StreamableHt
         metrics.limitHits.add(body.status === 413 ? 1 : 0, { limit: "message_bytes" });
         return body;
       }
-      // A token that ends takes the streams it opened with it.
-      const ended = new AbortController();
-      const unwatch = tenancy.watch(principal, () => ended.abort());
-      if (isPlain(request, body.json)) {
-        const onGone = (): void => ended.abort();
-        request.signal.addEventListener("abort", onGone, { once: true });
-        try {
-          return { json: await answerRpc(components, stateless.of(principal), body.json, ended.signal) };
-        } finally {
-          request.signal.removeEventListener("abort", onGone);
-          unwatch();
-        }
-      }
-      const signal = AbortSignal.any([request.signal, ended.signal]);
-      const bound = new Request(request.url, { method: request.method, headers: request.headers(), signal });
-      const authInfo: AuthInfo = {
-        token: "",
-        clientId: principal.id,
-        scopes: [...principal.scopes],
-        extra: { principal },
+      // A token that ends takes the streams it opened with it, as a client that goes away does.
+      const over = new AbortController();
+      const end = (): void => over.abort();
+      const unwatch = tenancy.watch(principal, end);
+      request.signal.addEventListener("abort", end, { once: true });
+      if (request.signal.aborted) end();
+      const release = (): void => {
+        request.signal.removeEventListener("abort", end);
+        unwatch();
       };
-      const options = { authInfo, ...(body.json !== undefined && { parsedBody: body.json }) };
-      const response = (await isLegacyRequest(bound, body.json))
-        ? await serveLegacy(bound, body.json, authInfo)
-        : await bus.as(principal, () => modern.fetch(bound, options));
-      return endWith(response, ended.signal, unwatch);
+      const { signal } = over;
+      try {
+        if (isPlain(request, body.json)) {
+          const json = await answerRpc(components, stateless.of(principal), body.json, signal);
+          release();
+          return { json };
+        }
+        const bound = new Request(request.url, {
+          method: request.method,
+          headers: request.headers(),
+          signal,
+        });
+        const authInfo: AuthInfo = {
+          token: "",
+          clientId: principal.id,
+          scopes: [...principal.scopes],
+          extra: { principal },
+        };
+        const options = { authInfo, ...(body.json !== undefined && { parsedBody: body.json }) };
+        const response = (await isLegacyRequest(bound, body.json))
+          ? await serveLegacy(bound, body.json, authInfo)
+          : await bus.as(principal, () => modern.fetch(bound, options));
+        return endWith(response, signal, release);
+      } catch (error) {
+        release();
+        throw error;
+      }
     },
     async close() {
       sweep();

@@ -182,6 +182,7 @@ export class Resender {
 
   /** Sends what waits, as far as the pace allows. */
   drain(nowMs: number): void {
+    if (!this.isBusy) return;
     if (!this.#isOfUse()) this.#waiting = this.#seconds = 0;
     while (this.#waiting > 0 && this.#pacer.mayCarryOn) {
       const at = this.#from;

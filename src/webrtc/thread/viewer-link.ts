@@ -205,21 +205,16 @@ export class ViewerLink {
     if (stream === undefined || !this.#maySend) return;
     const timestamp = this.#timestamp(stream, streamSeconds);
     stream.history?.add(stream.main.sequence, payload, timestamp, marker);
-    const { sequence } = stream.main;
-    if (stream.red === undefined) stream.main.send(payload, timestamp, marker);
-    else this.#sendSound(stream, stream.red, payload, timestamp);
-    this.#resender.onSent(stream.main.ssrc, sequence);
-    if (this.#awaited === undefined && (marker || !this.#hasPictures)) this.#awaited = this.#lastSequence;
-  }
-
-  /** Sound has no retransmission: on a path that loses at random each packet brings the one before along. */
-  // oxlint-disable-next-line max-params -- called per packet: an object for its arguments would be made for each.
-  #sendSound({ main, negotiated }: Stream, red: Redundancy, payload: Buffer, timestamp: number): void {
-    const both = this.#repeatsSound ? red.wrap(payload, timestamp) : undefined;
-    main.payloadType = both === undefined ? negotiated.payloadType : red.payloadType;
-    main.send(both ?? payload, timestamp, false);
-    red.note(payload, timestamp);
+    const { main, red, negotiated } = stream;
+    const { sequence } = main;
+    // Sound has no retransmission: on a path that loses at random each packet brings the one before along.
+    const both = this.#repeatsSound ? red?.wrap(payload, timestamp) : undefined;
+    if (red !== undefined) main.payloadType = both === undefined ? negotiated.payloadType : red.payloadType;
     if (both !== undefined) this.#repeated++;
+    main.send(both ?? payload, timestamp, marker);
+    red?.note(payload, timestamp);
+    this.#resender.onSent(main.ssrc, sequence);
+    if (this.#awaited === undefined && (marker || !this.#hasPictures)) this.#awaited = this.#lastSequence;
   }
 
   get #hasPictures(): boolean {

@@ -311,7 +311,7 @@ export class Viewer {
       }
       if (!link.maySend) return;
       link.report(nowMs);
-      if (link.isResending) link.drain(nowMs);
+      link.drain(nowMs);
     }
     this.#player.tick(nowMs);
     this.#adaptation.tick(nowMs);

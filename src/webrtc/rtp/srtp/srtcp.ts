@@ -9,9 +9,6 @@ const ENCRYPTED = 0x80000000;
 /** Reports behind the newest that are still taken once each. @see https://www.rfc-editor.org/rfc/rfc3711#section-3.3.2 */
 const REPLAY_WINDOW = 64;
 
-/** What GCM signs beside the body; copied when it is set. */
-const AAD = Buffer.alloc(HEADER_BYTES + INDEX_BYTES);
-
 /** True when the datagram is RTCP rather than RTP. @see https://www.rfc-editor.org/rfc/rfc5761#section-4 */
 export function isRtcp(datagram: Buffer): boolean {
   const type = datagram[1] ?? 0;
@@ -64,6 +61,8 @@ interface ReplayWindow {
 export class SrtcpOpener {
   readonly #keys: SrtpKeys;
   readonly #windows = new Map<number, ReplayWindow>();
+  /** What GCM signs beside the body: filled in anew, and copied when it is set. */
+  readonly #aad = Buffer.alloc(HEADER_BYTES + INDEX_BYTES);
   /** Datagrams that did not authenticate, or came twice. */
   refused = 0;
 
@@ -105,9 +104,9 @@ export class SrtcpOpener {
     at: { readonly iv: Buffer; readonly sealed: Buffer; readonly bodyEnd: number; readonly indexAt: number },
   ): Buffer | undefined {
     const decipher = createDecipheriv("aes-128-gcm", this.#keys.key, at.iv, { authTagLength: GCM_TAG_BYTES });
-    datagram.copy(AAD, 0, 0, HEADER_BYTES);
-    datagram.copy(AAD, HEADER_BYTES, at.indexAt);
-    decipher.setAAD(AAD);
+    datagram.copy(this.#aad, 0, 0, HEADER_BYTES);
+    datagram.copy(this.#aad, HEADER_BYTES, at.indexAt);
+    decipher.setAAD(this.#aad);
     decipher.setAuthTag(datagram.subarray(at.bodyEnd, at.indexAt));
     const body = decipher.update(at.sealed);
     try {
