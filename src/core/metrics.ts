@@ -30,8 +30,10 @@ export interface MetricInit {
 export interface Metrics {
   counter(init: MetricInit): Counter;
   /** A gauge; with `collect`, it is asked for its value at each scrape. */
-  gauge(init: MetricInit & { readonly collect?: () => number | Promise<number> }): Gauge;
+  gauge(init: MetricInit & { readonly collect?: () => number }): Gauge;
   histogram(init: MetricInit): Histogram;
+  /** Brings metrics up to date that are counted elsewhere: each scrape waits for it. Not to reject. */
+  beforeScrape(update: () => Promise<void>): void;
 }
 
 /** Metrics that are kept nowhere. */
@@ -39,4 +41,5 @@ export const noMetrics: Metrics = {
   counter: () => ({ add() {} }),
   gauge: () => ({ set() {} }),
   histogram: () => ({ observe() {} }),
+  beforeScrape: () => undefined,
 };

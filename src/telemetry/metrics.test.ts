@@ -20,6 +20,17 @@ describe("metrics", () => {
     expect(text).toContain('d_seconds_bucket{le="2"} 1');
   });
 
+  test("has what is brought up to date for a scrape in that very scrape", async () => {
+    const { metrics, render } = bare();
+    const counter = metrics.counter({ name: "a_total", help: "A.", labelNames: ["kind"] });
+    metrics.beforeScrape(async () => {
+      await Promise.resolve();
+      counter.add(1, { kind: "x" });
+    });
+    expect((await render()).text).toContain('a_total{kind="x"} 1');
+    expect((await render()).text).toContain('a_total{kind="x"} 2');
+  });
+
   test("gives the same metric when a name is declared twice, and refuses another kind", async () => {
     const { metrics, render } = bare();
     metrics.counter({ name: "a_total", help: "A." }).add();

@@ -31,6 +31,7 @@ export interface MetricsHandle {
 export function createMetrics(init: MetricsInit = {}): MetricsHandle {
   const registry = new Registry();
   if (init.processMetrics ?? true) collectDefaultMetrics({ register: registry });
+  const updates: (() => Promise<void>)[] = [];
   const metrics: Metrics = {
     counter(metric) {
       const target = declare(registry, metric, PromCounter, () => new PromCounter(options(registry, metric)));
@@ -47,8 +48,8 @@ export function createMetrics(init: MetricsInit = {}): MetricsHandle {
           new PromGauge({
             ...options(registry, metric),
             ...(collect && {
-              async collect(this: PromGauge) {
-                this.set(await collect());
+              collect(this: PromGauge) {
+                this.set(collect());
               },
             }),
           }),
@@ -70,10 +71,14 @@ export function createMetrics(init: MetricsInit = {}): MetricsHandle {
       const bounded = boundLabels(metric);
       return { observe: (value, labels) => target.observe(bounded(labels), value) };
     },
+    beforeScrape: update => void updates.push(update),
   };
   return {
     metrics,
-    render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    async render() {
+      await Promise.all(updates.map(update => update()));
+      return { contentType: registry.contentType, text: await registry.metrics() };
+    },
     close: () => registry.clear(),
   };
 }

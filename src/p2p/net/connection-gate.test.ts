@@ -39,6 +39,7 @@ function gateWithCounts(
         counter: () => ({ add: (_value, labels) => void reasons.push(labels?.["reason"] ?? "") }),
         gauge: () => ({ set() {} }),
         histogram: () => ({ observe() {} }),
+        beforeScrape: () => undefined,
       }),
     },
   );

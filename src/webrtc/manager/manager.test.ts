@@ -278,7 +278,9 @@ describe("the egress", () => {
     ["batched", 1],
   ] as const)("%s is said and counted as such", async (egress, batched) => {
     if (egress === "batched" && !(await loadNative().then(Boolean, () => false))) return;
-    const gauges = new Map<string, (() => number | Promise<number>) | undefined>();
+    const gauges = new Map<string, (() => number) | undefined>();
+    const shown = new Map<string, number>();
+    let update = (): Promise<void> => Promise.resolve();
     const counted: Record<string, number> = {};
     const create = createWebRTCStreamingManager({ host: "127.0.0.1", udpPort: 0, warmUp: false, egress });
     manager = await create({
@@ -294,15 +296,18 @@ describe("the egress", () => {
         }),
         gauge: init => {
           gauges.set(init.name, init.collect);
-          return noMetrics.gauge(init);
+          return { set: value => void shown.set(init.name, value) };
         },
+        beforeScrape: given => void (update = given),
       },
     });
     expect(manager.egress).toBe(egress);
     expect(await manager.hostStats()).toMatchObject({ egress });
     expect(gauges.get("cidcast_webrtc_egress_batched")?.()).toBe(batched);
-    const tcpConnections = (): Promise<number> | number =>
-      gauges.get("cidcast_webrtc_tcp_connections")?.() ?? -1;
+    const tcpConnections = async (): Promise<number | undefined> => {
+      await update();
+      return shown.get("cidcast_webrtc_tcp_connections");
+    };
     expect(await tcpConnections()).toBe(0);
     const [{ host, port } = { host: "", port: 0 }] = manager.addresses;
     const viewer = connect(port, host);

@@ -116,28 +116,28 @@ function declareTraffic(metrics: Metrics, traffic: WebRTCGauges["traffic"]): voi
     help: "Of viewers over TCP: connections closed at a limit, and packets that a connection did not take.",
     labelNames: ["what"],
   });
-  let before: HostStats | undefined;
-  metrics.gauge({
+  const connections = metrics.gauge({
     name: "cidcast_webrtc_tcp_connections",
     help: "Viewers' connections over TCP open.",
-    collect: async () => {
-      const now = await traffic();
-      if (now === undefined) return 0;
-      // The sum is smaller once a thread was started anew: what the others have counted is not counted twice.
-      const passed = (field: Exclude<keyof HostStats, "egress">): number =>
-        Math.max(0, now[field] - (before?.[field] ?? 0));
-      packets.add(passed("packets"), { outcome: "sent" });
-      packets.add(passed("dropped"), { outcome: "dropped" });
-      packets.add(passed("errors"), { outcome: "failed" });
-      bytes.add(passed("bytes"));
-      const [received, unknown, refused] = [passed("received"), passed("unknown"), passed("refused")];
-      datagrams.add(Math.max(0, received - unknown - refused), { outcome: "taken" });
-      datagrams.add(unknown, { outcome: "unknown" });
-      datagrams.add(refused, { outcome: "refused" });
-      tcp.add(passed("tcpRefused"), { what: "connections" });
-      tcp.add(passed("tcpDropped"), { what: "packets" });
-      before = now;
-      return now.tcpConnections;
-    },
+  });
+  let before: HostStats | undefined;
+  metrics.beforeScrape(async () => {
+    const now = await traffic();
+    if (now === undefined) return;
+    // The sum is smaller once a thread was started anew: what the others have counted is not counted twice.
+    const passed = (field: Exclude<keyof HostStats, "egress">): number =>
+      Math.max(0, now[field] - (before?.[field] ?? 0));
+    packets.add(passed("packets"), { outcome: "sent" });
+    packets.add(passed("dropped"), { outcome: "dropped" });
+    packets.add(passed("errors"), { outcome: "failed" });
+    bytes.add(passed("bytes"));
+    const [received, unknown, refused] = [passed("received"), passed("unknown"), passed("refused")];
+    datagrams.add(Math.max(0, received - unknown - refused), { outcome: "taken" });
+    datagrams.add(unknown, { outcome: "unknown" });
+    datagrams.add(refused, { outcome: "refused" });
+    tcp.add(passed("tcpRefused"), { what: "connections" });
+    tcp.add(passed("tcpDropped"), { what: "packets" });
+    connections.set(now.tcpConnections);
+    before = now;
   });
 }
