@@ -50,6 +50,7 @@ async function metrics(): Promise<Found[]> {
       found.push({ name, meaning: cell(help), value: labelNames.join(", "), file });
     };
     const recording: Metrics = {
+      ...noMetrics,
       counter: init => (note(init), noMetrics.counter(init)),
       gauge: init => (note(init), noMetrics.gauge(init)),
       histogram: init => (note(init), noMetrics.histogram(init)),
