@@ -38,7 +38,7 @@ export interface TenancyComponents {
 /** Tenants and what belongs to them. */
 export interface Tenancy extends Service, TokenResolver {
   readonly tenants: Pick<TenantStore, "create" | "list" | "get" | "names" | "setQuotas">;
-  readonly tokens: Pick<TokenStore, "create" | "list">;
+  readonly tokens: Pick<TokenStore, "create" | "list" | "countActive">;
   readonly credentials: CredentialStore;
   readonly sessions: SessionStore;
   readonly audit: AuditLog;
@@ -117,7 +117,7 @@ export async function createTenancy(init: TenancyInit, components: TenancyCompon
         return changed;
       },
     },
-    tokens: { create: tokens.create, list: tokens.list },
+    tokens: { create: tokens.create, list: tokens.list, countActive: tokens.countActive },
     credentials,
     sessions,
     audit,

@@ -179,7 +179,14 @@ export function databaseSuite(open: (migrations: readonly Migration[]) => Promis
       const listed = await t.tenancy.tenants.list();
       const active = new Map(listed.tenants.map(each => [each.name, each.activeTokens]));
       expect([active.size, active.get("A"), active.get("B")]).toEqual([2, 1, 0]);
-      expect((await t.tenancy.tokens.list(b.tenantId))[0]).toMatchObject({ active: false });
+      const ofB = await t.tenancy.tokens.list({ tenantId: b.tenantId });
+      expect(ofB).toMatchObject({ tokens: [{ active: false }], total: 1, next: undefined });
+      const first = await t.tenancy.tokens.list({ limit: 1 });
+      const second = await t.tenancy.tokens.list({ limit: 1, after: first.next });
+      expect([first.total, second.next]).toEqual([2, undefined]);
+      expect(new Set([...first.tokens, ...second.tokens].map(({ id }) => id))).toEqual(
+        new Set([a.tokenId, b.tokenId]),
+      );
     });
 
     test("keeps and rotates credentials, sealed", async () => {

@@ -121,6 +121,71 @@ export function mcpDoorSuite(name: string, door: DoorUnderTest): void {
       await client.close();
     });
 
+    test("serves the seven tools of old, each within its bounds", async () => {
+      const who = await door.tenant(["basic", "admin", "files", "web", "api"]);
+      const client = await door.open(who);
+      await client.ask(initialize("2024-11-05"));
+      let id = 10;
+      const call = async (name: string, args: Json): Promise<[boolean, string]> => {
+        const { result } = await client.ask(callTool(name, args, `${id++}`));
+        return [result.isError === true, result.content[0].text];
+      };
+      expect(await call("echo", { message: "Hello, MCP!" })).toEqual([false, "Hello, MCP!"]);
+      for (const [format, told] of [
+        ["iso", /\d{4}-\d\d-\d\dT\d\d:\d\d/],
+        ["timestamp", /\d{10}/],
+        ["human", /20\d\d/],
+      ] as const) {
+        expect(await call("current_time", { format })).toEqual([false, expect.stringMatching(told)]);
+      }
+      expect(await call("calculator", { expression: "2 + 3 * (4 - 1)" })).toEqual([
+        false,
+        expect.stringContaining("11"),
+      ]);
+      expect(await call("calculator", { expression: "process.exit()" })).toEqual([true, expect.any(String)]);
+      expect(await call("system_info", {})).toEqual([false, expect.stringContaining(process.platform)]);
+      const path = "notes/a.txt";
+      for (const [args, isError, told] of [
+        [{ operation: "write", path, content: "the note" }, false, ""],
+        [{ operation: "read", path }, false, "the note"],
+        [{ operation: "exists", path }, false, ""],
+        [{ operation: "list", path: "notes" }, false, "a.txt"],
+        [{ operation: "read", path: "../../etc/passwd" }, true, ""],
+      ] as const) {
+        expect([args, ...(await call("file_operations", args))]).toEqual([
+          args,
+          isError,
+          expect.stringContaining(told),
+        ]);
+      }
+      // What is within the node's own network is nobody's to ask for through it.
+      for (const url of [
+        "http://127.0.0.1:1/",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://[::1]/",
+      ]) {
+        expect([url, ...(await call("web_request", { url, method: "GET" }))]).toEqual([
+          url,
+          true,
+          expect.any(String),
+        ]);
+      }
+      expect(await call("secure_api", { endpoint: "users" })).toEqual([
+        true,
+        expect.stringMatching(/credential/i),
+      ]);
+      const of = { tenantId: who.tenantId, toolName: "secure_api" };
+      const { credentials } = door.node().tenancy!;
+      await credentials.store({ ...of, credentialKey: "api_key" }, "the-key-of-the-api");
+      await credentials.store({ ...of, credentialKey: "base_url" }, "https://127.0.0.1:1/v1");
+      const [refused, message] = await call("secure_api", { endpoint: "users" });
+      expect([refused, message]).toEqual([true, expect.not.stringContaining("the-key-of-the-api")]);
+      expect(message).not.toMatch(/credential/i);
+      await client.close();
+      const { total } = await door.node().tenancy!.audit.counts(who.tenantId);
+      expect(total).toBe(id - 10);
+    });
+
     test("answers what is no message, and goes on", async () => {
       const client = await door.open(await door.tenant([]));
       await client.ask(initialize("2025-06-18", {}));

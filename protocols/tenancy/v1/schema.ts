@@ -77,11 +77,16 @@ export const storeCredentialBody = z.object({
 /** Query of lists that one tenant's part can be asked of. */
 export const tenantQuery = z.object({ tenant_id: idText });
 
-/** Tenants in one page of their list. */
-export const MAX_TENANT_PAGE = 1_000;
+/** Tenants or tokens in one page of their list. */
+export const MAX_ADMIN_PAGE = 1_000;
+
+const page = {
+  limit: z.coerce.number().int().min(1).max(MAX_ADMIN_PAGE).optional(),
+  after: idText.optional(),
+};
 
 /** Query of the list of tenants: so many, `after` the one with which the page before ended. */
-export const tenantPage = z.object({
-  limit: z.coerce.number().int().min(1).max(MAX_TENANT_PAGE).optional(),
-  after: idText.optional(),
-});
+export const tenantPage = z.object(page);
+
+/** Query of the list of tokens: of all tenants or of one, and which part as in {@link tenantPage}. */
+export const tokenPage = z.object({ tenant_id: idText.optional(), ...page });

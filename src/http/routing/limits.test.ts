@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import { silentLogger } from "../../core/index.ts";
 import { ask, serve, type TestServer } from "../testing/serve.ts";
+import type { MountedRoute } from "./mounted.ts";
 
 /** Speaks to the server in plain bytes; resolves with all that came back once it hung up. */
 async function raw(server: TestServer, talk: (socket: Socket) => void): Promise<string> {
@@ -125,6 +126,41 @@ describe("limits", () => {
       expect(server.content.records.size).toBe(0);
     },
   );
+
+  test.each(["/raw", "/answers"])("a body to the mounted %s that does not come is given up", async path => {
+    let read: string | undefined;
+    const mounted: MountedRoute[] = [
+      {
+        paths: ["/raw"],
+        action: "mcp:connect",
+        methods: ["POST"],
+        async serve(incoming, outgoing) {
+          for await (const chunk of incoming) read = String(chunk);
+          outgoing.end();
+        },
+      },
+      {
+        paths: ["/answers"],
+        action: "mcp:connect",
+        method: "POST",
+        summary: "answers",
+        maxBodyBytes: 2000,
+        async handle({ body }) {
+          read = body;
+          return { status: 200, body: {} };
+        },
+      },
+    ];
+    await using server = await serve({ limits: { bodyGraceMs: 200, lingerMs: 20 } }, { mounted });
+    const slow = await raw(server, socket => {
+      socket.write(`${head(server, `POST ${path} HTTP/1.1`, "Content-Length: 1000")}{`);
+    });
+    // A route that speaks HTTP itself is cut off; the other says why.
+    expect(slow).toMatch(path === "/raw" ? /^$/ : /^HTTP\/1.1 408 [^]*"REQUEST_TIMEOUT"/);
+    expect(read).toBe(path === "/raw" ? "{" : undefined);
+    expect((await ask(server, path, { method: "POST", body: "{}" })).status).toBe(200);
+    expect(read).toBe("{}");
+  });
 
   test("a body that keeps its pace is waited for longer than the grace", async () => {
     await using server = await serve({ limits: { bodyGraceMs: 200, minBodyBytesPerSecond: 10 } });

@@ -7,6 +7,7 @@ import {
   storeCredentialBody,
   tenantPage,
   tenantQuery,
+  tokenPage,
 } from "@cidcast/protocols/tenancy";
 import { CidcastError, type Clock, type Logger } from "../../core/index.ts";
 import {
@@ -198,10 +199,15 @@ function tokenRoutes(route: MakeRoute, tenancy: Tenancy): McpRoute[] {
     route({
       method: "GET",
       path: "/api/admin/tokens",
-      summary: "List tokens",
-      handle: async ({ query }) => {
-        const tokens = (await tenancy.tokens.list(query.get("tenant_id") ?? undefined)).map(tokenBody);
-        return ok({ tokens, total_count: tokens.length });
+      summary: "List tokens, newest first, of all tenants or of `tenant_id`; a page at a time as tenants are",
+      handle: async request => {
+        const { tenant_id: tenantId, ...page } = parseQuery(request, tokenPage);
+        const { tokens, total, next } = await tenancy.tokens.list({ tenantId, ...page });
+        return ok({
+          tokens: tokens.map(tokenBody),
+          total_count: total,
+          ...(next !== undefined && { next_after: next }),
+        });
       },
     }),
     route({
@@ -318,8 +324,8 @@ function overviewRoutes(
       summary: "What a tenant does",
       handle: async ({ params }) => {
         const tenant = await tenancy.tenants.get(params["id"] ?? "");
-        const [tokens, sessions, calls, credentials, recent] = await Promise.all([
-          tenancy.tokens.list(tenant.id),
+        const [activeTokens, sessions, calls, credentials, recent] = await Promise.all([
+          tenancy.tokens.countActive(tenant.id),
           tenancy.sessions.counts(tenant.id),
           tenancy.audit.counts(tenant.id),
           tenancy.credentials.list(tenant.id),
@@ -328,7 +334,7 @@ function overviewRoutes(
         return ok({
           tenant: tenantBody(tenant),
           statistics: {
-            active_tokens: tokens.filter(token => token.active).length,
+            active_tokens: activeTokens,
             active_sessions: sessions.active,
             total_tool_calls: calls.total,
             credentials_count: credentials.length,

@@ -64,6 +64,22 @@ describe("admin API", () => {
       expect((await s.request("GET", `/api/admin/tenants?${query}`, admin)).status).toBe(status);
   });
 
+  test("tokens are listed a page at a time, of all tenants or of one", async () => {
+    await using s = await startTestMcp();
+    const mine = [await makeTenant(s, ["basic"]), await makeTenant(s, ["basic"]), await makeTenant(s, [])];
+    const page = async (query: string) => (await s.request("GET", `/api/admin/tokens/${query}`, admin)).body;
+    const first = await page("?limit=2");
+    expect([first.total_count, first.tokens.length, first.next_after]).toEqual([3, 2, first.tokens[1].id]);
+    const second = await page(`?limit=2&after=${first.next_after}`);
+    expect([second.total_count, second.tokens.length, second.next_after]).toEqual([3, 1, undefined]);
+    const seen: string[] = [...first.tokens, ...second.tokens].map(token => token.tenant_id);
+    expect(seen.toSorted()).toEqual(mine.map(({ tenantId }) => tenantId).toSorted());
+    const one = await page(`?tenant_id=${mine[1]?.tenantId}`);
+    expect([one.total_count, one.tokens[0].tenant_id]).toEqual([1, mine[1]?.tenantId]);
+    expect(await s.request("GET", "/api/admin/tokens/?limit=0", admin)).toMatchObject({ status: 400 });
+    expect(await s.request("GET", "/api/admin/tokens/?after=none", admin)).toMatchObject({ status: 404 });
+  });
+
   test("tokens: the text is in one answer only; switching off ends it", async () => {
     await using s = await startTestMcp();
     const { tenantId, token } = await makeTenant(s, ["basic", "files", "web", "api"]);

@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { type Quotas, quotasSchema } from "@cidcast/protocols/tenancy";
 import { type Kysely, sql } from "kysely";
 import { CidcastError, type Clock, type EventPublisher } from "../../core/index.ts";
-import { MAX_LIST_ROWS, MAX_TENANTS } from "../limits.ts";
+import { MAX_TENANTS } from "../limits.ts";
+import { isOlder, type Page, pageSize } from "../tables/page.ts";
 import type { TenancyTables } from "../tables/tables.ts";
 import type { Tenant, TenancyEvents } from "../types.ts";
 
@@ -10,14 +11,6 @@ import type { Tenant, TenancyEvents } from "../types.ts";
 export interface TenantSummary extends Tenant {
   readonly activeTokens: number;
   readonly activeSessions: number;
-}
-
-/** Which part of a list. */
-export interface TenantPage {
-  /** At most {@link MAX_LIST_ROWS}, which is the default. */
-  readonly limit?: number | undefined;
-  /** Id of the last one of the page before. */
-  readonly after?: string | undefined;
 }
 
 /** A page of tenants. */
@@ -37,7 +30,7 @@ export interface TenantStore {
     readonly quotas?: Quotas | undefined;
   }): Promise<Tenant>;
   /** Newest first, a page at a time. `NOT_FOUND` where `after` is no tenant. */
-  list(page?: TenantPage): Promise<TenantList>;
+  list(page?: Page): Promise<TenantList>;
   /** Names by id, of those that there are. */
   names(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** `NOT_FOUND` without such a tenant. */
@@ -82,8 +75,8 @@ export function createTenantStore(components: {
       events.publish("tenant_created", { tenantId: row.id, name });
       return toTenant(row);
     },
-    async list({ limit = MAX_LIST_ROWS, after } = {}) {
-      const size = Math.min(limit, MAX_LIST_ROWS);
+    async list({ limit, after } = {}) {
+      const size = pageSize(limit);
       const last = after === undefined ? undefined : await get(after);
       let query = db
         .selectFrom("tenancy_tenants as tenant")
@@ -99,14 +92,7 @@ export function createTenantStore(components: {
         .orderBy("tenant.created_at_ms", "desc")
         .orderBy("tenant.id", "desc")
         .limit(size + 1);
-      if (last !== undefined) {
-        query = query.where(({ eb, and, or }) =>
-          or([
-            eb("tenant.created_at_ms", "<", last.createdAtMs),
-            and([eb("tenant.created_at_ms", "=", last.createdAtMs), eb("tenant.id", "<", last.id)]),
-          ]),
-        );
-      }
+      if (last !== undefined) query = query.where(isOlder("tenant", last));
       const [rows, total] = await Promise.all([query.execute(), countAll()]);
       const tenants = rows.slice(0, size).map(row => ({
         ...toTenant(row),

@@ -19,7 +19,7 @@ describe("tokens", () => {
       .selectAll()
       .execute();
     expect(JSON.stringify(stored)).not.toContain(token.slice(8));
-    const [listed] = await t.tenancy.tokens.list();
+    const [listed] = (await t.tenancy.tokens.list()).tokens;
     expect(listed).toMatchObject({ id: tokenId, prefix: token.slice(0, 8), active: true, tenantName: "A" });
     expect(JSON.stringify(listed)).not.toContain(token);
   });
@@ -92,7 +92,7 @@ describe("tokens", () => {
     t.clock.advance(1);
     expect(heard).toEqual(["token_expired"]);
     expect(t.tenancy.isLive(principal)).toBe(false);
-    expect((await t.tenancy.tokens.list())[0]?.id).toBe(tokenId);
+    expect((await t.tenancy.tokens.list()).tokens[0]?.id).toBe(tokenId);
   });
 
   test("switching a tenant off ends all its tokens and nobody else's", async () => {

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { type Kysely, sql } from "kysely";
 import { CidcastError, type Clock, type EventPublisher } from "../../core/index.ts";
-import { MAX_LIST_ROWS, MAX_TOKENS_PER_TENANT } from "../limits.ts";
+import { MAX_TOKENS_PER_TENANT } from "../limits.ts";
 import { parseScopes } from "./scopes.ts";
+import { isOlder, type Page, pageSize } from "../tables/page.ts";
 import type { TenancyTables } from "../tables/tables.ts";
 import type { CreatedToken, TenancyEvents, TokenInfo } from "../types.ts";
 import { newTokenText, tokenHash, tokenPrefix } from "./token-text.ts";
@@ -16,12 +17,23 @@ export interface CreateTokenInit {
   readonly expiresInDays: number | null;
 }
 
+/** A page of tokens. */
+export interface TokenList {
+  readonly tokens: readonly TokenInfo[];
+  /** Of all pages. */
+  readonly total: number;
+  /** What to ask for the next page with; undefined on the last. */
+  readonly next: string | undefined;
+}
+
 /** Tokens as stored. */
 export interface TokenStore {
   /** Makes a token; its text is in the answer and nowhere else. `NOT_FOUND` without such a tenant. */
   create(init: CreateTokenInit): Promise<CreatedToken>;
-  /** Newest first. */
-  list(tenantId?: string): Promise<TokenInfo[]>;
+  /** Newest first, a page at a time, of one tenant or of all. `NOT_FOUND` where `after` is no token. */
+  list(page?: Page & { readonly tenantId?: string | undefined }): Promise<TokenList>;
+  /** How many tokens of a tenant are switched on. */
+  countActive(tenantId: string): Promise<number>;
   /** Switches a token off. `NOT_FOUND` without such a token. Safe to repeat. */
   revoke(id: string): Promise<TokenInfo>;
   /** The token of that id, active or not. */
@@ -53,7 +65,21 @@ export function createTokenStore(components: {
         "token.created_at_ms",
         "token.last_used_at_ms",
       ]);
+  const count = () => db.selectFrom("tenancy_tokens").select(sql<number>`count(*)`.as("count"));
+  const countActive = async (tenantId: string): Promise<number> => {
+    const row = await count()
+      .where("tenant_id", "=", tenantId)
+      .where("is_active", "=", 1)
+      .executeTakeFirstOrThrow();
+    return row.count;
+  };
+  const find = async (id: string): Promise<TokenRow> => {
+    const row = await select().where("token.id", "=", id).executeTakeFirst();
+    if (row === undefined) throw new CidcastError("NOT_FOUND", "Token not found");
+    return row;
+  };
   return {
+    countActive,
     async create({ tenantId, scopes, expiresInDays }) {
       const tenant = await db
         .selectFrom("tenancy_tenants")
@@ -63,13 +89,7 @@ export function createTokenStore(components: {
       if (tenant === undefined || tenant.is_active === 0) {
         throw new CidcastError("NOT_FOUND", "Tenant not found");
       }
-      const { count } = await db
-        .selectFrom("tenancy_tokens")
-        .select(sql<number>`count(*)`.as("count"))
-        .where("tenant_id", "=", tenantId)
-        .where("is_active", "=", 1)
-        .executeTakeFirstOrThrow();
-      if (count >= MAX_TOKENS_PER_TENANT) {
+      if ((await countActive(tenantId)) >= MAX_TOKENS_PER_TENANT) {
         throw new CidcastError(
           "LIMIT_REACHED",
           `A tenant has at most ${MAX_TOKENS_PER_TENANT} active tokens`,
@@ -92,14 +112,24 @@ export function createTokenStore(components: {
       events.publish("token_created", { tokenId: row.id, tenantId });
       return { ...toInfo({ ...row, tenant_name: tenant.name, tenant_is_active: 1 }), token: text };
     },
-    async list(tenantId) {
-      let query = select().orderBy("token.created_at_ms", "desc").limit(MAX_LIST_ROWS);
-      if (tenantId !== undefined) query = query.where("token.tenant_id", "=", tenantId);
-      return (await query.execute()).map(toInfo);
+    async list({ tenantId, limit, after } = {}) {
+      const size = pageSize(limit);
+      let query = select()
+        .orderBy("token.created_at_ms", "desc")
+        .orderBy("token.id", "desc")
+        .limit(size + 1);
+      let all = count();
+      if (tenantId !== undefined) {
+        query = query.where("token.tenant_id", "=", tenantId);
+        all = all.where("tenant_id", "=", tenantId);
+      }
+      if (after !== undefined) query = query.where(isOlder("token", toInfo(await find(after))));
+      const [rows, total] = await Promise.all([query.execute(), all.executeTakeFirstOrThrow()]);
+      const tokens = rows.slice(0, size).map(toInfo);
+      return { tokens, total: total.count, next: rows.length > size ? tokens.at(-1)?.id : undefined };
     },
     async revoke(id) {
-      const row = await select().where("token.id", "=", id).executeTakeFirst();
-      if (row === undefined) throw new CidcastError("NOT_FOUND", "Token not found");
+      const row = await find(id);
       await db.updateTable("tenancy_tokens").set({ is_active: 0 }).where("id", "=", id).execute();
       return toInfo({ ...row, is_active: 0 });
     },

@@ -5,60 +5,11 @@ import { callPeer } from "../../../src/p2p/index.ts";
 import { startPeer, type TestPeer } from "../../../src/p2p/test-support.ts";
 import { TestClient } from "../../sockets/socket-server.ts";
 import { type ServedNode, serveNode } from "./serve-node.ts";
+import { makeTenant, rpcOf, type Who } from "./tenant-client.ts";
 
 const SAMPLE = new URL("../../../samples/sample-720p.mp4", import.meta.url);
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
-
-/** What each tool asks for. A tool that is not in here has no decision yet, and fails. */
-const TOOL_SCOPES: Readonly<Record<string, readonly string[]>> = {
-  echo: [],
-  current_time: ["basic"],
-  calculator: ["basic"],
-  system_info: ["admin"],
-  file_operations: ["files"],
-  web_request: ["web"],
-  secure_api: ["api"],
-  content_search: ["content:read"],
-  content_stat: ["content:read"],
-  content_add: ["content:write"],
-  content_pin: ["content:write"],
-  content_unpin: ["content:write"],
-  content_remove: ["content:write"],
-  media_probe: ["media"],
-  play: ["media"],
-  media_frame: ["media"],
-  media_captions: ["media"],
-  media_prepare: ["media"],
-  job_status: ["media"],
-  job_cancel: ["media"],
-  transfer: ["peers"],
-  transfer_status: ["peers"],
-  peers: ["peers"],
-  check_connectivity: ["peers"],
-  why_stalled: ["media"],
-};
-
-/** What strangers may do with each libp2p protocol. One that is not in here has no decision yet, and fails. */
-const PROTOCOL_DECISIONS: Readonly<Record<string, string>> = {
-  "/ipfs/id/1.0.0": "everybody: who this peer is",
-  "/ipfs/id/push/1.0.0": "everybody: who that peer is",
-  "/ipfs/ping/1.0.0": "everybody",
-  "/ipfs/bitswap/1.2.0": "everybody, or granted peers only by setting: blocks whose CID they know",
-  "/ipfs-kit/content/1.0.0": "everybody, or granted peers only by setting: blocks whose CID they know",
-  "/ipfs-kit/metadata/1.0.0": "reading everybody, writing by grant or the node's token",
-  "/ipfs-kit/file/1.0.0": "everybody: what they know the CID of",
-  "/ipfs-kit/transfer/1.0.0": "everybody: what they know the CID of",
-  "/ipfs-kit/mcp/1.0.0": "reading what they know the CID of; more by token or grant",
-  "/ipfs-kit/events/1.0.0": "nobody without a token",
-  "/libp2p/circuit/relay/0.2.0/stop": "relays that this node has a reservation with",
-};
-
-interface Who {
-  readonly tenantId: string;
-  readonly token: string;
-  readonly tokenId: string;
-}
 
 let served: ServedNode;
 let stranger: TestPeer;
@@ -66,6 +17,7 @@ beforeAll(async () => {
   served = await serveNode({
     webrtc: { enabled: true },
     p2p: { enabled: true, listen: ["/ip4/127.0.0.1/tcp/0"] },
+    mcp: { ipfsNames: true },
   });
   stranger = await startPeer();
   await stranger.peer.connectToPeer(String(served.node.peer?.multiaddrs[0]));
@@ -75,27 +27,8 @@ afterAll(async () => {
   await served?.[Symbol.asyncDispose]();
 });
 
-async function tenant(scopes: readonly string[]): Promise<Who> {
-  const { tenants, tokens } = served.node.tenancy!;
-  const { id: tenantId } = await tenants.create({ name: "acme" });
-  const { id: tokenId, token } = await tokens.create({ tenantId, scopes, expiresInDays: 1 });
-  return { tenantId, token, tokenId };
-}
-
-async function rpc({ token, tenantId }: Who, method: string, params: object = {}) {
-  const response = await fetch(`${served.url}/api/mcp/rpc/`, {
-    method: "POST",
-    headers: {
-      authorization: `Bearer ${token}`,
-      "x-tenant-id": tenantId,
-      "content-type": "application/json",
-    },
-    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
-  });
-  // Answers of every shape are looked at.
-  // oxlint-disable-next-line typescript/no-explicit-any
-  return (await response.json()) as any;
-}
+const tenant = (scopes: readonly string[]) => makeTenant(served, scopes);
+const rpc = (who: Who, method: string, params?: object) => rpcOf(served, who, method, params);
 
 async function http({ token }: Who, method: string, path: string, body?: string): Promise<string> {
   const response = await fetch(`${served.url}${path}`, {
@@ -108,42 +41,6 @@ async function http({ token }: Who, method: string, path: string, body?: string)
   });
   return `${response.status} ${response.headers.get("content-type")} ${await response.text()}`;
 }
-
-describe("what is decided", () => {
-  test("every tool asks for the scopes that were decided for it, and its list shows no other", async () => {
-    const { tools } = served.node.mcp!.definition;
-    expect(Object.fromEntries([...tools.values()].map(tool => [tool.name, [...tool.scopes]]))).toEqual(
-      TOOL_SCOPES,
-    );
-  });
-
-  test("scope by scope, a token may call what the scope is for and nothing else, whoever's it is", async () => {
-    for (const scope of ["none", ...SCOPE_NAMES]) {
-      const tenants = [await tenant([scope]), await tenant([scope])];
-      const allowed = Object.entries(TOOL_SCOPES)
-        .filter(([, scopes]) => scopes.every(needed => needed === scope))
-        .map(([name]) => name);
-      for (const who of tenants) {
-        const listed = (await rpc(who, "tools/list")).result.tools.map((tool: { name: string }) => tool.name);
-        expect([scope, listed]).toEqual([scope, allowed]);
-        for (const name of Object.keys(TOOL_SCOPES)) {
-          // Without arguments most end in an error of their own: that comes after the decision.
-          const { error } = await rpc(who, "tools/call", { name, arguments: {} });
-          const decision = error?.code === -32403 ? "refused" : "called";
-          expect([scope, name, decision]).toEqual([
-            scope,
-            name,
-            allowed.includes(name) ? "called" : "refused",
-          ]);
-        }
-      }
-    }
-  });
-
-  test("every libp2p protocol that is answered was decided on", () => {
-    expect([...served.node.peer!.protocols].toSorted()).toEqual(Object.keys(PROTOCOL_DECISIONS).toSorted());
-  });
-});
 
 /** Everything that is somebody else's, and the like of it that is nobody's. */
 async function things() {
@@ -241,6 +138,16 @@ describe("a tenant that asks for another's things", () => {
         const more = name === "transfer" ? { from: ["http://127.0.0.1:9"] } : { confirm: true };
         await same(name, cid, NOBODYS.cid, async id =>
           JSON.stringify(await rpc(me, "tools/call", { name, arguments: { cid: id, ...more } })),
+        );
+      }
+      for (const name of ["ipfs_cat", "ipfs_get", "ipfs_ls", "ipfs_pin_add", "ipfs_pin_rm"]) {
+        await same(name, cid, NOBODYS.cid, async id =>
+          JSON.stringify(await rpc(me, "tools/call", { name, arguments: { hash: id } })),
+        );
+      }
+      for (const path of ["", "/deep/inner.txt"]) {
+        await same(`resource${path}`, cid, NOBODYS.cid, async id =>
+          JSON.stringify(await rpc(me, "resources/read", { uri: `ipfs://${id}${path}` })),
         );
       }
       await same("completion", cid, NOBODYS.cid, async id => {
