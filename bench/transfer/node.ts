@@ -4,6 +4,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
 import { CID } from "multiformats/cid";
+import { tuneHeap } from "../../src/cli/heap.ts";
 import type { ContentService } from "../../src/content/index.ts";
 import { noMetrics, silentLogger, systemClock } from "../../src/core/index.ts";
 import { createNode } from "../../src/node.ts";
@@ -20,6 +21,8 @@ interface Ask {
   readonly chunkBytes?: number;
 }
 
+// As the command does.
+tuneHeap();
 const [dataDir = "data", encryption = "tls", media = "no"] = process.argv.slice(2);
 const node = await createNode({
   dataDir,

@@ -4,11 +4,13 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { CliEnvironment } from "./environment.ts";
 import { EXIT } from "./exit-codes.ts";
+import { tuneHeap } from "./heap.ts";
 import { runCli } from "./program.ts";
 
 /** Time for the process to end by itself once its command is done, milliseconds. */
 const EXIT_GRACE_MS = 500;
 
+tuneHeap();
 const interrupt = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.on(name, () => {

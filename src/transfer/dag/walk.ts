@@ -27,10 +27,14 @@ interface Place {
 
 const WHOLE: ByteRange = { start: 0, end: TO_END };
 
-/** The blocks that the items ask for, depth first, each once. Nodes are read on the way, leaves when their turn nears. */
+/**
+ * The blocks that the items ask for, depth first, each once. Nodes are read on the way, leaves when their turn nears, into
+ * memory of `allocate`: a node's is never used again, for its links are parts of it.
+ */
 export async function* walkItems(
   blocks: TransferBlocks,
   items: readonly RequestItem[],
+  allocate?: (bytes: number) => Uint8Array,
 ): AsyncGenerator<WalkedBlock> {
   const sent = new Set<string>();
   const visited = new Visited();
@@ -46,7 +50,7 @@ export async function* walkItems(
   for (const item of items) {
     const cid = decodeCid(item.cid);
     if (item.kind === "block") {
-      if (isFirst(cid)) yield { cid, bytes: read(blocks, cid) };
+      if (isFirst(cid)) yield { cid, bytes: read(blocks, cid, allocate) };
       continue;
     }
     const stack: Place[] =
@@ -61,7 +65,7 @@ export async function* walkItems(
       const inline = inlineBlock(cid);
       const first = inline === undefined && isFirst(cid);
       if (!mayHaveLinks(cid)) {
-        if (first) yield { cid, bytes: read(blocks, cid) };
+        if (first) yield { cid, bytes: read(blocks, cid, allocate) };
         continue;
       }
       if (!visited.enter(cid, range)) continue;
@@ -100,8 +104,12 @@ async function markedChildren(blocks: TransferBlocks, cid: CID, bitmap: Uint8Arr
 }
 
 /** Reads a block; the promise may be dropped without harm. */
-function read(blocks: TransferBlocks, cid: CID): Promise<Uint8Array | undefined> {
-  const bytes = blocks.get(cid);
+function read(
+  blocks: TransferBlocks,
+  cid: CID,
+  allocate?: (bytes: number) => Uint8Array,
+): Promise<Uint8Array | undefined> {
+  const bytes = blocks.get(cid, { allocate });
   bytes.catch(() => undefined);
   return bytes;
 }

@@ -20,10 +20,11 @@ export class SendJob {
   #walked = false;
   #next: NextBlock | undefined;
 
-  constructor(frame: RequestFrame, blocks: TransferBlocks) {
+  /** Leaves are read into memory of `allocate`. */
+  constructor(frame: RequestFrame, blocks: TransferBlocks, allocate: (bytes: number) => Uint8Array) {
     this.id = frame.id;
     this.priority = frame.priority;
-    this.#walk = walkItems(blocks, frame.items);
+    this.#walk = walkItems(blocks, frame.items, allocate);
   }
 
   /** The next block, the same until {@link sent}; undefined at the end. */
