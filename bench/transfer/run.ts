@@ -227,6 +227,7 @@ try {
       return {
         way,
         "MB/s": round1(BYTES / 1000 / of("ms")),
+        "dial ms": round1(of("dialMs")),
         "first byte ms": round1(of("firstMs")),
         "CPU s": round1(of("cpuMs") / 1000),
         "sender CPU s": round1(of("senderCpuMs") / 1000),

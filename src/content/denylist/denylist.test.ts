@@ -5,6 +5,7 @@ import { create } from "multiformats/hashes/digest";
 import { describe, expect, test } from "vitest";
 import { noMetrics } from "../../core/index.ts";
 import { parseRef } from "../dag/cid.ts";
+import { MAX_DENYLIST_LINE_LENGTH } from "../limits.ts";
 import { ContentDenylist } from "./denylist.ts";
 
 /** The examples of the format's specification, as far as a node that resolves no names has to do with them. */
@@ -99,6 +100,15 @@ describe("a denylist in the compact format", () => {
     const [told] = lists.replace([{ name: "hidden", text: `//${hidden}\n//${blake3}\n` }]);
     expect(told?.bad).toMatchObject([{ line: 2, reason: expect.stringContaining("0x1e") }]);
     expect([lists.has(cid, "a"), lists.has(cid, "b"), lists.has(cid)]).toEqual([true, false, false]);
+  });
+
+  test("passes over a line that is too long, and tells of it", () => {
+    const lists = new ContentDenylist(noMetrics);
+    const [rule = ""] = /^\/\/d9.*$/m.exec(LIST) ?? [];
+    const padded = (length: number): string => rule + " ".repeat(length - rule.length);
+    const text = `${padded(MAX_DENYLIST_LINE_LENGTH)}\n${padded(MAX_DENYLIST_LINE_LENGTH + 1)}\n`;
+    const [told] = lists.replace([{ name: "test", text }]);
+    expect([lists.size, told?.bad]).toEqual([1, [{ line: 2, reason: "the line is too long" }]]);
   });
 
   test("refuses another version, and stays as it was", () => {

@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import { signedRecord } from "@cidcast/protocols/ipfs-kit-metadata";
 import { expect, test } from "vitest";
+import { sql } from "kysely";
 import { z } from "zod";
 import { systemClock } from "../../core/index.ts";
 import { createNodeSigner, type PeerTables, peerMigrations } from "../../p2p/index.ts";
-import { openDatabase } from "../../store/index.ts";
+import { type Database, openDatabase } from "../../store/index.ts";
+import { MAX_METADATA_RECORDS } from "../limits.ts";
 import { transferMigrations } from "../transfers/migrations.ts";
 import { createMetadata, type KnownContent, type Metadata } from "./metadata.ts";
 import { verifyRecord } from "./signed.ts";
@@ -25,12 +27,13 @@ if (FIRST === undefined || SECOND === undefined) throw new Error("two records in
 
 async function metadata(
   known: Record<string, KnownContent> = {},
-): Promise<{ metadata: Metadata } & AsyncDisposable> {
+): Promise<{ metadata: Metadata; database: Database } & AsyncDisposable> {
   const database = await openDatabase({
     file: ":memory:",
     migrations: [...peerMigrations, ...transferMigrations],
   });
   return {
+    database,
     metadata: createMetadata({
       database,
       signer: createNodeSigner(database.tables<PeerTables>()),
@@ -99,4 +102,21 @@ test("what the node knows of its content is its own record; what it publishes st
   await expect(r.metadata.publish(CID, { name: "x".repeat(70_000) })).rejects.toMatchObject({
     code: "PAYLOAD_TOO_LARGE",
   });
+});
+
+test("one record more than are kept is refused, an update of one that is there is not", async () => {
+  await using r = await metadata();
+  const db = r.database.tables<PeerTables>();
+  const fill = sql`
+    INSERT INTO metadata_record (cid, author, id, version, signed)
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${MAX_METADATA_RECORDS - 1})
+    SELECT 'cid' || i, 'author', 'id' || i, 1, '{}' FROM n`;
+  await fill.execute(db);
+  await r.metadata.update(FIRST.signed);
+  await r.metadata.update(SECOND.signed);
+  await sql`DELETE FROM metadata_record WHERE cid = ${CID}`.execute(db);
+  await sql`INSERT INTO metadata_record (cid, author, id, version, signed) VALUES ('one', 'more', 'id', 1, '{}')`.execute(
+    db,
+  );
+  await expect(r.metadata.update(FIRST.signed)).rejects.toMatchObject({ code: "LIMIT_REACHED" });
 });

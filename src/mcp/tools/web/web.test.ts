@@ -1,7 +1,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { MAX_REDIRECTS, MAX_URL_LENGTH, MAX_WEB_BODY_BYTES, MAX_WEB_BYTES } from "../../limits.ts";
+import {
+  MAX_REDIRECTS,
+  MAX_URL_LENGTH,
+  MAX_WEB_BODY_BYTES,
+  MAX_WEB_BYTES,
+  MAX_WEB_HEADERS,
+} from "../../limits.ts";
 import { startTestTenancy } from "../../../tenancy/testing.ts";
 import type { RequestContext } from "../../types.ts";
 import { publicAddressesOnly } from "./address-policy.ts";
@@ -211,6 +217,18 @@ describe("guarded fetch", () => {
       code: "INVALID_REQUEST",
     });
     expect(seen).toEqual([]);
+  });
+
+  test("one header more than there may be is refused", async () => {
+    await using t = await startTestTenancy();
+    const tool = webRequestTool({ fetch: open(), credentials: t.tenancy.credentials });
+    const headers = (count: number): object =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${i}`, "1"]));
+    expect(tool.parse({ url: origin, headers: headers(MAX_WEB_HEADERS) }).ok).toBe(true);
+    expect(tool.parse({ url: origin, headers: headers(MAX_WEB_HEADERS + 1) })).toMatchObject({
+      ok: false,
+      problem: expect.stringContaining(`at most ${MAX_WEB_HEADERS} headers`),
+    });
   });
 
   test("an answer that is too long is cut, one that never comes ends in time", async () => {

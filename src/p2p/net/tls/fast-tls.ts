@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { connect, TLSSocket } from "node:tls";
 import type {
   ConnectionEncrypter,
@@ -41,6 +42,13 @@ class FastTls implements ConnectionEncrypter {
     this.#components = components;
     this.#parts = parts;
     this.#stock = tls()(components);
+    // Making and reading a certificate runs a lot of code for the first time: not while somebody waits for a connection.
+    this.#warmUp().catch(() => undefined);
+  }
+
+  async #warmUp(): Promise<void> {
+    const { cert } = await this.#ownCertificate();
+    await this.#parts.verifyPeerCertificate(new X509Certificate(cert).raw);
   }
 
   async secureInbound(
