@@ -6,6 +6,7 @@ import type { Played, Subject, ViewerFigures } from "./play.ts";
 import { quantile } from "./play.ts";
 import type { Scenario } from "./scenarios.ts";
 import { startSignallingProxy } from "./signalling-proxy.ts";
+import { startWhepProxy } from "./whep-proxy.ts";
 
 /** What the program prints of one viewer. */
 interface Seen {
@@ -27,18 +28,53 @@ export async function playPion(program: string, subject: Subject, scenario: Scen
     target: subject.signallingUrl,
     ports: { node: subject.udpPort, network: network.port },
   });
-  const [first, ...later] = scenario.steps;
+  const [first] = scenario.steps;
   if (first?.path !== undefined) network.set(first.path);
-  const viewers = String(scenario.viewers ?? 1);
-  const times = ["-duration", `${scenario.seconds}s`, "-timeout", "60s"];
-  const child = spawn(program, ["-url", proxy.url, "-cid", subject.cid, "-n", viewers, "-watch", ...times], {
+  const args = ["-url", proxy.url, "-cid", subject.cid];
+  return watch(program, args, scenario, Promise.resolve(network));
+}
+
+/** As `playPion`, from a WHEP endpoint of any server. */
+export async function playPionWhep(program: string, endpoint: string, scenario: Scenario): Promise<Played> {
+  const opened = Promise.withResolvers<Network>();
+  // A viewer that gets no answer says so itself.
+  opened.promise.catch(() => undefined);
+  let opening: Promise<Network> | undefined;
+  await using proxy = await startWhepProxy({
+    target: endpoint,
+    async networkPort(serverPort) {
+      opening ??= Network.open(serverPort);
+      const network = await opening;
+      const [first] = scenario.steps;
+      if (first?.path !== undefined) network.set(first.path);
+      opened.resolve(network);
+      return network.port;
+    },
+  });
+  try {
+    return await watch(program, ["-whep", "-url", proxy.url], scenario, opened.promise);
+  } finally {
+    opened.reject(new Error("nobody came"));
+    await (await opening)?.[Symbol.asyncDispose]();
+  }
+}
+
+async function watch(
+  program: string,
+  where: readonly string[],
+  { viewers = 1, seconds, steps }: Scenario,
+  opened: Promise<Network>,
+): Promise<Played> {
+  const times = ["-duration", `${seconds}s`, "-timeout", "60s"];
+  const child = spawn(program, [...where, "-n", String(viewers), "-watch", ...times], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exited = once(child, "exit");
   try {
     const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
     await lines.next();
-    await network.walk(later);
+    const network = await opened;
+    await network.walk(steps.slice(1));
     const line = await lines.next();
     const report = JSON.parse(line.done === true ? "{}" : line.value) as { readonly each?: readonly Seen[] };
     const { passed, lost, overflowed } = network.down.counts;

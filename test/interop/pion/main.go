@@ -49,6 +49,7 @@ func main() {
 	n := flag.Int("n", 1, "viewers")
 	duration := flag.Duration("duration", 5*time.Second, "time to watch once all are connected")
 	timeout := flag.Duration("timeout", 10*time.Second, "time to connect")
+	whep := flag.Bool("whep", false, "the URL is a WHEP endpoint: the viewer makes the offer, and there is no control channel")
 	seek := flag.Float64("seek", -1, "seek there over the data channel, seconds, half way through")
 	watch := flag.Bool("watch", false, "say when all have a picture, or a second of sound; watch from then on, and tell of each viewer")
 	flag.Parse()
@@ -57,6 +58,7 @@ func main() {
 	var wg sync.WaitGroup
 	for i := range viewers {
 		viewers[i] = newViewer(*url, *cid)
+		viewers[i].whep = *whep
 		wg.Add(1)
 		go func() {
 			defer wg.Done()

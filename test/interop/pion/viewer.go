@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +21,7 @@ import (
 
 type viewer struct {
 	url, cid string
+	whep     bool
 	pc       *webrtc.PeerConnection
 	ws       *websocket.Conn
 	up       chan struct{}
@@ -96,16 +100,12 @@ func (v *viewer) connect(timeout time.Duration) error {
 			v.once.Do(func() { close(v.up) })
 		}
 	})
-	if v.ws, _, err = websocket.DefaultDialer.Dial(v.url, nil); err != nil {
-		return err
+	if v.whep {
+		err = v.postOffer()
+	} else {
+		err = v.requestOffer()
 	}
-	v.mu.Lock()
-	v.start = time.Now()
-	v.mu.Unlock()
-	if err := v.ws.WriteJSON(message{Type: "offer_request", CID: v.cid}); err != nil {
-		return err
-	}
-	if err := v.signal(); err != nil {
+	if err != nil {
 		return err
 	}
 	select {
@@ -114,6 +114,57 @@ func (v *viewer) connect(timeout time.Duration) error {
 	case <-time.After(timeout):
 		return fmt.Errorf("not connected within %s", timeout)
 	}
+}
+
+func (v *viewer) begin() {
+	v.mu.Lock()
+	v.start = time.Now()
+	v.mu.Unlock()
+}
+
+func (v *viewer) requestOffer() error {
+	var err error
+	if v.ws, _, err = websocket.DefaultDialer.Dial(v.url, nil); err != nil {
+		return err
+	}
+	v.begin()
+	if err := v.ws.WriteJSON(message{Type: "offer_request", CID: v.cid}); err != nil {
+		return err
+	}
+	return v.signal()
+}
+
+// postOffer is WHEP (draft-ietf-wish-whep): the viewer's offer is answered in one request.
+func (v *viewer) postOffer() error {
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
+		init := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}
+		if _, err := v.pc.AddTransceiverFromKind(kind, init); err != nil {
+			return err
+		}
+	}
+	offer, err := v.pc.CreateOffer(nil)
+	if err != nil {
+		return err
+	}
+	gathered := webrtc.GatheringCompletePromise(v.pc)
+	if err := v.pc.SetLocalDescription(offer); err != nil {
+		return err
+	}
+	<-gathered
+	v.begin()
+	response, err := http.Post(v.url, "application/sdp", strings.NewReader(v.pc.LocalDescription().SDP))
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusCreated {
+		return fmt.Errorf("%s: %s", response.Status, body)
+	}
+	return v.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(body)})
 }
 
 func (v *viewer) signal() error {
