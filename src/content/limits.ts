@@ -91,6 +91,9 @@ export const CAR_MAX_ROOTS = 1000;
 /** Most blocks of a CAR in which repeats are sent as often as they stand: a DAG of shared nodes is endless that way. */
 export const CAR_MAX_REPEATED_BLOCKS = 1024 * 1024;
 
+/** Blocks of a CAR that are read while one before them is sent. */
+export const CAR_READ_AHEAD_BLOCKS = 4;
+
 /** Blocks of a CAR that are read but not yet written. */
 export const CAR_INFLIGHT_BLOCKS = 16;
 

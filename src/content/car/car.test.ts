@@ -3,8 +3,8 @@ import * as dagCbor from "@ipld/dag-cbor";
 import { CID } from "multiformats/cid";
 import { expect, test } from "vitest";
 import { all, bytesOf, entriesOf, type Node, pieces, TestBed } from "../verbs/test-support.ts";
-import { CAR_MAX_HEADER_BYTES, CAR_MAX_ROOTS } from "../limits.ts";
-import type { DagSelection } from "./select.ts";
+import { CAR_MAX_HEADER_BYTES, CAR_MAX_ROOTS, CAR_READ_AHEAD_BLOCKS } from "../limits.ts";
+import { type DagSelection, selectBlocks } from "./select.ts";
 import { carEntry, carHeader, parseCarHeader } from "./codec.ts";
 import { readCar } from "./reader.ts";
 
@@ -42,6 +42,33 @@ test("a directory carried by a CAR is the same on another node, pinned there, an
   expect((await there.content.pins()).map(pin => pin.cid)).toEqual([cid]);
   expect(await bytesOf(there, `${cid}/sub/b.txt`)).toEqual(await bytesOf(here, `${cid}/sub/b.txt`));
   expect((await there.content.stat(cid)).complete).toBe(true);
+});
+
+test("leaves are read ahead in their order, no more of them than is allowed, and one that fails is told in its turn", async () => {
+  await using bed = new TestBed();
+  const node = await bed.start();
+  const { cid } = await node.content.add(pieces(noise(5 * MIB, 9), MIB));
+  const end = CID.parse(cid);
+  const given: string[] = [];
+  const asked: string[] = [];
+  let lost: string | undefined;
+  const read = async (block: CID): Promise<Uint8Array> => {
+    asked.push(String(block));
+    expect(asked.length - given.length).toBeLessThanOrEqual(CAR_READ_AHEAD_BLOCKS + 1);
+    if (String(block) === lost) throw new Error("lost");
+    return node.content.block(String(block));
+  };
+  for await (const block of selectBlocks({ path: [], end, read }, {})) given.push(String(block.cid));
+  expect(given).toEqual(await cidsOf(await carOf(node, cid)));
+  expect(asked).toEqual(given);
+  lost = given[3];
+  const before = given.splice(0);
+  asked.length = 0;
+  const taken = async (): Promise<void> => {
+    for await (const block of selectBlocks({ path: [], end, read }, {})) given.push(String(block.cid));
+  };
+  await expect(taken()).rejects.toThrow("lost");
+  expect(given).toEqual(before.slice(0, 3));
 });
 
 test("a range of a file is the blocks that hold it and no others", async () => {

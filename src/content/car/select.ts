@@ -1,9 +1,9 @@
 import { setImmediate } from "node:timers/promises";
 import type { CID } from "multiformats/cid";
 import { type AbortOptions, CidcastError } from "../../core/index.ts";
-import { blockKey, DAG_CBOR, DAG_PB, IDENTITY } from "../dag/cid.ts";
+import { blockKey, DAG_CBOR, DAG_PB, IDENTITY, RAW } from "../dag/cid.ts";
 import { linksOf } from "../dag/links.ts";
-import { CAR_MAX_REPEATED_BLOCKS, MAX_DAG_DEPTH } from "../limits.ts";
+import { CAR_MAX_REPEATED_BLOCKS, CAR_READ_AHEAD_BLOCKS, MAX_DAG_DEPTH } from "../limits.ts";
 import { prefixLength } from "../unixfs/hamt-hash.ts";
 import { childAt, decodeNode, type FileNode, type UnixFsNode } from "../unixfs/node.ts";
 import type { DagBlock } from "./codec.ts";
@@ -58,6 +58,21 @@ export async function* selectBlocks(
   for (const cid of init.path) if (isDue(cid)) yield { cid, bytes: await init.read(cid) };
 
   const stack: Place[] = [{ cid: init.end, depth: 0, range: undefined }];
+  const ahead = new Map<string, Promise<Uint8Array>>();
+  /** Leaves that come next are read while the block before is on its way out. */
+  const readAhead = (): void => {
+    const lowest = Math.max(0, stack.length - CAR_READ_AHEAD_BLOCKS);
+    for (let i = stack.length - 1; i >= lowest; i--) {
+      const cid = stack[i]?.cid;
+      if (cid?.code !== RAW || cid.multihash.code === IDENTITY) continue;
+      const key = blockKey(cid);
+      if (ahead.has(key) || (!duplicates && entered.has(key))) continue;
+      const bytes = init.read(cid);
+      // Whoever comes to the leaf gets the error; until then it is nobody's.
+      bytes.catch(() => undefined);
+      ahead.set(key, bytes);
+    }
+  };
   for (let steps = 1; stack.length > 0; steps++) {
     const place = stack.pop();
     if (place === undefined) return;
@@ -78,7 +93,11 @@ export async function* selectBlocks(
     const key = blockKey(cid);
     if (!duplicates && entered.has(key)) continue;
     if (place.range === undefined && cid.multihash.code !== IDENTITY) entered.add(key);
-    const bytes = cid.multihash.code === IDENTITY ? cid.multihash.digest : await init.read(cid);
+    const reading =
+      cid.multihash.code === IDENTITY ? cid.multihash.digest : (ahead.get(key) ?? init.read(cid));
+    ahead.delete(key);
+    readAhead();
+    const bytes = await reading;
     if (due) yield { cid, bytes };
     if (scope === "block") continue;
     const below = scope === "all" ? allBelow(place, bytes) : entityBelow(place, bytes, selection.bytes);

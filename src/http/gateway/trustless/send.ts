@@ -13,6 +13,8 @@ import { carType, RAW_TYPE, type Representation } from "./negotiate.ts";
 
 /** Bytes of small blocks that are sent together: a write of its own for each costs more than the block. */
 const BATCH_BYTES = 64 * 1024;
+/** Blocks from this size on are not copied into a batch, bytes: a write of their own costs less. */
+const UNCOPIED_BYTES = 128 * 1024;
 
 /** A request for blocks. */
 export interface BlocksRequest {
@@ -150,17 +152,23 @@ async function* carBody(
     batchBytes = 0;
     return bytes;
   };
-  const push = (block: DagBlock): void => {
+  /** Takes a block into the batch; gives back its bytes instead where they go out as they are. */
+  const push = (block: DagBlock): Uint8Array | undefined => {
     const [head, bytes] = carEntry(block);
-    batch.push(head, bytes);
-    batchBytes += head.byteLength + bytes.byteLength;
+    const alone = bytes.byteLength >= UNCOPIED_BYTES;
+    batch.push(head);
+    if (!alone) batch.push(bytes);
+    batchBytes += head.byteLength + (alone ? 0 : bytes.byteLength);
+    return alone ? bytes : undefined;
   };
-  for (const block of first) push(block);
-  for (;;) {
-    if (batchBytes >= BATCH_BYTES) yield take();
-    const step = await dag.blocks.next();
-    if (step.done === true) break;
-    push(step.value);
+  for (let i = 0; ; i++) {
+    const block = first[i] ?? (await dag.blocks.next()).value;
+    if (block === undefined) break;
+    const alone = push(block);
+    if (alone !== undefined || batchBytes >= BATCH_BYTES) yield take();
+    if (alone === undefined) continue;
+    onBytes(alone.byteLength);
+    yield alone;
   }
   if (batch.length > 0) yield take();
 }
