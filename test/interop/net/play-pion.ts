@@ -31,7 +31,8 @@ export async function playPion(program: string, subject: Subject, scenario: Scen
   const [first] = scenario.steps;
   if (first?.path !== undefined) network.set(first.path);
   const args = ["-url", proxy.url, "-cid", subject.cid];
-  return watch(program, args, scenario, Promise.resolve(network));
+  // The network lasts as long as it is watched.
+  return await watch(program, args, scenario, Promise.resolve(network));
 }
 
 /** As `playPion`, from a WHEP endpoint of any server. */
