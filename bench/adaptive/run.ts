@@ -27,6 +27,11 @@ const { values } = parseArgs({
     only: { type: "string", default: NAMES.join() },
   },
 });
+const scenarios: readonly Scenario[] = values.only.split(",").map(name => {
+  const known = NAMES.find(each => each === name);
+  if (known === undefined) throw new Error(`${name} is none of ${NAMES.join()}`);
+  return SCENARIOS[known];
+});
 
 const directory = await mkdtemp(join(tmpdir(), "cidcast-adaptive-"));
 try {
@@ -53,8 +58,7 @@ try {
     "| path | server | pictures | longest freeze ms | longest silence ms | Mbit/s each | most : least | wait p95 ms | lost % |",
   );
   console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-  for (const name of values.only.split(",")) {
-    const scenario: Scenario = SCENARIOS[name as (typeof NAMES)[number]];
+  for (const scenario of scenarios) {
     for (const [server, start] of Object.entries(servers)) {
       if (start === undefined) continue;
       await using started = await start();

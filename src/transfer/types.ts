@@ -1,17 +1,11 @@
 import type { CID } from "multiformats/cid";
 import type { AbortOptions } from "../core/index.ts";
 
-/** How a block is read. */
-export interface BlockReadOptions {
-  /** Gives the memory that a block may be read into; it is given back untouched where the block needs none. */
-  readonly allocate?: ((bytes: number) => Uint8Array) | undefined;
-}
-
 /** The blocks of this node, as transfers need them. Joined to the content domain in node.ts. */
 export interface TransferBlocks {
   has(cid: CID): boolean | Promise<boolean>;
   /** The verified bytes, or undefined when the block is not here; asks no network. */
-  get(cid: CID, options?: BlockReadOptions): Promise<Uint8Array | undefined>;
+  get(cid: CID): Promise<Uint8Array | undefined>;
   /** Keeps a verified block; resolves when it is safe. The bytes are not changed afterwards. */
   put(cid: CID, bytes: Uint8Array): Promise<void>;
   /**

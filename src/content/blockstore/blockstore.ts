@@ -22,12 +22,6 @@ export interface SweepResult {
   readonly freedBytes: number;
 }
 
-/** How a block is read. */
-export interface ReadOptions extends AbortOptions {
-  /** Gives the memory that a block is read into, where it has to be read; default new memory. */
-  readonly allocate?: ((bytes: number) => Uint8Array) | undefined;
-}
-
 /**
  * Where blocks are kept, by multihash. What comes out was hashed: each block at least once in the life of the
  * process since it was last written. Identity CIDs are never stored: they are their own block.
@@ -39,7 +33,7 @@ export interface Blockstore {
   /** True when the block is here, written or on its way to the disk. */
   has(cid: CID): boolean | Promise<boolean>;
   /** The verified block, not to be changed; undefined when it is not here; `CORRUPT_BLOCK` when its bytes do not match. */
-  get(cid: CID, options?: ReadOptions): Promise<Uint8Array | undefined>;
+  get(cid: CID, options?: AbortOptions): Promise<Uint8Array | undefined>;
   /**
    * Keeps a block whose bytes the caller has checked; they must not be changed afterwards. Resolves when the block
    * survives what the durability promises. `STORAGE_FULL`, `STORAGE_FAILED`: the block is not here.

@@ -45,13 +45,14 @@ function after(buffers: readonly Uint8Array[], written: number): readonly Uint8A
   return [];
 }
 
-/** Reads until the bytes are full or the file ends; resolves to how many there are. */
-function fill(fd: number, position: number, bytes: Uint8Array): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
+/** Reads up to `length` bytes: fewer at the end of the file. */
+export function readUpTo(fd: number, position: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const step = (done: number): void => {
-    fs.read(fd, bytes, done, bytes.byteLength - done, position + done, (error, read) => {
+    fs.read(fd, bytes, done, length - done, position + done, (error, read) => {
       if (error !== null) reject(error);
-      else if (read === 0 || done + read === bytes.byteLength) resolve(done + read);
+      else if (read === 0 || done + read === length) resolve(bytes.subarray(0, done + read));
       else step(done + read);
     });
   };
@@ -59,19 +60,10 @@ function fill(fd: number, position: number, bytes: Uint8Array): Promise<number> 
   return promise;
 }
 
-/** Reads up to `length` bytes: fewer at the end of the file. */
-export async function readUpTo(fd: number, position: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(length);
-  return bytes.subarray(0, await fill(fd, position, bytes));
-}
-
-/** Fills the bytes; undefined when the file ends before. */
-export async function readExactly(
-  fd: number,
-  position: number,
-  bytes: Uint8Array,
-): Promise<Uint8Array | undefined> {
-  return (await fill(fd, position, bytes)) === bytes.byteLength ? bytes : undefined;
+/** Reads exactly `length` bytes; undefined when the file ends before. */
+export async function readExactly(fd: number, position: number, length: number): Promise<Buffer | undefined> {
+  const bytes = await readUpTo(fd, position, length);
+  return bytes.byteLength === length ? bytes : undefined;
 }
 
 /** An error of the file system as one of ours: `STORAGE_FULL` when there is no room, else `STORAGE_FAILED`. */

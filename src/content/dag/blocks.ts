@@ -7,7 +7,7 @@ import {
   messageOf,
   withTimeout,
 } from "../../core/index.ts";
-import type { Blockstore, ReadOptions } from "../blockstore/blockstore.ts";
+import type { Blockstore } from "../blockstore/blockstore.ts";
 import type { ContentMetrics } from "../metrics.ts";
 import type { Denylist } from "../denylist/denylist.ts";
 import type { BlockNetwork } from "../types.ts";
@@ -25,7 +25,7 @@ export interface Blocks {
   /** Like `has`, and keeps the block from a collection while a guard is open: see `ContentService.guard`. */
   touch(cid: CID): Promise<boolean>;
   /** The verified bytes, not to be changed; undefined when the block is not here. Asks no network. `CORRUPT_BLOCK`, `CONTENT_BLOCKED`. */
-  get(cid: CID, options?: ReadOptions): Promise<Uint8Array | undefined>;
+  get(cid: CID, options?: AbortOptions): Promise<Uint8Array | undefined>;
   /** The verified bytes, from here or else from the network. `CONTENT_NOT_FOUND`. */
   block(cid: CID, options?: AbortOptions & { readonly root?: string | undefined }): Promise<Uint8Array>;
   /** Checks the bytes against the CID and keeps them. `CORRUPT_BLOCK`, `STORAGE_FULL`. */
@@ -72,7 +72,7 @@ export class VerifiedBlocks implements Blocks {
     return !denylist.has(cid) && store.touch(cid);
   }
 
-  async get(cid: CID, options: ReadOptions = {}): Promise<Uint8Array | undefined> {
+  async get(cid: CID, options: AbortOptions = {}): Promise<Uint8Array | undefined> {
     options.signal?.throwIfAborted();
     const { store, metrics } = this.#components;
     this.allow(cid);

@@ -3,7 +3,7 @@ import { type Quotas, quotasSchema } from "@cidcast/protocols/tenancy";
 import { type Kysely, sql } from "kysely";
 import { CidcastError, type Clock, type EventPublisher } from "../../core/index.ts";
 import { MAX_TENANTS } from "../limits.ts";
-import { isOlder, type Page, pageSize } from "../tables/page.ts";
+import { cut, isOlder, type Page, pageSize } from "../tables/page.ts";
 import type { TenancyTables } from "../tables/tables.ts";
 import type { Tenant, TenancyEvents } from "../types.ts";
 
@@ -94,12 +94,13 @@ export function createTenantStore(components: {
         .limit(size + 1);
       if (last !== undefined) query = query.where(isOlder("tenant", last));
       const [rows, total] = await Promise.all([query.execute(), countAll()]);
-      const tenants = rows.slice(0, size).map(row => ({
+      const page = cut(rows, size);
+      const tenants = page.rows.map(row => ({
         ...toTenant(row),
         activeTokens: row.active_tokens,
         activeSessions: row.active_sessions,
       }));
-      return { tenants, total, next: rows.length > size ? tenants.at(-1)?.id : undefined };
+      return { tenants, total, next: page.next };
     },
     async names(ids) {
       if (ids.length === 0) return new Map();

@@ -3,7 +3,7 @@ import { type Kysely, sql } from "kysely";
 import { CidcastError, type Clock, type EventPublisher } from "../../core/index.ts";
 import { MAX_TOKENS_PER_TENANT } from "../limits.ts";
 import { parseScopes } from "./scopes.ts";
-import { isOlder, type Page, pageSize } from "../tables/page.ts";
+import { cut, isOlder, type Page, pageSize } from "../tables/page.ts";
 import type { TenancyTables } from "../tables/tables.ts";
 import type { CreatedToken, TenancyEvents, TokenInfo } from "../types.ts";
 import { newTokenText, tokenHash, tokenPrefix } from "./token-text.ts";
@@ -73,7 +73,7 @@ export function createTokenStore(components: {
       .executeTakeFirstOrThrow();
     return row.count;
   };
-  const find = async (id: string): Promise<TokenRow> => {
+  const rowOf = async (id: string): Promise<TokenRow> => {
     const row = await select().where("token.id", "=", id).executeTakeFirst();
     if (row === undefined) throw new CidcastError("NOT_FOUND", "Token not found");
     return row;
@@ -123,13 +123,13 @@ export function createTokenStore(components: {
         query = query.where("token.tenant_id", "=", tenantId);
         all = all.where("tenant_id", "=", tenantId);
       }
-      if (after !== undefined) query = query.where(isOlder("token", toInfo(await find(after))));
+      if (after !== undefined) query = query.where(isOlder("token", toInfo(await rowOf(after))));
       const [rows, total] = await Promise.all([query.execute(), all.executeTakeFirstOrThrow()]);
-      const tokens = rows.slice(0, size).map(toInfo);
-      return { tokens, total: total.count, next: rows.length > size ? tokens.at(-1)?.id : undefined };
+      const page = cut(rows, size);
+      return { tokens: page.rows.map(toInfo), total: total.count, next: page.next };
     },
     async revoke(id) {
-      const row = await find(id);
+      const row = await rowOf(id);
       await db.updateTable("tenancy_tokens").set({ is_active: 0 }).where("id", "=", id).execute();
       return toInfo({ ...row, is_active: 0 });
     },

@@ -27,14 +27,10 @@ interface Place {
 
 const WHOLE: ByteRange = { start: 0, end: TO_END };
 
-/**
- * The blocks that the items ask for, depth first, each once. Nodes are read on the way, leaves when their turn nears, into
- * memory of `allocate`: a node's is never used again, for its links are parts of it.
- */
+/** The blocks that the items ask for, depth first, each once. Nodes are read on the way, leaves when their turn nears. */
 export async function* walkItems(
   blocks: TransferBlocks,
   items: readonly RequestItem[],
-  allocate?: (bytes: number) => Uint8Array,
 ): AsyncGenerator<WalkedBlock> {
   const sent = new Set<string>();
   const visited = new Visited();
@@ -50,7 +46,7 @@ export async function* walkItems(
   for (const item of items) {
     const cid = decodeCid(item.cid);
     if (item.kind === "block") {
-      if (isFirst(cid)) yield { cid, bytes: read(blocks, cid, allocate) };
+      if (isFirst(cid)) yield { cid, bytes: read(blocks, cid) };
       continue;
     }
     const stack: Place[] =
@@ -65,7 +61,7 @@ export async function* walkItems(
       const inline = inlineBlock(cid);
       const first = inline === undefined && isFirst(cid);
       if (!mayHaveLinks(cid)) {
-        if (first) yield { cid, bytes: read(blocks, cid, allocate) };
+        if (first) yield { cid, bytes: read(blocks, cid) };
         continue;
       }
       if (!visited.enter(cid, range)) continue;
@@ -104,12 +100,8 @@ async function markedChildren(blocks: TransferBlocks, cid: CID, bitmap: Uint8Arr
 }
 
 /** Reads a block; the promise may be dropped without harm. */
-function read(
-  blocks: TransferBlocks,
-  cid: CID,
-  allocate?: (bytes: number) => Uint8Array,
-): Promise<Uint8Array | undefined> {
-  const bytes = blocks.get(cid, { allocate });
+function read(blocks: TransferBlocks, cid: CID): Promise<Uint8Array | undefined> {
+  const bytes = blocks.get(cid);
   bytes.catch(() => undefined);
   return bytes;
 }

@@ -1,5 +1,4 @@
 import {
-  blockFrameBytes,
   encodeFrame,
   type Frame,
   FrameParser,
@@ -10,15 +9,13 @@ import {
   TO_END,
 } from "@cidcast/protocols/content";
 import fc from "fast-check";
-import { equals } from "multiformats/bytes";
 import type { CID } from "multiformats/cid";
 import { describe, expect, test } from "vitest";
 import { addBlock, addFile, addPb, patternBytes } from "../../../test/suites/dag.ts";
 import { noMetrics, silentLogger, VirtualClock } from "../../core/index.ts";
 import { MemoryBlocks } from "../../p2p/test-support.ts";
-import { CREDIT_TIMEOUT_MS, MAX_DAG_DEPTH, MIN_POOLED_BYTES, SEND_READ_AHEAD_BLOCKS } from "../limits.ts";
+import { CREDIT_TIMEOUT_MS, MAX_DAG_DEPTH } from "../limits.ts";
 import { transferMetrics } from "../metrics.ts";
-import type { BlockReadOptions } from "../types.ts";
 import { sendContent } from "./content-sender.ts";
 import { streamPair } from "./stream-pair.ts";
 
@@ -72,45 +69,6 @@ const ends = (id: number) => (frame: Frame) => frame.type === "end" && frame.id 
 const errors = (id: number) => (frame: Frame) => frame.type === "error" && frame.id === id;
 const blocksOf = (frames: readonly Frame[], id: number) =>
   frames.filter(frame => frame.type === "block" && frame.id === id).length;
-
-describe("memory that leaves are read into", () => {
-  test("is used again once the receiver has had it, and never before", async () => {
-    const s = served();
-    const cids: CID[] = [];
-    for (let i = 0; i < 40; i++) cids.push(await addBlock(s.blocks, 0x55, patternBytes(MIN_POOLED_BYTES, i)));
-    const memory = new Set<ArrayBufferLike>();
-    const get = s.blocks.get.bind(s.blocks);
-    s.blocks.get = async (cid: CID, options?: BlockReadOptions) => {
-      const kept = await get(cid);
-      const bytes = kept === undefined ? undefined : options?.allocate?.(kept.byteLength);
-      if (bytes === undefined || kept === undefined) return kept;
-      memory.add(bytes.buffer);
-      bytes.set(kept);
-      return bytes;
-    };
-    const window = 4 * (MIN_POOLED_BYTES + 64);
-    s.send({ type: "grant", total: window });
-    s.request(
-      1,
-      cids.map(cid => ({ kind: "block", cid: cid.bytes })),
-    );
-    const isAt = (frame: Frame, i: number): boolean =>
-      frame.type === "block" && equals(frame.cid, cids[i]?.bytes ?? new Uint8Array());
-    let consumed = 0;
-    for (let i = 0; i < cids.length; i++) {
-      const frame = await s.frame(each => isAt(each, i));
-      if (frame.type !== "block") throw new Error("no block");
-      expect(equals(frame.bytes, patternBytes(MIN_POOLED_BYTES, i))).toBe(true);
-      consumed += blockFrameBytes(frame.cid.byteLength, frame.bytes.byteLength);
-      s.send({ type: "grant", total: consumed + window });
-    }
-    await s.frame(frame => frame.type === "end");
-    // What is on its way, what is read ahead, and one in hand.
-    expect(memory.size).toBeLessThanOrEqual(4 + SEND_READ_AHEAD_BLOCKS + 2);
-    await s.stream.close();
-    await s.done;
-  });
-});
 
 describe("a sender of the content protocol", () => {
   test("sends nothing without credit, then whole frames that fit it", async () => {

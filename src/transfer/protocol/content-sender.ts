@@ -18,10 +18,9 @@ import {
   messageOf,
   toCidcastError,
 } from "../../core/index.ts";
-import { CLOSE_TIMEOUT_MS, CREDIT_TIMEOUT_MS, MIN_POOLED_BYTES, SEND_PIECE_BYTES } from "../limits.ts";
+import { CLOSE_TIMEOUT_MS, CREDIT_TIMEOUT_MS, SEND_PIECE_BYTES } from "../limits.ts";
 import type { TransferMetrics } from "../metrics.ts";
 import type { ByteStream, TransferBlocks } from "../types.ts";
-import { BufferPool } from "./buffer-pool.ts";
 import { SendJob } from "./send-job.ts";
 
 export interface ContentSenderComponents {
@@ -41,12 +40,6 @@ class ContentSender {
   readonly #components: ContentSenderComponents;
   readonly #jobs = new Map<number, SendJob>();
   readonly #over = new AbortController();
-  /** Of this stream alone: a receiver that claims to have what it has not spoils nothing but its own. */
-  readonly #buffers = new BufferPool();
-  /** What was sent in buffers of ours, each with the count of bytes at which it ended. */
-  readonly #lent: { readonly end: number; readonly buffer: ArrayBufferLike }[] = [];
-  /** What the receiver gives ahead: its first grant. */
-  #window: number | undefined;
   #granted = 0;
   #sent = 0;
   #ended = false;
@@ -98,7 +91,7 @@ class ContentSender {
         this.#open(frame);
         break;
       case "grant":
-        this.#grant(frame.total);
+        this.#granted = Math.max(this.#granted, frame.total);
         break;
       case "cancel":
         this.#drop(frame.id);
@@ -116,18 +109,7 @@ class ContentSender {
       this.#answer(frame.id, new CidcastError("LIMIT_REACHED", `${MAX_OPEN_REQUESTS} requests are open`));
       return;
     }
-    this.#jobs.set(frame.id, new SendJob(frame, this.#components.blocks, bytes => this.#buffers.take(bytes)));
-  }
-
-  #grant(total: number): void {
-    this.#window ??= total;
-    this.#granted = Math.max(this.#granted, total);
-    // Credit beyond the window is for bytes that have arrived: what was sent before them has left its buffer.
-    const arrived = this.#granted - this.#window;
-    for (let [first] = this.#lent; first !== undefined && first.end <= arrived; [first] = this.#lent) {
-      this.#buffers.give(first.buffer);
-      this.#lent.shift();
-    }
+    this.#jobs.set(frame.id, new SendJob(frame, this.#components.blocks));
   }
 
   #drop(id: number): void {
@@ -194,7 +176,6 @@ class ContentSender {
     this.#components.metrics.sentBytes.add(bytes.byteLength);
     await this.#write(encodeBlockHead({ id: job.id, cid }, bytes.byteLength));
     await this.#write(bytes);
-    if (bytes.byteLength >= MIN_POOLED_BYTES) this.#lent.push({ end: this.#sent, buffer: bytes.buffer });
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
@@ -266,9 +247,9 @@ function readable({ blocks, log }: ContentSenderComponents): TransferBlocks {
   return {
     has: cid => blocks.has(cid),
     put: (cid, bytes) => blocks.put(cid, bytes),
-    async get(cid, options) {
+    async get(cid) {
       try {
-        return await blocks.get(cid, options);
+        return await blocks.get(cid);
       } catch (error) {
         const level = isCidcastError(error, "CONTENT_BLOCKED") ? "debug" : "warn";
         log[level]({ cid: cid.toString(), reason: messageOf(error) }, "block cannot be sent");

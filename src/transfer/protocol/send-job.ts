@@ -20,11 +20,10 @@ export class SendJob {
   #walked = false;
   #next: NextBlock | undefined;
 
-  /** Leaves are read into memory of `allocate`. */
-  constructor(frame: RequestFrame, blocks: TransferBlocks, allocate: (bytes: number) => Uint8Array) {
+  constructor(frame: RequestFrame, blocks: TransferBlocks) {
     this.id = frame.id;
     this.priority = frame.priority;
-    this.#walk = walkItems(blocks, frame.items, allocate);
+    this.#walk = walkItems(blocks, frame.items);
   }
 
   /** The next block, the same until {@link sent}; undefined at the end. */

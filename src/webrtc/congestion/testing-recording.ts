@@ -2,7 +2,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { z } from "zod";
 import type { BandwidthEstimator } from "./estimator.ts";
 
-/** Units of time in a recording, per ms: a tenth of what a clock of this kind tells apart is enough. */
+/** Units of time in a recording, per ms. */
 const UNITS_PER_MS = 20;
 
 const time = z.number().int();
@@ -24,7 +24,7 @@ const recording = z.array(
  */
 export type Recording = z.infer<typeof recording>;
 
-/** Notes what estimators are told, from now on: of one of them, the first that is told anything. */
+/** Notes what an estimator is told. */
 export class PathRecorder {
   readonly events: Recording = [];
   #startMs = Number.NaN;

@@ -5,7 +5,7 @@ import { callPeer } from "../../../src/p2p/index.ts";
 import { startPeer, type TestPeer } from "../../../src/p2p/test-support.ts";
 import { TestClient } from "../../sockets/socket-server.ts";
 import { type ServedNode, serveNode } from "./serve-node.ts";
-import { makeTenant, rpcOf, type Who } from "./tenant-client.ts";
+import { bytesOf, makeTenant, rpcOf, type Who } from "./tenant-client.ts";
 
 const SAMPLE = new URL("../../../samples/sample-720p.mp4", import.meta.url);
 
@@ -49,7 +49,7 @@ async function things() {
   const view = tenancy!.contentView(content, owner.tenantId);
   const file = await view.add(createReadStream(SAMPLE), { name: "secret-name.mp4" });
   const entries = async function* () {
-    yield { path: "deep/inner.txt", content: bytes("inner") };
+    yield { path: "deep/inner.txt", content: bytesOf("inner") };
   };
   const directory = await view.addDirectory(entries(), { name: "secret-folder" });
   const inner = (await content.resolve(`${directory.cid}/deep/inner.txt`)).cid;
@@ -76,10 +76,6 @@ const NOBODYS = {
   session: "pc_00000000-0000-4000-8000-000000000000",
   id: "00000000-0000-4000-8000-000000000000",
 };
-
-async function* bytes(text: string): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(text);
-}
 
 describe("a tenant that asks for another's things", () => {
   test("is answered at every door as if they were nobody's", async () => {
@@ -310,7 +306,7 @@ describe("a token that is revoked takes with it what it began", () => {
   test("an answer that is being sent", async () => {
     const who = await tenant(["content:read", "content:write"]);
     const view = served.node.tenancy!.contentView(served.node.content, who.tenantId);
-    const { cid } = await view.add(bytes("x".repeat(40 * 1024 * 1024)));
+    const { cid } = await view.add(bytesOf("x".repeat(40 * 1024 * 1024)));
     const response = await fetch(`${served.url}/ipfs/${cid}`, {
       headers: { authorization: `Bearer ${who.token}` },
     });

@@ -8,6 +8,7 @@ import { TestClient } from "../../sockets/socket-server.ts";
 import { type DoorClient, type DoorTenant, type Json, mcpDoorSuite } from "../../suites/mcp-doors.ts";
 import { captureLog } from "./captured-log.ts";
 import { type ServedNode, serveNode } from "./serve-node.ts";
+import { makeTenant } from "./tenant-client.ts";
 
 const SAMPLE = new URL("../../../samples/sample-720p.mp4", import.meta.url);
 const MCP_PROTOCOL = "/ipfs-kit/mcp/1.0.0";
@@ -41,11 +42,9 @@ function address({ node }: ServedNode): string {
 }
 
 async function tenant(scopes: readonly string[], at: ServedNode = served): Promise<DoorTenant> {
-  const { tenants, tokens } = at.node.tenancy!;
-  const { id: tenantId } = await tenants.create({ name: "acme" });
-  const { id: tokenId, token } = await tokens.create({ tenantId, scopes, expiresInDays: 1 });
-  secrets.push(token);
-  return { tenantId, token, tokenId };
+  const who = await makeTenant(at, scopes);
+  secrets.push(who.token);
+  return who;
 }
 
 /** Matches answers to what was asked, for carriers of messages. */

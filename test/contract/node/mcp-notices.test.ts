@@ -2,15 +2,11 @@ import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestClient } from "../../sockets/socket-server.ts";
 import { type ServedNode, serveNode } from "./serve-node.ts";
+import { makeTenant, type Who } from "./tenant-client.ts";
 
 // Tests look into answers of every shape.
 // oxlint-disable-next-line typescript/no-explicit-any
 type Json = any;
-interface Who {
-  readonly token: string;
-  readonly tenantId: string;
-}
-
 const EVENTS = "cidcast://events";
 const NEWEST = {
   "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -34,12 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => served?.[Symbol.asyncDispose]());
 
-async function made(scopes: readonly string[]): Promise<Who> {
-  const { tenants, tokens } = served.node.tenancy!;
-  const { id: tenantId } = await tenants.create({ name: "acme" });
-  const { token } = await tokens.create({ tenantId, scopes, expiresInDays: 1 });
-  return { tenantId, token };
-}
+const made = (scopes: readonly string[]): Promise<Who> => makeTenant(served, scopes);
 
 const OLDER = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] as const;
 

@@ -1,7 +1,7 @@
 import { SCOPE_NAMES } from "@cidcast/protocols/tenancy";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type ServedNode, serveNode } from "./serve-node.ts";
-import { makeTenant, rpcOf, type Who } from "./tenant-client.ts";
+import { bytesOf, makeTenant, rpcOf, type Who } from "./tenant-client.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
@@ -83,10 +83,6 @@ afterAll(async () => served?.[Symbol.asyncDispose]());
 const tenant = (scopes: readonly string[]) => makeTenant(served, scopes);
 const rpc = (who: Who, method: string, params?: object) => rpcOf(served, who, method, params);
 
-async function* bytes(text: string): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(text);
-}
-
 describe("what is decided", () => {
   test("every tool asks for the scopes that were decided for it, and its list shows no other", async () => {
     const { tools } = served.node.mcp!.definition;
@@ -132,11 +128,11 @@ describe("what is decided", () => {
       const view = served.node.tenancy!.contentView(served.node.content, who.tenantId);
       const directory = await view.addDirectory(
         (async function* () {
-          yield { path: "a.txt", content: bytes(`of ${who.tenantId}`) };
+          yield { path: "a.txt", content: bytesOf(`of ${who.tenantId}`) };
         })(),
         { name: "folder" },
       );
-      const file = await view.add(bytes(`alone of ${who.tenantId}`), { name: "b.txt" });
+      const file = await view.add(bytesOf(`alone of ${who.tenantId}`), { name: "b.txt" });
       const uris: Record<string, string> = {
         "ipfs://{cid}": `ipfs://${file.cid}`,
         "ipfs://{cid}/{+path}": `ipfs://${directory.cid}/a.txt`,

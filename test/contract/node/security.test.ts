@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import WebSocket from "ws";
 import { TestClient } from "../../sockets/socket-server.ts";
 import { type ServedNode, serveNode } from "./serve-node.ts";
+import { makeTenant } from "./tenant-client.ts";
 
 let served: ServedNode;
 let token: string;
@@ -19,10 +20,8 @@ beforeAll(async () => {
 afterAll(() => served?.[Symbol.asyncDispose]());
 
 async function made(scopes: readonly string[], at = served) {
-  const { tenants, tokens, revokeToken } = at.node.tenancy!;
-  const { id } = await tenants.create({ name: "acme" });
-  const { token, id: tokenId } = await tokens.create({ tenantId: id, scopes, expiresInDays: 1 });
-  return { token, tokenId, tenantId: id, revoke: () => revokeToken(tokenId) };
+  const who = await makeTenant(at, scopes);
+  return { ...who, revoke: () => at.node.tenancy!.revokeToken(who.tokenId) };
 }
 
 interface Answer {

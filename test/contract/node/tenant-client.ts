@@ -30,3 +30,8 @@ export async function rpcOf({ url }: ServedNode, who: Who, method: string, param
   // oxlint-disable-next-line typescript/no-explicit-any
   return (await response.json()) as any;
 }
+
+/** A text as content to add. */
+export async function* bytesOf(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}

@@ -23,48 +23,42 @@ interface Seen {
  * browser says nothing of the network here.
  */
 export async function playPion(program: string, subject: Subject, scenario: Scenario): Promise<Played> {
-  await using network = await Network.open(subject.udpPort);
+  await using network = await openNetwork(subject.udpPort, scenario);
   await using proxy = await startSignallingProxy({
     target: subject.signallingUrl,
     ports: { node: subject.udpPort, network: network.port },
   });
-  const [first] = scenario.steps;
-  if (first?.path !== undefined) network.set(first.path);
-  const args = ["-url", proxy.url, "-cid", subject.cid];
   // The network lasts as long as it is watched.
-  return await watch(program, args, scenario, Promise.resolve(network));
+  return await watch(program, ["-url", proxy.url, "-cid", subject.cid], scenario, () => network);
 }
 
 /** As `playPion`, from a WHEP endpoint of any server. */
 export async function playPionWhep(program: string, endpoint: string, scenario: Scenario): Promise<Played> {
-  const opened = Promise.withResolvers<Network>();
-  // A viewer that gets no answer says so itself.
-  opened.promise.catch(() => undefined);
-  let opening: Promise<Network> | undefined;
+  // The server's answer names its port.
+  let opened: Promise<Network> | undefined;
   await using proxy = await startWhepProxy({
     target: endpoint,
-    async networkPort(serverPort) {
-      opening ??= Network.open(serverPort);
-      const network = await opening;
-      const [first] = scenario.steps;
-      if (first?.path !== undefined) network.set(first.path);
-      opened.resolve(network);
-      return network.port;
-    },
+    networkPort: async port => (await (opened ??= openNetwork(port, scenario))).port,
   });
   try {
-    return await watch(program, ["-whep", "-url", proxy.url], scenario, opened.promise);
+    return await watch(program, ["-whep", "-url", proxy.url], scenario, () => opened);
   } finally {
-    opened.reject(new Error("nobody came"));
-    await (await opening)?.[Symbol.asyncDispose]();
+    await (await opened)?.[Symbol.asyncDispose]();
   }
 }
 
+async function openNetwork(serverPort: number, { steps: [first] }: Scenario): Promise<Network> {
+  const network = await Network.open(serverPort);
+  if (first?.path !== undefined) network.set(first.path);
+  return network;
+}
+
+/** `opened` is asked for the network once viewers play. */
 async function watch(
   program: string,
   where: readonly string[],
   { viewers = 1, seconds, steps }: Scenario,
-  opened: Promise<Network>,
+  opened: () => Network | Promise<Network> | undefined,
 ): Promise<Played> {
   const times = ["-duration", `${seconds}s`, "-timeout", "60s"];
   const child = spawn(program, [...where, "-n", String(viewers), "-watch", ...times], {
@@ -74,7 +68,8 @@ async function watch(
   try {
     const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
     await lines.next();
-    const network = await opened;
+    const network = await opened();
+    if (network === undefined) throw new Error("no viewer had an answer");
     await network.walk(steps.slice(1));
     const line = await lines.next();
     const report = JSON.parse(line.done === true ? "{}" : line.value) as { readonly each?: readonly Seen[] };

@@ -59,7 +59,8 @@ function textOf(data: RawData): string {
   return Buffer.isBuffer(data) ? data.toString() : "";
 }
 
-function toViewer(text: string, { node, network }: ProxyInit["ports"]): string {
+/** What a viewer is told instead: the network's port in the candidates of the node. */
+export function toViewer(text: string, { node, network }: ProxyInit["ports"]): string {
   return text.replaceAll(` ${node} typ host`, ` ${network} typ host`);
 }
 
@@ -68,9 +69,13 @@ function toNode(text: string): string | undefined {
   const message = JSON.parse(text) as { type?: string; sdp?: string };
   if (message.type === "candidate") return undefined;
   if (message.sdp === undefined) return text;
-  const sdp = message.sdp
+  return JSON.stringify({ ...message, sdp: withoutCandidates(message.sdp) });
+}
+
+/** A description that says of no way to who made it. */
+export function withoutCandidates(sdp: string): string {
+  return sdp
     .split("\r\n")
     .filter(line => !line.startsWith("a=candidate:"))
     .join("\r\n");
-  return JSON.stringify({ ...message, sdp });
 }

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
+import { toViewer, withoutCandidates } from "./signalling-proxy.ts";
 
 export interface WhepProxyInit {
   /** WHEP endpoint of the server. */
@@ -41,13 +42,11 @@ async function forward(
   const answer = await fetch(target, {
     method: "POST",
     headers: { "content-type": "application/sdp" },
-    body: offer.replaceAll(/^a=candidate:.*\r\n/gm, ""),
+    body: withoutCandidates(offer),
   });
   const sdp = await answer.text();
   const port = /^a=candidate:\S+ 1 udp \d+ 127\.0\.0\.1 (\d+) typ host/im.exec(sdp)?.[1];
   if (!answer.ok || port === undefined) throw new Error(`${target} answered ${answer.status}: ${sdp}`);
-  return {
-    status: answer.status,
-    sdp: sdp.replaceAll(` ${port} typ host`, ` ${await networkPort(Number(port))} typ host`),
-  };
+  const node = Number(port);
+  return { status: answer.status, sdp: toViewer(sdp, { node, network: await networkPort(node) }) };
 }

@@ -146,13 +146,12 @@ func (v *viewer) postOffer() error {
 	if err != nil {
 		return err
 	}
-	gathered := webrtc.GatheringCompletePromise(v.pc)
-	if err := v.pc.SetLocalDescription(offer); err != nil {
+	sdp, err := v.local(offer)
+	if err != nil {
 		return err
 	}
-	<-gathered
 	v.begin()
-	response, err := http.Post(v.url, "application/sdp", strings.NewReader(v.pc.LocalDescription().SDP))
+	response, err := http.Post(v.url, "application/sdp", strings.NewReader(sdp))
 	if err != nil {
 		return err
 	}
@@ -201,12 +200,21 @@ func (v *viewer) answer(m message) error {
 	if err != nil {
 		return err
 	}
-	gathered := webrtc.GatheringCompletePromise(v.pc)
-	if err := v.pc.SetLocalDescription(answer); err != nil {
+	sdp, err := v.local(answer)
+	if err != nil {
 		return err
 	}
+	return v.ws.WriteJSON(message{Type: "answer", PCID: m.PCID, SDP: sdp, SDPType: "answer"})
+}
+
+// local sets the local description and gives it back with all candidates in it.
+func (v *viewer) local(description webrtc.SessionDescription) (string, error) {
+	gathered := webrtc.GatheringCompletePromise(v.pc)
+	if err := v.pc.SetLocalDescription(description); err != nil {
+		return "", err
+	}
 	<-gathered
-	return v.ws.WriteJSON(message{Type: "answer", PCID: m.PCID, SDP: v.pc.LocalDescription().SDP, SDPType: "answer"})
+	return v.pc.LocalDescription().SDP, nil
 }
 
 func (v *viewer) onDataChannel(d *webrtc.DataChannel) {

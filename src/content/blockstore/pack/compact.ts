@@ -36,7 +36,7 @@ export async function compactPack(pack: PackFile, options: CompactOptions): Prom
     signal?.throwIfAborted();
     const key = keyOf(cid);
     if (!directory.isAt(key, pack.id, offset)) continue;
-    const block = await pack.read(offset, Buffer.allocUnsafeSlow(length));
+    const block = await pack.read(offset, length);
     if (block === undefined || !isBlockOf(cid, block)) return false;
     batch.set({ cid, key, bytes: block }, offset);
     bytes += length;

@@ -9,7 +9,6 @@ import type {
   BlockGuard,
   BlockSet,
   Blockstore,
-  ReadOptions,
   SweepOptions,
   SweepResult,
 } from "../blockstore.ts";
@@ -93,7 +92,7 @@ export class PackBlockstore implements Blockstore {
     );
   }
 
-  async get(cid: CID, options: ReadOptions = {}): Promise<Uint8Array | undefined> {
+  async get(cid: CID, options: AbortOptions = {}): Promise<Uint8Array | undefined> {
     if (cid.multihash.code === IDENTITY) return cid.multihash.digest;
     const { table } = this.#directory;
     const key = keyOf(cid);
@@ -105,8 +104,7 @@ export class PackBlockstore implements Blockstore {
     const verified = table.isVerified(slot);
     let bytes: Uint8Array | undefined;
     try {
-      const length = table.length(slot);
-      bytes = await pack.read(offset, options.allocate?.(length) ?? Buffer.allocUnsafeSlow(length));
+      bytes = await pack.read(offset, table.length(slot));
     } catch (cause) {
       throw storageError(`${cid.toString()} cannot be read`, cause);
     }

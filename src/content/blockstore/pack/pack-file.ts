@@ -138,11 +138,11 @@ export class PackFile {
     }
   }
 
-  /** The bytes of a block, read into `bytes`; undefined when the file is shorter. */
-  async read(offset: number, bytes: Uint8Array): Promise<Uint8Array | undefined> {
+  /** The bytes of a block; undefined when the file is shorter. */
+  async read(offset: number, length: number): Promise<Buffer | undefined> {
     this.#readers++;
     try {
-      return await readExactly(this.#car, offset, bytes);
+      return await readExactly(this.#car, offset, length);
     } finally {
       this.#readers--;
       if (this.#readers === 0) this.#closing?.resolve();
@@ -234,7 +234,7 @@ export class PackFile {
       const found = await this.#entryAt(at, limit);
       if (found === undefined) break;
       at = found.offset + found.length;
-      const bytes = await readExactly(this.#car, found.offset, Buffer.allocUnsafeSlow(found.length));
+      const bytes = await readExactly(this.#car, found.offset, found.length);
       if (bytes === undefined || !isWhole(found.cid, bytes)) continue;
       records.push({ key: keyOf(found.cid), offset: found.offset, length: found.length, removed: false });
       this.#end = at;
